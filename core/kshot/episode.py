@@ -1,0 +1,129 @@
+"""An episode batch: T tasks of equal shape, each with a support set and a query set.
+
+Every tensor of an episode has leading dimensions ``(T, n, …)``: T episodes, n examples each.
+This module owns that layout and its checks; nothing else in the house repeats them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Inputs = Mapping[str, Tensor]
+"""Model inputs under the names that Hugging Face models use, such as ``pixel_values``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """One block of labelled examples, all of one modality.
+
+    Attributes:
+        inputs: each leaf (T, n, …).
+        labels: (T, n) integers in 0 … way-1.
+        way: number of classes in each episode.
+    """
+
+    inputs: Inputs
+    labels: Tensor
+    way: int
+
+    def __post_init__(self) -> None:
+        if self.labels.ndim != 2:
+            raise ValueError(f"labels must be (T, n), got {tuple(self.labels.shape)}")
+        if self.labels.dtype != torch.int64:
+            raise ValueError(f"labels must be int64, got {self.labels.dtype}")
+        if not self.inputs:
+            raise ValueError("a block of examples needs at least one input tensor")
+        for name, leaf in self.inputs.items():
+            if leaf.shape[:2] != self.labels.shape:
+                raise ValueError(
+                    f"input '{name}' is {tuple(leaf.shape)}; its first two dimensions must be "
+                    f"{tuple(self.labels.shape)}, episodes and examples, as in the labels"
+                )
+        if self.way < 2:
+            raise ValueError(f"an episode needs at least two classes, got way={self.way}")
+
+    def slice(self, start: int, stop: int) -> Examples:
+        """Episodes ``start`` to ``stop`` of the batch."""
+        return Examples(
+            {name: leaf[start:stop] for name, leaf in self.inputs.items()}, self.labels[start:stop], self.way
+        )
+
+    def to(self, device: torch.device) -> Examples:
+        """The same examples on ``device``."""
+        moved = {name: leaf.to(device, non_blocking=True) for name, leaf in self.inputs.items()}
+        return Examples(moved, self.labels.to(device, non_blocking=True), self.way)
+
+
+@dataclass(frozen=True, eq=False)
+class Episodes:
+    """T episodes of one shape.
+
+    Attributes:
+        support: blocks of support examples, one per modality (one in the ordinary case).
+        query: blocks of query examples, likewise.
+        classes: for each episode the names of its classes; label k means ``classes[t][k]``.
+    """
+
+    support: tuple[Examples, ...]
+    query: tuple[Examples, ...]
+    classes: tuple[tuple[str, ...], ...]
+
+    def __post_init__(self) -> None:
+        blocks = (*self.support, *self.query)
+        if not self.support or not self.query:
+            raise ValueError("an episode needs at least one support block and one query block")
+        counts = {block.labels.shape[0] for block in blocks} | {len(self.classes)}
+        if len(counts) != 1:
+            raise ValueError(f"support, query and classes disagree on the number of episodes: {sorted(counts)}")
+        ways = {block.way for block in blocks} | {len(names) for names in self.classes}
+        if len(ways) > 1:
+            raise ValueError(f"support, query and classes disagree on the way: {sorted(ways)}")
+
+    @property
+    def way(self) -> int:
+        """Classes per episode."""
+        return self.support[0].way
+
+    def __len__(self) -> int:
+        """Number of episodes T."""
+        return len(self.classes)
+
+    @property
+    def query_inputs(self) -> tuple[Inputs, ...]:
+        """The query's inputs without its labels: all that a classifier may see."""
+        return tuple(block.inputs for block in self.query)
+
+    @property
+    def query_labels(self) -> Tensor:
+        """(T, Q) labels of all query blocks, in order."""
+        return labels_of(self.query)
+
+    def slice(self, start: int, stop: int) -> Episodes:
+        """Episodes ``start`` to ``stop``."""
+        return Episodes(
+            tuple(block.slice(start, stop) for block in self.support),
+            tuple(block.slice(start, stop) for block in self.query),
+            self.classes[start:stop],
+        )
+
+    def to(self, device: torch.device) -> Episodes:
+        """The same episodes on ``device``."""
+        return Episodes(
+            tuple(block.to(device) for block in self.support),
+            tuple(block.to(device) for block in self.query),
+            self.classes,
+        )
+
+
+def inputs_of(blocks: tuple[Examples, ...]) -> tuple[Inputs, ...]:
+    """The inputs of each block."""
+    return tuple(block.inputs for block in blocks)
+
+
+def labels_of(blocks: tuple[Examples, ...]) -> Tensor:
+    """(T, n) labels of all blocks, in order."""
+    return blocks[0].labels if len(blocks) == 1 else torch.cat([block.labels for block in blocks], dim=1)

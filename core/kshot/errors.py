@@ -1,0 +1,50 @@
+"""Every error that kshot raises on purpose: who is at fault, what is wrong, and the mend."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+class KshotError(Exception):
+    """An error that a user can mend; its text is complete without a traceback."""
+
+
+class DataError(KshotError):
+    """A source, a file or an example that cannot be used."""
+
+
+class PluginError(KshotError):
+    """A plugin that cannot be loaded, or that broke its contract."""
+
+
+class CellError(KshotError):
+    """One cell of a benchmark failed; the others go on."""
+
+
+class ConfigurationError(KshotError):
+    """All that is wrong with one configuration, gathered and raised once.
+
+    Args:
+        where: the file (or other origin) of the configuration.
+        problems: one line each, naming the key, the value, what is allowed.
+    """
+
+    def __init__(self, where: str, problems: Sequence[str]) -> None:
+        self.where = where
+        self.problems = tuple(problems)
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__("\n".join([f"{where}: {count}", *(f"  - {problem}" for problem in problems)]))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``"; did you mean 'x'?"`` for the closest of ``known``, or an empty string."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean '{matches[0]}'?" if matches else ""
+
+
+def listing(names: Iterable[str], limit: int = 12) -> str:
+    """Names for an error message, cut after ``limit`` with the count of the rest."""
+    ordered = list(names)
+    shown = ", ".join(ordered[:limit]) or "none"
+    return shown if len(ordered) <= limit else f"{shown} and {len(ordered) - limit} more"

@@ -1,0 +1,165 @@
+"""The three contracts of the house: source, encoder, learner (and the classifier it makes)."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, Self
+
+import torch
+from torch import Tensor, nn
+
+from kshot.episode import Episodes, Examples, Inputs
+from kshot.sampling import Catalogue
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+BatchStatistics = Literal["frozen", "support", "query", "joint"]
+"""Where batch-dependent norms take their statistics from.
+
+``frozen``: running statistics. ``support``: those of the episode's support set. ``query``:
+each pass its own, so the queries see each other (transductive). ``joint``: support and query
+in one pass, in training only.
+"""
+
+
+@dataclass(frozen=True)
+class Presentation:
+    """A raw example drawn for people.
+
+    Attributes:
+        media: ``"image/png"``, ``"audio/wav"`` or ``"text/plain"`` (UTF-8).
+        data: the file's bytes.
+    """
+
+    media: Literal["image/png", "audio/wav", "text/plain"]
+    data: bytes
+
+
+class Source(ABC):
+    """Named classes with examples, in three splits whose classes are disjoint."""
+
+    modality: str
+
+    @abstractmethod
+    def catalogue(self, split: Split) -> Catalogue:
+        """Classes and examples of one split; the same object at every call."""
+
+    @abstractmethod
+    def fetch(self, row: int) -> Any:
+        """The raw example of one row, in the form that encoders of the modality prepare.
+
+        Raises:
+            DataError: the example cannot be read; the message names file and row.
+        """
+
+    @abstractmethod
+    def present(self, raw: Any) -> Presentation:
+        """A raw example drawn for people."""
+
+
+class Encoder(nn.Module, ABC):
+    """Raw examples in, embeddings out: an ordinary module plus what the house must know of it.
+
+    All that ``forward`` and ``prepare`` depend on is in the constructor's options or in
+    ``state_dict`` (``get_extra_state`` as a uint8 tensor, for what is not a tensor by nature):
+    embeddings are cached under a hash of both.
+
+    Attributes:
+        modality: such as ``"image"``.
+        dim: width of the embedding.
+        pretrained: True when the encoder comes with trained weights.
+        weights_licence: licence of those weights.
+    """
+
+    modality: str
+    dim: int
+    pretrained: bool = False
+    weights_licence: str = ""
+
+    @abstractmethod
+    def prepare(self, raw: Sequence[Any]) -> Inputs:
+        """Decode, resample, tokenise, pad: B raw examples → CPU tensors, each leaf (B, …).
+
+        Raises:
+            DataError: an example that cannot be prepared.
+        """
+
+    @abstractmethod
+    def forward(self, inputs: Inputs) -> Tensor:
+        """(B, …) inputs → (B, dim) embeddings; independent of padding and of companions,
+        batch norms in training aside."""
+
+    def fit(self, raw: Sequence[Any]) -> None:
+        """Learn from the raw training examples, once, before training (a tokenizer, say)."""
+        del raw
+
+    def augment(self, inputs: Inputs, generator: torch.Generator) -> Inputs:
+        """Vary a training batch, each leaf (B, …), on its own device; ``generator`` lives there."""
+        del generator
+        return inputs
+
+    @property
+    def augments(self) -> bool:
+        """True when ``augment`` does something."""
+        return False
+
+    def parameter_groups(self) -> Mapping[str, Sequence[str]]:
+        """Names of the parameters in each subset that may be trained or adapted.
+
+        Keys are of ``last`` (the last block), ``lora`` and ``all``; default: ``all`` alone.
+        """
+        return {"all": [name for name, _ in self.named_parameters()]}
+
+
+class Classifier(Protocol):
+    """What a learner makes of a support set."""
+
+    def __call__(self, query: tuple[Inputs, ...]) -> Tensor:
+        """Query inputs, each leaf (T, n, …) → logits (T, Q, way), Q summed over blocks."""
+        ...
+
+
+class Learner(nn.Module, ABC):
+    """A meta-learning method around an encoder.
+
+    Attributes:
+        encoder: the encoder, its batch-dependent norms converted to work per episode.
+        trains: False for a method that has no training episodes of its own.
+        adapts_encoder: True when ``adapt`` changes the encoder's weights within an episode,
+            so that embeddings cannot be computed beforehand.
+        wants_base: True when ``begin`` must see the training set's embeddings.
+        batch_statistics: the policy that ``adapt`` and its classifier follow.
+    """
+
+    encoder: nn.Module
+    trains: bool = True
+    adapts_encoder: bool = False
+    wants_base: bool = False
+    batch_statistics: BatchStatistics
+
+    @abstractmethod
+    def adapt(self, support: tuple[Examples, ...]) -> Classifier:
+        """A classifier for the support's classes; differentiable, stores nothing on the learner."""
+
+    @abstractmethod
+    def loss(self, episodes: Episodes) -> Tensor:
+        """Scalar training loss, averaged over episodes."""
+
+    def begin(self, embeddings: Tensor, labels: Tensor) -> None:
+        """See the training set once before evaluation, where ``wants_base`` says so.
+
+        Args:
+            embeddings: (N, dim) of the whole training split.
+            labels: (N,) class numbers.
+        """
+        del embeddings, labels
+
+    def around(self, encoder: nn.Module) -> Self:
+        """The same learner, sharing its own parameters, around another encoder."""
+        other = copy.copy(self)
+        other._modules = {**self._modules, "encoder": encoder}
+        return other

@@ -1,0 +1,119 @@
+"""A split of a source as the sampler sees it: classes, their examples, and the groups of both."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kshot.errors import DataError, listing
+
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Catalogue:
+    """Classes in sorted order, each with its examples in sorted order of their keys.
+
+    A *position* (0 … N-1) numbers the examples in that order; ``rows[position]`` is the number
+    by which the source fetches the raw example. Positions depend on class names and keys only,
+    so two copies of a data set in different layouts have the same episodes.
+
+    Attributes:
+        classes: C sorted class names.
+        offsets: (C+1,) positions where each class starts; class c owns ``offsets[c]:offsets[c+1]``.
+        rows: (N,) row of each position in the source.
+        class_groups: for each group's name (such as ``"alphabet"``) one value per class.
+        example_groups: for each group's name (such as ``"utterance"``) an (N,) array of codes.
+        fingerprint: hash of class names, example keys and the content version.
+    """
+
+    classes: tuple[str, ...]
+    offsets: IntArray
+    rows: IntArray
+    fingerprint: str
+    class_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    example_groups: Mapping[str, IntArray] = field(default_factory=dict[str, IntArray])
+
+    @classmethod
+    def build(
+        cls,
+        labels: Sequence[str],
+        keys: Sequence[str],
+        *,
+        version: str,
+        rows: Sequence[int] | IntArray | None = None,
+        class_groups: Mapping[str, Mapping[str, str]] | None = None,
+        example_groups: Mapping[str, Sequence[str]] | None = None,
+    ) -> Catalogue:
+        """Sort examples into a catalogue.
+
+        Args:
+            labels: class name of each of N examples.
+            keys: name of each example, unique within its class and the same on every machine.
+            version: content version; change it when the same keys come to mean other content.
+            rows: number by which the source fetches each example; default 0 … N-1.
+            class_groups: group name → class name → value.
+            example_groups: group name → value of each of the N examples.
+
+        Raises:
+            DataError: no examples, two examples of a class under one key, or a class without
+                a group's value.
+        """
+        if not labels:
+            raise DataError("a split without examples; check the split's definition")
+        if len(keys) != len(labels):
+            raise ValueError(f"{len(labels)} labels but {len(keys)} keys")
+        order = sorted(range(len(labels)), key=lambda i: (labels[i], keys[i]))
+        digest = hashlib.sha256(version.encode() + b"\0")
+        classes: list[str] = []
+        offsets: list[int] = []
+        previous: tuple[str, str] | None = None
+        for position, i in enumerate(order):
+            current = (labels[i], keys[i])
+            if current == previous:
+                raise DataError(f"class '{labels[i]}' holds two examples under the key '{keys[i]}'")
+            if not classes or classes[-1] != labels[i]:
+                classes.append(labels[i])
+                offsets.append(position)
+            digest.update(f"{len(labels[i])}:{labels[i]}{len(keys[i])}:{keys[i]}".encode())
+            previous = current
+        offsets.append(len(order))
+        sources = np.arange(len(labels)) if rows is None else np.asarray(rows)
+        return cls(
+            classes=tuple(classes),
+            offsets=np.asarray(offsets, dtype=np.int64),
+            rows=np.asarray(sources[order], dtype=np.int64),
+            fingerprint="sha256:" + digest.hexdigest(),
+            class_groups={
+                name: _values_of(classes, values, name) for name, values in (class_groups or {}).items()
+            },
+            example_groups={
+                name: np.unique(np.asarray([values[i] for i in order]), return_inverse=True)[1].astype(np.int64)
+                for name, values in (example_groups or {}).items()
+            },
+        )
+
+    def __len__(self) -> int:
+        """Number of examples."""
+        return len(self.rows)
+
+    @property
+    def sizes(self) -> IntArray:
+        """(C,) examples of each class."""
+        return np.diff(self.offsets)
+
+    @property
+    def labels(self) -> IntArray:
+        """(N,) class number of each position."""
+        return np.repeat(np.arange(len(self.classes), dtype=np.int64), self.sizes)
+
+
+def _values_of(classes: Sequence[str], values: Mapping[str, str], name: str) -> tuple[str, ...]:
+    missing = [c for c in classes if c not in values]
+    if missing:
+        raise DataError(f"class group '{name}' has no value for the classes {listing(missing)}")
+    return tuple(values[c] for c in classes)

@@ -1,0 +1,82 @@
+"""What a plugin declares: frozen, import-free descriptions that name a factory by string.
+
+This module imports neither torch nor numpy, so a plugin's entry point can load in
+milliseconds. The factory is resolved only when a run names it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+KSHOT_API = 1
+"""Number of the hook interface. A plugin states the one it was written for."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_+-]*")
+_FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What every kind of spec has in common.
+
+    Args:
+        name: what a configuration writes after ``use``.
+        summary: one line for ``kshot list``.
+        factory: ``"module:attribute"``, a callable whose annotated keyword arguments are
+            the options of this entry.
+        paper: reference, where there is one.
+        licence: licence of the data or weights that the factory brings, where it brings any.
+    """
+
+    name: str
+    summary: str
+    factory: str
+    paper: str = ""
+    licence: str = ""
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"spec name {self.name!r}: lower-case letters, digits, '_', '+' and '-' only")
+        if not _FACTORY.fullmatch(self.factory):
+            raise ValueError(f"spec {self.name!r}: factory {self.factory!r} is not 'module:attribute'")
+        if not self.summary.strip() or "\n" in self.summary:
+            raise ValueError(f"spec {self.name!r}: the summary must be one line of text")
+
+
+@dataclass(frozen=True)
+class _OfModality(Spec):
+    modality: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not _NAME.fullmatch(self.modality):
+            raise ValueError(f"spec {self.name!r}: a modality is needed, such as 'image'")
+
+
+@dataclass(frozen=True)
+class EncoderSpec(_OfModality):
+    """An encoder: the factory returns a :class:`kshot.interfaces.Encoder`."""
+
+
+@dataclass(frozen=True)
+class SourceSpec(_OfModality):
+    """A source: the factory returns a :class:`kshot.interfaces.Source`."""
+
+
+@dataclass(frozen=True)
+class LearnerSpec(Spec):
+    """A learner: the factory takes ``encoder`` first and returns a :class:`kshot.interfaces.Learner`."""
+
+
+@dataclass(frozen=True)
+class MetricSpec(Spec):
+    """A metric: the factory is called as ``metric(logits (T, Q, way), labels (T, Q)) -> (T,)``."""
+
+
+KINDS: dict[str, type[Spec]] = {
+    "encoders": EncoderSpec,
+    "learners": LearnerSpec,
+    "sources": SourceSpec,
+    "metrics": MetricSpec,
+}

@@ -1,0 +1,1 @@
+"""Sources read from tables and folders (being written)."""
