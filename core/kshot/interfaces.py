@@ -139,7 +139,7 @@ class Learner(nn.Module, ABC):
     trains: bool = True
     adapts_encoder: bool = False
     wants_base: bool = False
-    batch_statistics: BatchStatistics
+    batch_statistics: BatchStatistics = "frozen"
 
     @abstractmethod
     def adapt(self, support: tuple[Examples, ...]) -> Classifier:

@@ -1,0 +1,127 @@
+"""Scores on frozen episodes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kshot.encoders import Embedded
+from kshot.encoders.embedded import EMBEDDING
+from kshot.errors import CellError
+from kshot.interfaces import BatchStatistics, Learner
+from kshot.loading import Loader, ResidentLoader, embed_positions
+from kshot.metrics import Interval, accuracy, interval
+from kshot.sampling import Sampler
+
+Metric = Callable[[Tensor, Tensor], Tensor]
+
+CHUNK_ELEMENTS = 2**24
+"""Numbers in the inputs of the episodes that are classified together: bounds memory."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores of one shape.
+
+    Attributes:
+        accuracy: mean over episodes with its interval, as a fraction.
+        metrics: the same for every other metric asked for.
+        per_episode: (episodes,) accuracies.
+        seconds: spent, embedding not counted.
+    """
+
+    accuracy: Interval
+    metrics: dict[str, Interval]
+    per_episode: Tensor
+    seconds: float
+
+
+@torch.no_grad()
+def evaluate(
+    learner: Learner,
+    loader: Loader,
+    samplers: Sequence[Sampler],
+    episodes: int,
+    *,
+    batch_statistics: BatchStatistics = "frozen",
+    metrics: Mapping[str, Metric] | None = None,
+) -> list[Scored]:
+    """Score a learner on the first ``episodes`` episodes of each sampler.
+
+    Under ``frozen`` statistics an encoder that does not adapt gives an example the same
+    embedding in every episode: each example is then embedded once, and an episode is a gather.
+
+    Args:
+        learner: in any mode; left as it was.
+        loader: the split's tensors.
+        samplers: one per shape, over the loader's catalogue.
+        episodes: how many of each.
+        batch_statistics: policy for batch-dependent norms.
+        metrics: scored beside accuracy.
+
+    Raises:
+        CellError: logits are not finite.
+    """
+    training, policy = learner.training, learner.batch_statistics
+    encoder_training = learner.encoder.training
+    learner.eval()
+    try:
+        learner.batch_statistics = batch_statistics
+        subject = learner
+        if batch_statistics == "frozen" and not learner.adapts_encoder:
+            subject, loader = _embedded(learner, loader, samplers, episodes)
+        return [_score(subject, loader, sampler, episodes, metrics or {}) for sampler in samplers]
+    finally:
+        learner.batch_statistics = policy
+        learner.train(training)
+        learner.encoder.train(encoder_training)
+
+
+def _embedded(
+    learner: Learner, loader: Loader, samplers: Sequence[Sampler], episodes: int
+) -> tuple[Learner, Loader]:
+    """The learner around embeddings, and a loader of those that the episodes need."""
+    if isinstance(learner.encoder, Embedded):
+        return learner, loader
+    used = np.zeros(len(loader.catalogue), dtype=bool)
+    for sampler in samplers:
+        for drawn in sampler.blocks(episodes):
+            used[drawn.support] = True
+            used[drawn.query] = True
+    positions = np.flatnonzero(used)
+    embedded = embed_positions(learner.encoder, loader.gather, positions)
+    table = embedded.new_zeros(len(used), embedded.shape[1])
+    table[torch.from_numpy(positions).to(table.device)] = embedded
+    identity = Embedded(getattr(learner.encoder, "modality", ""), embedded.shape[1])
+    return learner.around(identity), ResidentLoader(loader.catalogue, {EMBEDDING: table}, loader.device)
+
+
+def _score(
+    learner: Learner, loader: Loader, sampler: Sampler, episodes: int, metrics: Mapping[str, Metric]
+) -> Scored:
+    named: dict[str, Metric] = {"accuracy": accuracy, **metrics}
+    values: dict[str, list[Tensor]] = {name: [] for name in named}
+    started = time.perf_counter()
+    for batch in loader.episodes(sampler, 0, episodes, _chunk(loader, sampler)):
+        logits = learner.adapt(batch.support)(batch.query_inputs)
+        labels = batch.query_labels
+        for name, metric in named.items():
+            values[name].append(metric(logits, labels).cpu())
+    seconds = time.perf_counter() - started
+    joined = {name: torch.cat(parts) for name, parts in values.items()}
+    if not bool(torch.isfinite(joined["accuracy"]).all()):
+        raise CellError("the classifier's logits are not finite; lower train.learning_rate or set train.clip")
+    intervals = {name: interval(joined[name]) for name in metrics}
+    return Scored(interval(joined["accuracy"]), intervals, joined["accuracy"], seconds)
+
+
+def _chunk(loader: Loader, sampler: Sampler) -> int:
+    """Episodes per batch: a function of shapes only, so that results do not depend on the machine's load."""
+    example = sum(leaf.numel() for leaf in loader.gather(np.zeros(1, dtype=np.int64)).values())
+    shape = sampler.shape
+    return max(1, CHUNK_ELEMENTS // (example * shape.way * (shape.shot + shape.queries)))

@@ -1,0 +1,22 @@
+"""What learners are built from: embedding passes and norms that keep episodes apart."""
+
+from kshot.functional.embedding import embed, embed_jointly, query_pass, support_pass
+from kshot.functional.norms import (
+    EpisodicBatchNorm,
+    Pass,
+    has_batch_statistics,
+    per_episode_norms,
+    statistics,
+)
+
+__all__ = [
+    "EpisodicBatchNorm",
+    "Pass",
+    "embed",
+    "embed_jointly",
+    "has_batch_statistics",
+    "per_episode_norms",
+    "query_pass",
+    "statistics",
+    "support_pass",
+]

@@ -1,0 +1,80 @@
+"""From episodes to embeddings: the one place where the dimensions T and n are flattened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kshot.episode import Episodes, Inputs, inputs_of
+from kshot.functional.norms import Pass, statistics
+from kshot.interfaces import BatchStatistics
+
+
+def embed(encoder: nn.Module, blocks: Sequence[Inputs], current: Pass) -> Tensor:
+    """Embed blocks of T episodes in one pass each.
+
+    Args:
+        encoder: maps inputs with leaves (B, …) to (B, dim).
+        blocks: each leaf (T, n, …).
+        current: where batch-dependent norms take their statistics from.
+
+    Returns:
+        (T, n, dim), n summed over blocks in order; float32 or wider.
+    """
+    parts: list[Tensor] = []
+    with statistics(current):
+        for block in blocks:
+            flat = {name: leaf.flatten(0, 1) for name, leaf in block.items()}
+            embedded: Tensor = encoder(flat)
+            if embedded.dtype in (torch.float16, torch.bfloat16):
+                embedded = embedded.float()  # distances lose their meaning in half precision
+            parts.append(embedded.unflatten(0, (current.episodes, -1)))
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def support_pass(policy: BatchStatistics, episodes: int) -> Pass:
+    """The pass over a support set under a batch-statistics policy.
+
+    Raises:
+        ValueError: ``joint``, which has no separate support pass.
+    """
+    if policy == "joint":
+        raise ValueError("batch statistics 'joint' need support and query in one pass: training only")
+    return Pass(episodes, own=policy != "frozen")
+
+
+def query_pass(policy: BatchStatistics, support: Pass) -> Pass:
+    """The pass over the queries that belong to a support set embedded in ``support``."""
+    recorded = support.recorded if policy == "support" else {}
+    return Pass(support.episodes, own=policy == "query", recorded=recorded)
+
+
+def embed_jointly(encoder: nn.Module, episodes: Episodes) -> tuple[Tensor, Tensor]:
+    """Support and query in one pass, as metric learners train: (T, S, dim) and (T, Q, dim).
+
+    An encoder in evaluation mode (a frozen one) keeps its running statistics.
+    """
+    support, query = inputs_of(episodes.support), episodes.query_inputs
+    current = Pass(len(episodes), own=encoder.training)
+    if len(support) == len(query) == 1 and support[0].keys() == query[0].keys():
+        count = episodes.support[0].labels.shape[1]
+        both = {name: _concatenate(leaf, query[0][name]) for name, leaf in support[0].items()}
+        embedded = embed(encoder, [both], current)
+        return embedded[:, :count], embedded[:, count:]
+    return embed(encoder, support, current), embed(encoder, query, current)
+
+
+def _concatenate(a: Tensor, b: Tensor) -> Tensor:
+    """(T, n, …) and (T, m, …) → (T, n + m, …), the shorter padded with zeros on the right."""
+    if a.shape[2:] != b.shape[2:]:
+        target = [max(x, y) for x, y in zip(a.shape[2:], b.shape[2:], strict=True)]
+        a, b = _padded(a, target), _padded(b, target)
+    return torch.cat([a, b], dim=1)
+
+
+def _padded(x: Tensor, target: Sequence[int]) -> Tensor:
+    missing = [wanted - size for wanted, size in zip(target, x.shape[2:], strict=True)]
+    return F.pad(x, [amount for gap in reversed(missing) for amount in (0, gap)])

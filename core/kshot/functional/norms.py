@@ -1,0 +1,134 @@
+"""Batch norm whose statistics never cross episodes.
+
+A batch of T episodes passes the encoder as one computation, so an ordinary batch norm would
+mix their statistics. Its replacement here computes them per episode, or takes them from
+somewhere else, as the current :class:`Pass` says. Parameters and buffers keep their names, so
+a state dict fits both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm as AnyBatchNorm  # pyright: ignore[reportPrivateUsage]
+
+Moments = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """Where the norms of one forward pass over T episodes take their statistics from.
+
+    Attributes:
+        episodes: T; the batch holds T equal stretches, one per episode.
+        own: True to use each episode's own statistics in this pass (and to record them).
+        recorded: per norm the (T, C) mean and variance of an earlier pass. With ``own`` False
+            a norm found here uses these, any other uses its running statistics.
+    """
+
+    episodes: int
+    own: bool
+    recorded: dict[nn.Module, Moments] = field(default_factory=dict[nn.Module, Moments])
+
+
+_current: ContextVar[Pass | None] = ContextVar("kshot_pass", default=None)
+
+
+@contextmanager
+def statistics(current: Pass) -> Iterator[None]:
+    """Let every converted norm follow ``current`` inside the block (this thread only)."""
+    token = _current.set(current)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+class EpisodicBatchNorm(nn.Module):
+    """Batch norm over (B, C, …) that keeps episodes apart; outside a pass an ordinary batch norm."""
+
+    def __init__(self, norm: AnyBatchNorm) -> None:
+        super().__init__()
+        self.eps = norm.eps
+        self.momentum = norm.momentum
+        self.weight = norm.weight
+        self.bias = norm.bias
+        self.register_buffer("running_mean", norm.running_mean)
+        self.register_buffer("running_var", norm.running_var)
+        self.register_buffer("num_batches_tracked", norm.num_batches_tracked)
+        self.train(norm.training)
+
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    num_batches_tracked: Tensor | None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, …) → the same shape."""
+        current = _current.get()
+        if current is None:
+            current = Pass(episodes=1, own=self.training or self.running_mean is None)
+        if current.own or self.running_mean is None:
+            return self._by_own(x, current)
+        moments = current.recorded.get(self)
+        if moments is None:
+            assert self.running_var is not None
+            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        return self._normalise(x, *moments)
+
+    def _by_own(self, x: Tensor, current: Pass) -> Tensor:
+        per_episode = x.unflatten(0, (current.episodes, -1))
+        others = (1, *range(3, per_episode.ndim))
+        variance, mean = torch.var_mean(per_episode, dim=others, correction=0)
+        current.recorded[self] = (mean, variance)
+        if self.training:
+            self._track(mean, variance, per_episode[0].numel() // x.shape[1])
+        if current.episodes == 1:  # the fused kernel computes the same, faster
+            return F.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
+        return self._normalise(x, mean, variance)
+
+    def _normalise(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        scale = torch.rsqrt(variance + self.eps)
+        if self.weight is not None:
+            scale = scale * self.weight
+        shift = -mean * scale
+        if self.bias is not None:
+            shift = shift + self.bias
+        per_episode = x.unflatten(0, (mean.shape[0], -1))
+        shape = (mean.shape[0], 1, mean.shape[1], *(1 for _ in range(per_episode.ndim - 3)))
+        return torch.addcmul(shift.reshape(shape), per_episode, scale.reshape(shape)).flatten(0, 1)
+
+    @torch.no_grad()
+    def _track(self, mean: Tensor, variance: Tensor, count: int) -> None:
+        """One update of the running statistics, by the average over the episodes."""
+        if self.running_mean is None or self.running_var is None:
+            return
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked += 1
+        weight = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
+        unbiased = variance.mean(0) * (count / max(count - 1, 1))
+        self.running_mean.lerp_(mean.mean(0).to(self.running_mean.dtype), weight)
+        self.running_var.lerp_(unbiased.to(self.running_var.dtype), weight)
+
+
+def per_episode_norms(encoder: nn.Module) -> nn.Module:
+    """``encoder`` with every batch norm replaced by one that keeps episodes apart.
+
+    The encoder is changed in place (its parameters stay the same objects) and returned; a bare
+    batch norm is returned converted.
+    """
+    if isinstance(encoder, AnyBatchNorm):
+        return EpisodicBatchNorm(encoder)
+    for name, child in encoder.named_children():
+        setattr(encoder, name, per_episode_norms(child))
+    return encoder
+
+
+def has_batch_statistics(encoder: nn.Module) -> bool:
+    """True when the encoder's output can depend on the other examples of its batch."""
+    return any(isinstance(module, AnyBatchNorm | EpisodicBatchNorm) for module in encoder.modules())

@@ -1,0 +1,1 @@
+"""The meta-learning methods, one a module; each is registered through the public hooks."""

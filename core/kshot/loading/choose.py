@@ -1,0 +1,42 @@
+"""Which road a split takes: memory-resident while it fits, streaming beyond."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from kshot.interfaces import Encoder, Source
+from kshot.loading.loader import Loader
+from kshot.loading.prepare import RawExamples, collate
+from kshot.loading.resident import ResidentLoader
+from kshot.loading.streaming import StreamingLoader
+from kshot.sampling import Catalogue
+
+CHUNK = 256
+
+
+@dataclass(frozen=True)
+class LoadingOptions:
+    """How splits are held.
+
+    Args:
+        memory_gib: a split whose prepared inputs are larger is streamed.
+        workers: processes that decode a streamed split.
+    """
+
+    memory_gib: float = 4.0
+    workers: int = 0
+
+
+def make_loader(
+    source: Source, catalogue: Catalogue, encoder: Encoder, device: torch.device, options: LoadingOptions
+) -> Loader:
+    """A loader for one split; both roads give equal episodes."""
+    raw = RawExamples.of_split(source, catalogue)
+    first = encoder.prepare(raw[:CHUNK])
+    per_example = sum(leaf[0].numel() * leaf.element_size() for leaf in first.values())
+    if per_example * len(catalogue) > options.memory_gib * 2**30:
+        return StreamingLoader(source, catalogue, encoder, device, options.workers)
+    rest = [encoder.prepare(raw[start : start + CHUNK]) for start in range(CHUNK, len(raw), CHUNK)]
+    return ResidentLoader(catalogue, collate([first, *rest]), device)

@@ -1,0 +1,52 @@
+"""The interface of all loaders."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kshot.episode import Episodes, Examples
+from kshot.sampling import Catalogue, Drawn, Sampler
+
+
+class Loader(ABC):
+    """Turns positions of one split into tensors on one device.
+
+    Attributes:
+        catalogue: the split's classes and examples.
+        device: where the tensors arrive.
+    """
+
+    catalogue: Catalogue
+    device: torch.device
+
+    @abstractmethod
+    def gather(self, positions: np.ndarray) -> dict[str, Tensor]:
+        """(B,) positions → inputs with leaves (B, …) on the device."""
+
+    @abstractmethod
+    def episodes(self, sampler: Sampler, start: int, stop: int, size: int) -> Iterator[Episodes]:
+        """Episodes ``start`` … ``stop`` - 1 in batches of ``size`` (the last may be smaller)."""
+
+
+def batches(start: int, stop: int, size: int) -> list[tuple[int, int]]:
+    """Cut a range of episodes into batches."""
+    return [(first, min(first + size, stop)) for first in range(start, stop, size)]
+
+
+def assemble(
+    drawn: Drawn, support: dict[str, Tensor], query: dict[str, Tensor], catalogue: Catalogue
+) -> Episodes:
+    """Inputs with leaves (T, n, …) and what was drawn → episodes."""
+    device = next(iter(support.values())).device
+    names = catalogue.classes
+    way = drawn.classes.shape[1]
+    return Episodes(
+        support=(Examples(support, torch.from_numpy(drawn.support_labels).to(device), way),),
+        query=(Examples(query, torch.from_numpy(drawn.query_labels).to(device), way),),
+        classes=tuple(tuple(names[c] for c in row) for row in drawn.classes.tolist()),
+    )

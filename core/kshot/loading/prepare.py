@@ -1,0 +1,72 @@
+"""Raw examples by position, and batches of prepared inputs joined into one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, overload
+
+import numpy as np
+import torch.nn.functional as F
+from torch import Tensor
+
+import torch
+from kshot.episode import Inputs
+from kshot.interfaces import Source
+from kshot.sampling import Catalogue
+
+
+class RawExamples(Sequence[Any]):
+    """The raw examples of some positions, fetched one at a time as they are asked for."""
+
+    def __init__(self, source: Source, rows: Sequence[int] | np.ndarray) -> None:
+        self._source = source
+        self._rows = rows
+
+    @classmethod
+    def of_split(cls, source: Source, catalogue: Catalogue) -> RawExamples:
+        """All examples of a split, in the catalogue's order."""
+        return cls(source, catalogue.rows)
+
+    def __len__(self) -> int:
+        """Number of examples."""
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> RawExamples: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        """A raw example, or a lazy stretch of them."""
+        if isinstance(index, slice):
+            return RawExamples(self._source, self._rows[index])
+        return self._source.fetch(int(self._rows[index]))
+
+
+def collate(batches: Sequence[Inputs]) -> dict[str, Tensor]:
+    """Join inputs along their first dimension; other dimensions are zero-padded on the right."""
+    return {name: _join([batch[name] for batch in batches]) for name in batches[0]}
+
+
+def _join(leaves: list[Tensor]) -> Tensor:
+    sizes = np.asarray([leaf.shape[1:] for leaf in leaves])
+    if sizes.shape[1] and (sizes != sizes[0]).any():
+        target = sizes.max(axis=0)
+        leaves = [
+            F.pad(leaf, [pad for size, to in zip(leaf.shape[:0:-1], target[::-1], strict=True) for pad in (0, int(to) - size)])
+            for leaf in leaves
+        ]
+    return torch.cat(leaves)
+
+
+def trimmed(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Cut padding that every example of the batch shares, where an ``attention_mask`` shows it."""
+    mask = inputs.get("attention_mask")
+    if mask is None or mask.ndim != 2:
+        return dict(inputs)
+    used = mask.any(dim=0).nonzero()
+    length = int(used[-1]) + 1 if len(used) else 1
+    width = mask.shape[1]
+    return {
+        name: leaf[:, :length] if leaf.ndim > 1 and leaf.shape[1] == width else leaf
+        for name, leaf in inputs.items()
+    }

@@ -1,0 +1,47 @@
+"""The memory-resident road: a whole split lies prepared on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kshot.episode import Episodes, Inputs
+from kshot.loading.loader import Loader, assemble, batches
+from kshot.sampling import Catalogue, Sampler
+
+
+@final
+class ResidentLoader(Loader):
+    """A batch of episodes is one index gather from tensors on the device.
+
+    Args:
+        catalogue: the split's classes and examples.
+        inputs: leaves (N, …) in the order of the catalogue's positions.
+        device: where they are put.
+    """
+
+    def __init__(self, catalogue: Catalogue, inputs: Inputs, device: torch.device) -> None:
+        for name, leaf in inputs.items():
+            if len(leaf) != len(catalogue):
+                raise ValueError(f"input '{name}' holds {len(leaf)} examples, the catalogue {len(catalogue)}")
+        self.catalogue = catalogue
+        self.device = device
+        self._inputs = {name: leaf.to(device) for name, leaf in inputs.items()}
+
+    def gather(self, positions: np.ndarray) -> dict[str, Tensor]:
+        """(…,) positions → leaves (…, features)."""
+        index = torch.from_numpy(positions).to(self.device)
+        flat = index.reshape(-1)
+        return {
+            name: leaf.index_select(0, flat).unflatten(0, index.shape) for name, leaf in self._inputs.items()
+        }
+
+    def episodes(self, sampler: Sampler, start: int, stop: int, size: int) -> Iterator[Episodes]:
+        """Draw and gather, batch by batch."""
+        for first, last in batches(start, stop, size):
+            drawn = sampler.draw(first, last)
+            yield assemble(drawn, self.gather(drawn.support), self.gather(drawn.query), self.catalogue)
