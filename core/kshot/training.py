@@ -69,7 +69,7 @@ def train(
     sampler: Sampler,
     options: Train,
     *,
-    validate: Callable[[], Interval] | None = None,
+    validate: Callable[[int], Interval] | None = None,
     progress: Progress = lambda episodes, loss, seconds: None,
 ) -> Training:
     """Train a learner on episodes 0 … ``options.episodes`` - 1 of ``sampler``.
@@ -82,7 +82,7 @@ def train(
         loader: the training split's tensors.
         sampler: the training episodes.
         options: episodes, meta-batch, optimiser and schedule.
-        validate: scores the learner; called ``options.validations`` times, evenly spread.
+        validate: scores the learner, given the episodes trained so far; called ``options.validations`` times, evenly spread.
         progress: told how far training is, a few times a second at most.
 
     Raises:
@@ -117,7 +117,7 @@ def train(
         if (stops and result.episodes >= stops[0]) or finished:
             mean = point.take(result.episodes)
             paused = time.perf_counter()
-            validation = validate() if validate and stops and result.episodes >= stops[0] else None
+            validation = validate(result.episodes) if validate and stops and result.episodes >= stops[0] else None
             stops = [stop for stop in stops if stop > result.episodes]
             result.curve.append(CurvePoint(result.episodes, mean, validation))
             _training_mode(learner)

@@ -110,10 +110,14 @@ class EpisodicBatchNorm(nn.Module):
             return
         assert self.num_batches_tracked is not None
         self.num_batches_tracked += 1
-        weight = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
+        dtype = self.running_mean.dtype
+        if self.momentum is None:  # a cumulative average
+            weight = self.num_batches_tracked.to(dtype).reciprocal()
+        else:
+            weight = torch.as_tensor(self.momentum, dtype=dtype, device=mean.device)
         unbiased = variance.mean(0) * (count / max(count - 1, 1))
-        self.running_mean.lerp_(mean.mean(0).to(self.running_mean.dtype), weight)
-        self.running_var.lerp_(unbiased.to(self.running_var.dtype), weight)
+        self.running_mean.lerp_(mean.mean(0).to(dtype), weight)
+        self.running_var.lerp_(unbiased.to(dtype), weight)
 
 
 def per_episode_norms(encoder: nn.Module) -> nn.Module:

@@ -1,0 +1,49 @@
+# Two commands do all the set-up: `make bench` and `make test`.
+# Everything is installed into .venv by plain pip; nothing is installed again until a pyproject changes.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/.stamps
+PROJECTS := pyproject.toml plugins/image/pyproject.toml plugins/audio/pyproject.toml plugins/text/pyproject.toml
+PLUGINS := -e plugins/image -e "plugins/audio[voices]" -e "plugins/text[minilm]"
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+
+.PHONY: bench test test-slow lint install install-test clean
+.DELETE_ON_ERROR:
+
+bench: install
+	$(BIN)/kshot bench configs/quickstart.yaml
+
+test: install-test lint
+	$(PYTEST) -m "not slow"
+
+test-slow: install-test
+	$(PYTEST) -m slow
+
+lint: install-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+install: $(STAMPS)/run
+install-test: $(STAMPS)/test
+
+$(STAMPS)/venv:
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("kshot needs Python 3.11 or newer; choose one by make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	mkdir -p $(STAMPS)
+	touch $@
+
+$(STAMPS)/run: $(STAMPS)/venv $(PROJECTS)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e . $(PLUGINS)
+	touch $@
+
+# The test extras hold all of the others, so the run's stamp is made with them.
+$(STAMPS)/test: $(STAMPS)/venv $(PROJECTS)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e ".[test]" $(PLUGINS)
+	touch $(STAMPS)/run $@
+
+clean:
+	rm -rf $(VENV) runs

@@ -1,0 +1,306 @@
+"""One cell: build encoder and learner, train, score every shape."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from kshot import results
+from kshot.benchmark.data import Data
+from kshot.benchmark.memory import MemoryPeak
+from kshot.benchmark.plan import Plan, PlannedCell
+from kshot.config import Subset
+from kshot.encoders import Embedded
+from kshot.encoders.embedded import EMBEDDING
+from kshot.errors import CellError, DataError
+from kshot.evaluation import Scored, evaluate
+from kshot.interfaces import Encoder, Learner, Split
+from kshot.loading import Loader, RawExamples, ResidentLoader, embed_positions, embedded_split
+from kshot.metrics import Interval
+from kshot.sampling import Sampler
+from kshot.training import Training, train, trainable
+
+NOTHING_TO_TRAIN = "nothing to train"
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """What a cell needs from the run around it.
+
+    Attributes:
+        plan: the whole plan.
+        data: opened sources and loaders.
+        device: where everything is computed.
+        notify: calls a run-time hook by name.
+    """
+
+    plan: Plan
+    data: Data
+    device: torch.device
+    notify: Callable[..., None]
+
+
+def run_cell(cell: PlannedCell, around: Surroundings) -> results.Cell:
+    """Train and score one cell.
+
+    Everything random is seeded here, and the caller's random state is restored, so the result
+    does not depend on what ran before.
+
+    Raises:
+        KshotError: the cell cannot be built, trained or scored.
+    """
+    devices = [around.device] if around.device.type == "cuda" else []
+    with torch.random.fork_rng(devices), MemoryPeak(around.device) as peak:
+        torch.manual_seed(cell.seed)
+        return _Cell(cell, around).run(peak)
+
+
+class _Cell:
+    def __init__(self, cell: PlannedCell, around: Surroundings) -> None:
+        self._cell = cell
+        self._around = around
+        self._configuration = around.plan.configuration
+        self._data = around.data
+        self._stage("data")
+        self._encoder = self._build_encoder()
+        self._encoder.to(around.device)
+        self._frozen = not trainable(self._encoder) and not self._encoder.augments
+        self._learner = self._build_learner()
+        self._parameters = sum(p.numel() for p in self._learner.parameters())
+        if self._frozen:
+            # A frozen encoder's norms keep their running statistics in training, too.
+            self._encoder.eval()
+        self._embedded = (
+            self._frozen
+            and not self._learner.adapts_encoder
+            and self._configuration.evaluate.batch_statistics == "frozen"
+        )
+        if self._embedded:
+            self._learner = self._learner.around(Embedded(cell.modality, self._encoder.dim))
+
+    def run(self, peak: MemoryPeak) -> results.Cell:
+        """Train where there is something to train, then score every shape."""
+        training = self._train() if self._has_training() else None
+        if self._learner.wants_base:
+            self._begin()
+        samplers, scores = self._evaluate()
+        shape = self._configuration.train.shape
+        entry = results.Train(
+            way=shape.way if training else None,
+            shot=shape.shot if training else None,
+            queries=shape.queries if training else None,
+            episodes=training.episodes if training else 0,
+            seconds=training.seconds if training else 0.0,
+            episodes_per_second=training.episodes / training.seconds if training else None,
+            parameters=self._parameters,
+            peak_memory_bytes=peak.bytes(),
+        )
+        return results.Cell(
+            **identity(self._cell),
+            status="finished",
+            note="" if training else NOTHING_TO_TRAIN,
+            train=entry,
+            curve=_curve(training),
+            scores=[
+                self._score_entry(sampler, scored) for sampler, scored in zip(samplers, scores, strict=True)
+            ],
+        )
+
+    def _build_encoder(self) -> Encoder:
+        part = self._cell.encoder
+        encoder: Encoder = part.factory(**part.options)
+        if type(encoder).fit is not Encoder.fit:
+            source = self._data.source(self._cell.source)
+            encoder.fit(RawExamples.of_split(source, source.catalogue("train")))
+        subset: Subset = part.train or ("none" if encoder.pretrained else "all")
+        select_trainable(encoder, subset, f"encoder '{part.id}'")
+        return encoder
+
+    def _build_learner(self) -> Learner:
+        part = self._cell.learner
+        fixed = {"way": self._configuration.train.way} if _takes(part.factory, "way") else {}
+        try:
+            learner: Learner = part.factory(self._encoder, **fixed, **part.options)
+        except ValueError as error:
+            raise CellError(f"learner '{part.id}': {error}") from error
+        return learner.to(self._around.device)
+
+    def _has_training(self) -> bool:
+        return (
+            self._learner.trains and bool(trainable(self._learner)) and self._configuration.train.episodes > 0
+        )
+
+    def _loader(self, split: Split) -> Loader:
+        if not self._embedded:
+            return self._data.loader(self._cell, self._encoder, split)
+        self._stage("embed")
+        catalogue = self._data.source(self._cell.source).catalogue(split)
+        return ResidentLoader(catalogue, {EMBEDDING: self._embed(split)}, self._around.device)
+
+    def _embed(self, split: Split) -> torch.Tensor:
+        source = self._data.source(self._cell.source)
+        encoder = self._cell.encoder
+        built = {
+            "factory": encoder.entry.spec.factory,
+            "provider": encoder.entry.provider,
+            "options": encoder.record,
+        }
+        return embedded_split(self._encoder, source, source.catalogue(split), built, self._around.device)
+
+    def _train(self) -> Training:
+        cell, options = self._cell, self._configuration.train
+        loader = self._loader("train")
+        sampler = self._data.sampler(cell.source, "train", options.shape, cell.seed)
+        validate = self._validation()
+        self._stage("train")
+
+        def progress(episodes: int, loss: float, seconds: float) -> None:
+            self._around.notify(
+                "kshot_episodes_trained",
+                cell=cell.id,
+                episodes=episodes,
+                total=options.episodes,
+                loss=loss,
+                seconds=seconds,
+            )
+
+        return train(self._learner, loader, sampler, options, validate=validate, progress=progress)
+
+    def _validation(self) -> Callable[[int], Interval] | None:
+        """A function that scores the learner on validation episodes; None where there are none."""
+        options, evaluation = self._configuration.train, self._configuration.evaluate
+        if not options.validations:
+            return None
+        try:
+            shape = evaluation.all_shapes()[0]
+            sampler = self._data.sampler(self._cell.source, "validation", shape, evaluation.seed)
+        except DataError:  # a source need not have validation classes, nor enough of them
+            return None
+        loader = self._loader("validation")
+
+        def validate(episodes: int) -> Interval:
+            statistics = evaluation.batch_statistics
+            [scored] = evaluate(
+                self._learner, loader, [sampler], options.validation_episodes, batch_statistics=statistics
+            )
+            self._around.notify(
+                "kshot_validated",
+                cell=self._cell.id,
+                episodes=episodes,
+                accuracy=scored.accuracy.mean,
+                ci95=scored.accuracy.ci95,
+            )
+            return scored.accuracy
+
+        return validate
+
+    def _begin(self) -> None:
+        loader = self._loader("train")
+        positions = np.arange(len(loader.catalogue))
+        embedded = embed_positions(self._learner.encoder, loader.gather, positions)
+        self._learner.begin(embedded, torch.from_numpy(loader.catalogue.labels).to(embedded.device))
+
+    def _evaluate(self) -> tuple[Sequence[Sampler], Sequence[Scored]]:
+        options = self._configuration.evaluate
+        samplers = [
+            self._data.sampler(self._cell.source, "test", shape, options.seed)
+            for shape in options.all_shapes()
+        ]
+        loader = self._loader("test")
+        self._stage("evaluate")
+        scores = evaluate(
+            self._learner,
+            loader,
+            samplers,
+            options.episodes,
+            batch_statistics=options.batch_statistics,
+            metrics=self._around.plan.metrics,
+        )
+        for sampler, scored in zip(samplers, scores, strict=True):
+            self._around.notify(
+                "kshot_evaluated",
+                cell=self._cell.id,
+                shape=str(sampler.shape),
+                accuracy=scored.accuracy.mean,
+                ci95=scored.accuracy.ci95,
+            )
+        return samplers, scores
+
+    def _score_entry(self, sampler: Sampler, scored: Scored) -> results.Score:
+        options, shape = self._configuration.evaluate, sampler.shape
+        return results.Score(
+            way=shape.way,
+            shot=shape.shot,
+            queries=shape.queries,
+            within=shape.within,
+            apart=shape.apart,
+            episodes=options.episodes,
+            accuracy=scored.accuracy.mean,
+            ci95=scored.accuracy.ci95,
+            chance=shape.chance,
+            manifest=sampler.manifest(options.episodes),
+            batch_statistics=options.batch_statistics,
+            episodes_per_second=options.episodes / scored.seconds,
+            metrics={
+                name: results.Measure(mean=one.mean, ci95=one.ci95) for name, one in scored.metrics.items()
+            },
+            classes=len(sampler.catalogue.classes) - len(sampler.left_out),
+            left_out=list(sampler.left_out),
+        )
+
+    def _stage(self, stage: str) -> None:
+        self._around.notify("kshot_cell_started", cell=self._cell.id, stage=stage)
+
+
+def identity(cell: PlannedCell) -> dict[str, object]:
+    """The fields of a result that the plan alone determines."""
+    return {
+        "id": cell.id,
+        "learner": cell.learner.id,
+        "encoder": cell.encoder.id,
+        "source": cell.source.id,
+        "modality": cell.modality,
+        "seed": cell.seed,
+        "options": {
+            "learner": dict(cell.learner.record),
+            "encoder": {**cell.encoder.record, **({"train": cell.encoder.train} if cell.encoder.train else {})},
+            "source": dict(cell.source.record),
+        },
+    }
+
+
+def select_trainable(encoder: Encoder, subset: Subset, who: str) -> None:
+    """Let only one of the encoder's parameter groups train.
+
+    Raises:
+        CellError: the encoder has no such group.
+    """
+    groups = {"none": (), **encoder.parameter_groups()}
+    if subset not in groups:
+        raise CellError(f"{who}: train: {subset} is not among what it offers ({', '.join(sorted(groups))})")
+    chosen = set(groups[subset])
+    for name, parameter in encoder.named_parameters():
+        parameter.requires_grad_(name in chosen)
+
+
+def _takes(factory: Callable[..., nn.Module], argument: str) -> bool:
+    return argument in inspect.signature(factory).parameters
+
+
+def _curve(training: Training | None) -> list[results.CurvePoint]:
+    if training is None:
+        return []
+    return [
+        results.CurvePoint(
+            episodes=point.episodes,
+            loss=point.loss,
+            accuracy=point.validation.mean if point.validation else None,
+            ci95=point.validation.ci95 if point.validation else None,
+        )
+        for point in training.curve
+    ]

@@ -1,0 +1,123 @@
+"""The data of a plan: sources opened once, and checked against the shapes before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+import torch
+
+from kshot.benchmark.plan import Part, Plan, PlannedCell
+from kshot.config import Configuration
+from kshot.errors import DataError, KshotError
+from kshot.interfaces import Encoder, Source, Split
+from kshot.loading import Loader, LoadingOptions, make_loader
+from kshot.results import Sample, SampleExample
+from kshot.sampling import Sampler
+from kshot.shapes import Shape
+
+SAMPLE_QUERIES = 2
+"""Queries per class that a sample episode shows."""
+
+
+@final
+class Data:
+    """Sources by id, opened when first asked for, and the loaders of the pairing at work.
+
+    Loaders hold whole splits in memory; only those of the latest source and encoder are kept,
+    and cells run in that order.
+    """
+
+    def __init__(self, configuration: Configuration, device: torch.device) -> None:
+        self._configuration = configuration
+        self._device = device
+        self._sources: dict[str, Source] = {}
+        self._pairing: tuple[str, str] | None = None
+        self._loaders: dict[Split, Loader] = {}
+
+    def source(self, part: Part) -> Source:
+        """The opened source.
+
+        Raises:
+            KshotError: it cannot be opened.
+        """
+        if part.id not in self._sources:
+            try:
+                self._sources[part.id] = part.factory(**part.options)
+            except KshotError as error:
+                raise KshotError(f"sources.{part.id}: {error}") from error
+        return self._sources[part.id]
+
+    def loader(self, cell: PlannedCell, encoder: Encoder, split: Split) -> Loader:
+        """The loader of one split, prepared by ``encoder``."""
+        pairing = (cell.source.id, cell.encoder.id)
+        if pairing != self._pairing:
+            self._loaders.clear()
+            self._pairing = pairing
+        if split not in self._loaders:
+            source = self.source(cell.source)
+            loading = self._configuration.loading
+            options = LoadingOptions(loading.memory_gib, loading.workers)
+            catalogue = source.catalogue(split)
+            self._loaders[split] = make_loader(source, catalogue, encoder, self._device, options)
+        return self._loaders[split]
+
+    def sampler(self, part: Part, split: Split, shape: Shape, seed: int) -> Sampler:
+        """Episodes of one shape.
+
+        Raises:
+            DataError: the split cannot serve the shape; names the source.
+        """
+        try:
+            return Sampler(self.source(part).catalogue(split), split, shape, seed)
+        except DataError as error:
+            raise DataError(f"sources.{part.id}: {error}") from error
+
+    def sample(self, part: Part) -> Sample:
+        """The first test episode, drawn for people."""
+        evaluate = self._configuration.evaluate
+        shape = evaluate.all_shapes()[0]
+        sampler = self.sampler(part, "test", shape, evaluate.seed)
+        drawn = sampler.draw(0, 1)
+        source, catalogue = self.source(part), sampler.catalogue
+
+        def draw(position: int, label: int) -> SampleExample:
+            shown = source.present(source.fetch(int(catalogue.rows[position])))
+            return SampleExample.of(label, shown.media, shown.data)
+
+        def chosen(positions: Sequence[int], labels: Sequence[int], per_class: int) -> list[SampleExample]:
+            ordered = sorted(zip(labels, range(len(labels)), positions, strict=True))
+            kept: list[SampleExample] = []
+            for label in range(shape.way):
+                kept += [draw(p, label) for k, _, p in ordered if k == label][:per_class]
+            return kept
+
+        return Sample(
+            source=part.id,
+            modality=part.entry.modality,
+            shape=str(shape),
+            classes=[catalogue.classes[c] for c in drawn.classes[0]],
+            support=chosen(drawn.support[0].tolist(), drawn.support_labels[0].tolist(), shape.shot),
+            query=chosen(drawn.query[0].tolist(), drawn.query_labels[0].tolist(), SAMPLE_QUERIES),
+        )
+
+
+def data_problems(plan: Plan, data: Data) -> list[str]:
+    """Open every source and try every shape on it: all that is wrong, one line each."""
+    configuration = plan.configuration
+    wanted: list[tuple[Split, Shape]] = [("test", shape) for shape in configuration.evaluate.all_shapes()]
+    if configuration.train.episodes:
+        wanted.insert(0, ("train", configuration.train.shape))
+    problems: list[str] = []
+    for part in {cell.source.id: cell.source for cell in plan.cells}.values():
+        try:
+            data.source(part)
+        except KshotError as error:
+            problems.append(str(error))
+            continue
+        for split, shape in wanted:
+            try:
+                data.sampler(part, split, shape, 0)
+            except KshotError as error:
+                problems.append(str(error))
+    return list(dict.fromkeys(problems))

@@ -1,0 +1,204 @@
+"""The plan of a benchmark: every name found, every option checked, every cell listed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, cast
+
+from kshot.benchmark.variants import Expanded, expand, is_id
+from kshot.config import Configuration, Subset, check
+from kshot.errors import ConfigurationError, KshotError, listing
+from kshot.options import OptionsOf
+from kshot.registry import Entry, Registry
+
+RESERVED = ("encoder", "way")
+"""Arguments of a learner's factory that the benchmark fills in itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A learner, encoder or source of the plan, ready to be built.
+
+    Attributes:
+        id: the variant's id, or the source's.
+        entry: what the registry found.
+        factory: builds it from ``options``.
+        options: every option with its value, defaults included.
+        record: the same as JSON values, for the results.
+        train: what the outer loop trains (encoders).
+    """
+
+    id: str
+    entry: Entry
+    factory: Callable[..., Any]
+    options: Mapping[str, Any]
+    record: Mapping[str, Any]
+    train: Subset | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedCell:
+    """One training: learner × encoder × source × seed."""
+
+    learner: Part
+    encoder: Part
+    source: Part
+    seed: int
+
+    @property
+    def id(self) -> str:
+        """Unique in its benchmark."""
+        return f"{self.learner.id}.{self.encoder.id}.{self.source.id}.{self.seed}"
+
+    @property
+    def modality(self) -> str:
+        """The source's modality."""
+        return self.source.entry.modality
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A checked configuration and its cells, in the order in which they run."""
+
+    configuration: Configuration
+    cells: Sequence[PlannedCell]
+    metrics: Mapping[str, Callable[..., Any]]
+    registry: Registry
+
+    def only(self, pattern: str) -> Plan:
+        """The plan of the cells whose id matches a shell pattern.
+
+        Raises:
+            ConfigurationError: none does.
+        """
+        chosen = [cell for cell in self.cells if fnmatchcase(cell.id, pattern)]
+        if not chosen:
+            there = listing(cell.id for cell in self.cells)
+            raise ConfigurationError("--only", [f"no cell matches '{pattern}'; the cells are {there}"])
+        return Plan(self.configuration, chosen, self.metrics, self.registry)
+
+
+def make_plan(raw: Mapping[str, Any], where: str, registry: Registry) -> Plan:
+    """Check a raw configuration and list its cells.
+
+    Args:
+        raw: the YAML file's content.
+        where: its name, for messages.
+        registry: finds the names.
+
+    Raises:
+        ConfigurationError: all that is wrong with it, gathered.
+    """
+    configuration, problems = check(raw)
+    if configuration is None:
+        raise ConfigurationError(where, problems)
+    planner = _Planner(registry, problems)
+    sources = planner.sources(configuration)
+    encoders = planner.encoders(configuration)
+    learners = planner.variants("learners", configuration.learners, "learners")
+    metrics = planner.metrics(configuration)
+    if not problems:
+        planner.match(sources, encoders, configuration)
+    cells = [
+        cell
+        for source in sources
+        for encoder in encoders.get(source.entry.modality, [])
+        for learner in learners
+        for seed in configuration.seeds
+        if not _left_out(cell := PlannedCell(learner, encoder, source, seed), configuration)
+    ]
+    if not problems and not cells:
+        problems.append("leave_out: leaves no cell to run")
+    if problems:
+        raise ConfigurationError(where, list(dict.fromkeys(problems)))
+    return Plan(configuration, cells, metrics, registry)
+
+
+def _left_out(cell: PlannedCell, configuration: Configuration) -> bool:
+    return any(fnmatchcase(cell.id, pattern) for pattern in configuration.leave_out)
+
+
+class _Planner:
+    """Looks names up and checks options, gathering problems instead of raising them."""
+
+    def __init__(self, registry: Registry, problems: list[str]) -> None:
+        self._registry = registry
+        self._problems = problems
+
+    def sources(self, configuration: Configuration) -> list[Part]:
+        parts: list[Part] = []
+        for key, entry in configuration.sources.items():
+            where = f"sources.{key}"
+            if not is_id(key):
+                self._problems.append(f"{where}: a source's name may hold letters, digits and '_.+=,-' only")
+            part = self._part("sources", Expanded(key, entry.use, entry.options), where, None)
+            if part:
+                parts.append(part)
+        return parts
+
+    def encoders(self, configuration: Configuration) -> dict[str, list[Part]]:
+        parts: dict[str, list[Part]] = {}
+        for modality, variants in configuration.encoders.items():
+            where = f"encoders.{modality}"
+            try:
+                self._registry.require_modality(modality)
+            except KshotError as error:
+                self._problems.append(f"{where}: {error}")
+                continue
+            parts[modality] = self.variants("encoders", variants, where, modality)
+        ids = [part.id for some in parts.values() for part in some]
+        for name in sorted({name for name in ids if ids.count(name) > 1}):
+            self._problems.append(f"encoders: two modalities have an encoder with the id '{name}'")
+        return parts
+
+    def variants(
+        self, kind: str, variants: Sequence[Any], where: str, modality: str | None = None
+    ) -> list[Part]:
+        expanded, problems = expand(variants, where)
+        self._problems += problems
+        parts = [self._part(kind, one, f"{where}.{one.id}", modality) for one in expanded]
+        return [part for part in parts if part]
+
+    def metrics(self, configuration: Configuration) -> dict[str, Callable[..., Any]]:
+        found: dict[str, Callable[..., Any]] = {}
+        for name in configuration.evaluate.metrics:
+            try:
+                found[name] = self._registry.find("metrics", name).resolve()
+            except KshotError as error:
+                self._problems.append(f"evaluate.metrics: {error}")
+        return found
+
+    def match(
+        self, sources: Sequence[Part], encoders: Mapping[str, Sequence[Part]], configuration: Configuration
+    ) -> None:
+        """Every source needs an encoder of its modality, and every encoder a source."""
+        for source in sources:
+            modality = source.entry.modality
+            if not encoders.get(modality):
+                self._problems.append(
+                    f"sources.{source.id}: its modality is {modality}, but 'encoders' has no key '{modality}'"
+                )
+        served = {source.entry.modality for source in sources}
+        self._problems += [
+            f"encoders.{modality}: no source is of this modality"
+            for modality in configuration.encoders
+            if modality not in served
+        ]
+
+    def _part(self, kind: str, variant: Expanded, where: str, modality: str | None) -> Part | None:
+        try:
+            entry = self._registry.find(kind, variant.use, modality)
+            factory = entry.resolve()
+            options = OptionsOf(factory, reserved=RESERVED if kind == "learners" else ())
+        except KshotError as error:
+            self._problems.append(f"{where}: {error}")
+            return None
+        problems = options.problems(variant.options, where)
+        if problems:
+            self._problems += problems
+            return None
+        chosen = options.complete(variant.options)
+        record = options.record(variant.options)
+        return Part(variant.id, entry, factory, chosen, cast("dict[str, Any]", record), variant.train)

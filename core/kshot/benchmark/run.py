@@ -1,0 +1,158 @@
+"""A run: the cells that are missing, one after the other, each safe on disk before the next."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kshot import results
+from kshot.benchmark.cell import Surroundings, identity, run_cell
+from kshot.benchmark.data import Data, data_problems
+from kshot.benchmark.environment import environment, versions
+from kshot.benchmark.plan import Plan, PlannedCell
+from kshot.errors import ConfigurationError, KshotError, PluginError
+from kshot.files import write_atomic
+
+log = logging.getLogger("kshot")
+
+
+def run_benchmark(plan: Plan, folder: Path, where: str, device: torch.device) -> results.Results:
+    """Run every cell of the plan that ``folder`` does not hold finished already.
+
+    Each finished cell is written at once, so a run that is interrupted goes on where it was. A
+    cell counts as finished only if everything that its figures depend on is unchanged: its
+    options, seed, data, training, evaluation and the versions that computed it.
+
+    Args:
+        plan: what to run.
+        folder: where results go.
+        where: the configuration's name, for messages.
+        device: where to compute.
+
+    Returns:
+        the results of all cells of the plan, as written to ``folder``.
+
+    Raises:
+        ConfigurationError: the data cannot serve the shapes asked for.
+    """
+    data = Data(plan.configuration, device)
+    problems = data_problems(plan, data)
+    if problems:
+        raise ConfigurationError(where, problems)
+    notify = _tolerant(plan)
+    store = _Store(plan, folder, data)
+    done = {cell.id: entry for cell in plan.cells if (entry := store.finished(cell))}
+    for part in {cell.source.id: cell.source for cell in plan.cells}.values():
+        results.save_sample(folder, data.sample(part))
+    described = environment(plan.registry, device)
+    notify(
+        "kshot_run_started",
+        name=plan.configuration.name,
+        cells=[cell.id for cell in plan.cells],
+        finished=list(done),
+    )
+    around = Surroundings(plan, data, device, notify)
+
+    def write() -> results.Results:
+        entries = [done[cell.id] for cell in plan.cells if cell.id in done]
+        found = results.Results(
+            schema=results.SCHEMA, name=plan.configuration.name, environment=described, cells=entries
+        )
+        results.save(folder, found)
+        return found
+
+    found = write()
+    for cell in plan.cells:
+        if cell.id in done:
+            continue
+        entry = _attempt(cell, around, store)
+        done[cell.id] = entry
+        store.keep(cell, entry)
+        found = write()
+        if entry.status == "finished":
+            notify("kshot_cell_finished", cell=cell.id, result=entry.model_dump(mode="json"))
+        else:
+            notify("kshot_cell_failed", cell=cell.id, error=entry.error or "")
+    return found
+
+
+def _attempt(cell: PlannedCell, around: Surroundings, store: _Store) -> results.Cell:
+    """The cell's result, or an entry that says why there is none."""
+    try:
+        return run_cell(cell, around)
+    except KshotError as error:
+        reason = str(error)
+    except Exception as error:
+        # Anything may go wrong inside somebody's encoder; the other cells still run.
+        reason = f"{type(error).__name__}: {error}"
+    store.keep_traceback(cell, traceback.format_exc())
+    return results.Cell(**identity(cell), status="failed", error=reason)
+
+
+class _Store:
+    """Where cells lie on disk, and what makes one count as finished."""
+
+    def __init__(self, plan: Plan, folder: Path, data: Data) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._data = data
+        self._versions = versions(plan.registry)
+
+    def finished(self, cell: PlannedCell) -> results.Cell | None:
+        """What an earlier run found, if it still holds."""
+        path = self._path(cell)
+        if not path.is_file():
+            return None
+        try:
+            entry = results.read_entry(path, results.Cell)
+        except KshotError:
+            return None
+        same = (entry.model_extra or {}).get("key") == self._key(cell)
+        return entry if same and entry.status == "finished" else None
+
+    def keep(self, cell: PlannedCell, entry: results.Cell) -> None:
+        """Write a cell's result."""
+        results.write_entry(self._path(cell), entry.model_copy(update={"key": self._key(cell)}))
+
+    def keep_traceback(self, cell: PlannedCell, text: str) -> None:
+        """Write what a developer needs to mend a failed cell."""
+        write_atomic(self._path(cell).with_name("traceback.txt"), text)
+        log.debug("%s failed\n%s", cell.id, text)
+
+    def _path(self, cell: PlannedCell) -> Path:
+        return self._folder / "cells" / cell.id / "cell.json"
+
+    def _key(self, cell: PlannedCell) -> str:
+        source = self._data.source(cell.source)
+        configuration = self._plan.configuration
+        depends: dict[str, Any] = {
+            **identity(cell),
+            "factories": [part.entry.spec.factory for part in (cell.learner, cell.encoder, cell.source)],
+            "data": [source.catalogue(split).fingerprint for split in ("train", "test")],
+            "train": configuration.train.model_dump(mode="json"),
+            "evaluate": configuration.evaluate.model_dump(mode="json"),
+            "versions": self._versions,
+        }
+        return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+
+
+def _tolerant(plan: Plan) -> Callable[..., None]:
+    """Calls run-time hooks; an observer that raises is named in the log and stops nothing."""
+    told: set[str] = set()
+
+    def notify(hook: str, **arguments: Any) -> None:
+        try:
+            plan.registry.notify(hook, **arguments)
+        except PluginError as error:
+            if str(error) not in told:
+                told.add(str(error))
+                log.warning("%s", error)
+
+    return notify

@@ -1,0 +1,86 @@
+"""The variants of a configuration's lists: option sweeps spelt out, each with an id of its own."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kshot.config import EncoderVariant, Subset, Variant
+
+_ID = re.compile(r"[\w.+=,-]+")
+_UNSAFE = re.compile(r"[^\w.+=,-]+")
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """One variant with its options' values fixed.
+
+    Attributes:
+        id: unique among its list.
+        use: the registered name.
+        options: what is passed to the factory.
+        train: what the outer loop trains, for an encoder that says so.
+    """
+
+    id: str
+    use: str
+    options: dict[str, Any]
+    train: Subset | None = None
+
+
+def expand(variants: Sequence[Variant], where: str) -> tuple[list[Expanded], list[str]]:
+    """Spell out sweeps (``{grid: [a, b]}``) and name every variant.
+
+    A variant without an id is named after what it uses; where that is ambiguous, what differs
+    is added.
+
+    Returns:
+        the variants, and a problem for each id that is malformed or stands twice.
+    """
+    drafts = [draft for variant in variants for draft in _sweep(variant)]
+    plain = Counter(draft[1].id for draft in drafts)
+    expanded: list[Expanded] = []
+    for variant, draft in drafts:
+        if variant.id is None and plain[draft.id] > 1:
+            extra = dict(draft.options)
+            if draft.train is not None:
+                extra["train"] = draft.train
+            draft = Expanded(_named(draft.use, extra), draft.use, draft.options, draft.train)
+        expanded.append(draft)
+    problems = [
+        f"{where}: the id '{draft.id}' may hold letters, digits and '_.+=,-' only"
+        for draft in expanded
+        if not is_id(draft.id)
+    ]
+    twice = [name for name, count in Counter(draft.id for draft in expanded).items() if count > 1]
+    problems += [f"{where}: two variants have the id '{name}'; give each an 'id' of its own" for name in twice]
+    return expanded, problems
+
+
+def is_id(name: str) -> bool:
+    """True for a name that may stand in a cell's id."""
+    return _ID.fullmatch(name) is not None
+
+
+def _sweep(variant: Variant) -> list[tuple[Variant, Expanded]]:
+    options = variant.options
+    swept = {key: value["grid"] for key, value in options.items() if _is_grid(value)}
+    train = variant.train if isinstance(variant, EncoderVariant) else None
+    drafts: list[tuple[Variant, Expanded]] = []
+    for values in itertools.product(*swept.values()):
+        chosen = dict(zip(swept, values, strict=True))
+        name = _named(variant.id or variant.use, chosen)
+        drafts.append((variant, Expanded(name, variant.use, {**options, **chosen}, train)))
+    return drafts
+
+
+def _is_grid(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"grid"} and isinstance(value["grid"], list)
+
+
+def _named(base: str, options: dict[str, Any]) -> str:
+    return "+".join([base, *(_UNSAFE.sub("-", f"{key}={value}") for key, value in options.items())])

@@ -1,0 +1,85 @@
+"""The command line. Importing it costs nothing: the commands are imported when one is asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import cast
+
+from kshot.errors import KshotError
+
+FAILED_CELL = 1
+BAD_INPUT = 2
+INTERNAL = 70
+"""Exit code of a fault of kshot's own (EX_SOFTWARE); never a cell's and never a user's."""
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    0: good. 1: a cell failed. 2: bad usage or configuration. 70: a fault in kshot itself.
+    130: interrupted. A traceback is shown with ``--debug`` only, which may stand anywhere.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug, rest = _without_debug(given)
+    try:
+        code = _run(rest)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        return _quiet()
+    except Exception as error:
+        return _report(error, debug)
+    if code == INTERRUPTED:
+        print("kshot: interrupted", file=sys.stderr)
+    return code
+
+
+def _without_debug(arguments: list[str]) -> tuple[bool, list[str]]:
+    """Take ``--debug`` out wherever it stands: typer would accept it in one place only."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = [argument for argument in arguments[:end] if argument != "--debug"]
+    return len(options) < end, options + arguments[end:]
+
+
+def _run(arguments: list[str]) -> int:
+    from kshot.cli.app import app
+
+    try:
+        app(args=arguments, prog_name="kshot")
+    except SystemExit as leave:
+        if isinstance(leave.__context__, BrokenPipeError):
+            raise leave.__context__ from None
+        return _code(leave)
+    return 0
+
+
+def _code(leave: SystemExit) -> int:
+    code = cast("object", leave.code)
+    if code is None or isinstance(code, int):
+        return code or 0
+    print(f"kshot: {code}", file=sys.stderr)
+    return BAD_INPUT
+
+
+def _report(error: Exception, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    if isinstance(error, KshotError):
+        print(f"kshot: {error}", file=sys.stderr)
+        return BAD_INPUT
+    text = f"{type(error).__name__}: {error}"
+    hint = "" if debug else "; run it again with --debug to see where"
+    print(f"kshot: a fault in kshot or a plugin, {text}{hint}", file=sys.stderr)
+    return INTERNAL
+
+
+def _quiet() -> int:
+    """Whoever read our output went away: end without a word, here and when Python flushes."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BROKEN_PIPE

@@ -1,0 +1,44 @@
+"""The commands, put together. A command's module imports heavy rooms inside its functions only."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import kshot
+from kshot.cli import listing
+
+app = typer.Typer(
+    name="kshot",
+    help="Few-shot learning for images, speech and text: any learner with any encoder.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    # Plain help: rich's would double the time to the first line.
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kshot {kshot.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks; may stand after the command too.")
+    ] = False,
+) -> None:
+    """Options that every command has; ``--debug`` is read before typer sees it."""
+    del version, debug
+
+
+app.command("list")(listing.show_entries)
+app.command("plugins")(listing.show_plugins)

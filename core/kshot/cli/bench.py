@@ -1,0 +1,97 @@
+"""``kshot bench``, ``kshot check`` and ``kshot report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.", show_default=False)]
+Overrides = Annotated[
+    list[str],
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key, such as train.episodes=100."),
+]
+
+
+def bench(
+    config: Config,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the results.", show_default="runs/<name of the configuration>"),
+    ] = None,
+    overrides: Overrides = [],  # noqa: B006 (typer reads the default, nobody changes it)
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"],
+        typer.Option(help="Where to compute; auto takes a GPU if there is one."),
+    ] = "auto",
+    only: Annotated[
+        str | None, typer.Option(metavar="GLOB", help="Run the cells whose id matches, such as 'maml.*'.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells and stop.")] = False,
+) -> None:
+    """Run every learner with every encoder on every source, and report.
+
+    A run that was interrupted goes on with the cells that are missing.
+    """
+    from kshot.benchmark import run_benchmark
+    from kshot.benchmark.environment import choose_device
+    from kshot.cli.display import display
+    from kshot.report import write_report
+
+    plan = _plan(config, overrides)
+    if only is not None:
+        plan = plan.only(only)
+    if dry_run:
+        _print_plan(plan)
+        return
+    folder = out or Path("runs", plan.configuration.name)
+    shown = display()
+    with plan.registry.observing(shown), shown:
+        found = run_benchmark(plan, folder, str(config), choose_device(device))
+    page = write_report(folder)
+    shown.summary(found)
+    typer.echo(f"results: {folder / 'results.json'}, results.csv, results.md; report: {page}")
+    if any(cell.status == "failed" for cell in found.cells):
+        raise typer.Exit(1)
+
+
+def check(config: Config, overrides: Overrides = []) -> None:  # noqa: B006
+    """Check a configuration: keys, names, options, and whether the data can serve its shapes."""
+    import torch
+
+    from kshot.benchmark import data_problems
+    from kshot.benchmark.data import Data
+    from kshot.errors import ConfigurationError
+
+    plan = _plan(config, overrides)
+    problems = data_problems(plan, Data(plan.configuration, torch.device("cpu")))
+    if problems:
+        raise ConfigurationError(str(config), problems)
+    typer.echo(f"{config}: good; {len(plan.cells)} cells")
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a benchmark's results.")],
+) -> None:
+    """Write report.html anew from a folder of results."""
+    from kshot.report import write_report
+
+    typer.echo(f"report: {write_report(folder)}")
+
+
+def _plan(config: Path, overrides: list[str]) -> Any:
+    from kshot.benchmark import make_plan
+    from kshot.config import read
+    from kshot.registry import load_registry
+
+    return make_plan(read(config, overrides), str(config), load_registry())
+
+
+def _print_plan(plan: Any) -> None:
+    evaluate, train = plan.configuration.evaluate, plan.configuration.train
+    shapes = ", ".join(f"{shape} with {shape.queries} queries" for shape in evaluate.all_shapes())
+    typer.echo(f"{len(plan.cells)} cells; each trained on {train.episodes} episodes of {train.shape}")
+    typer.echo(f"and scored on {evaluate.episodes} episodes of {shapes}")
+    for cell in plan.cells:
+        typer.echo(f"  {cell.id}")

@@ -1,0 +1,224 @@
+"""What a person sees while a benchmark runs: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Self, final
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from kshot import results
+from kshot.hookspecs import hookimpl
+
+LINE_SECONDS = 10.0
+"""How often a running training prints a plain line."""
+
+
+class Display(ABC):
+    """Observes a run through the same hooks as anybody's plugin."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Stop drawing."""
+
+    @abstractmethod
+    def summary(self, found: results.Results) -> None:
+        """Print the final table."""
+
+
+def display() -> LiveDisplay | PlainDisplay:
+    """The display that suits the standard output."""
+    console = Console()
+    return LiveDisplay(console) if console.is_terminal else PlainDisplay()
+
+
+class _Progress:
+    """Where the running cell is."""
+
+    def __init__(self) -> None:
+        self.cell = ""
+        self.stage = ""
+        self.episodes = 0
+        self.total = 0
+        self.loss = float("nan")
+        self.seconds = 0.0
+        self.accuracy: float | None = None
+
+    def enter(self, cell: str, stage: str) -> None:
+        if cell != self.cell:
+            self.__init__()
+        self.cell, self.stage = cell, stage
+
+    @property
+    def figures(self) -> str:
+        """Episodes, loss, accuracy, speed and time left, as far as they are known."""
+        if not self.episodes:
+            return ""
+        speed = self.episodes / max(self.seconds, 1e-9)
+        left = (self.total - self.episodes) / speed
+        known = [f"{self.episodes}/{self.total} episodes", f"loss {self.loss:.3f}"]
+        if self.accuracy is not None:
+            known.append(f"validation {100 * self.accuracy:.1f} %")
+        return ", ".join([*known, f"{speed:.0f} episodes/s", f"{_clock(left)} left"])
+
+
+@final
+class PlainDisplay(Display):
+    """One line an event, for logs and pipes."""
+
+    def __init__(self) -> None:
+        self._progress = _Progress()
+        self._last = 0.0
+        self._number = 0
+        self._count = 0
+
+    def summary(self, found: results.Results) -> None:
+        """The tables, in aligned columns."""
+        for table in results.tables(found):
+            lines = [table.header, *table.lines]
+            widths = [max(len(line[i]) for line in lines) for i in range(len(table.header))]
+            print(f"\n{table.modality}, accuracy in %")
+            for line in lines:
+                print(
+                    "  ".join(field.ljust(width) for field, width in zip(line, widths, strict=True)).rstrip()
+                )
+        print(flush=True)
+
+    @hookimpl
+    def kshot_run_started(self, name: str, cells: Sequence[str], finished: Sequence[str]) -> None:
+        known = f", {len(finished)} of them finished already" if finished else ""
+        self._count, self._number = len(cells), len(finished)
+        print(f"{name}: {len(cells)} cells{known}", flush=True)
+
+    @hookimpl
+    def kshot_cell_started(self, cell: str, stage: str) -> None:
+        self._progress.enter(cell, stage)
+        self._last = time.monotonic()
+
+    @hookimpl
+    def kshot_episodes_trained(
+        self, cell: str, episodes: int, total: int, loss: float, seconds: float
+    ) -> None:
+        p = self._progress
+        p.episodes, p.total, p.loss, p.seconds = episodes, total, loss, seconds
+        if time.monotonic() - self._last >= LINE_SECONDS:
+            self._last = time.monotonic()
+            print(f"  {cell}: {p.figures}", flush=True)
+
+    @hookimpl
+    def kshot_validated(self, accuracy: float) -> None:
+        self._progress.accuracy = accuracy
+
+    @hookimpl
+    def kshot_cell_finished(self, cell: str, result: dict[str, Any]) -> None:
+        print(f"{self._next()} {cell}: {_scores(results.Cell(**result))}", flush=True)
+
+    @hookimpl
+    def kshot_cell_failed(self, cell: str, error: str) -> None:
+        print(f"{self._next()} {cell}: failed: {error}", flush=True)
+
+    def _next(self) -> str:
+        self._number += 1
+        return f"[{self._number}/{self._count}]"
+
+
+@final
+class LiveDisplay(Display):
+    """A table that fills in as cells finish, above a line for the cell at work."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = _Progress()
+        self._cells: list[results.Cell] = []
+        self._errors: list[str] = []
+        self._count = 0
+        self._finished = 0
+        self._live = Live(console=console, refresh_per_second=4, transient=True, get_renderable=self._draw)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Remove the live part; the final table is printed by ``summary``."""
+        self._live.stop()
+
+    def summary(self, found: results.Results) -> None:
+        """The tables, and why cells failed."""
+        self._console.print(_drawn(found.cells))
+        for cell in found.cells:
+            if cell.status == "failed":
+                self._console.print(Text(f"{cell.id} failed: {cell.error}", style="red"))
+
+    @hookimpl
+    def kshot_run_started(self, cells: Sequence[str], finished: Sequence[str]) -> None:
+        self._count, self._finished = len(cells), len(finished)
+
+    @hookimpl
+    def kshot_cell_started(self, cell: str, stage: str) -> None:
+        self._progress.enter(cell, stage)
+
+    @hookimpl
+    def kshot_episodes_trained(self, episodes: int, total: int, loss: float, seconds: float) -> None:
+        p = self._progress
+        p.episodes, p.total, p.loss, p.seconds = episodes, total, loss, seconds
+
+    @hookimpl
+    def kshot_validated(self, accuracy: float) -> None:
+        self._progress.accuracy = accuracy
+
+    @hookimpl
+    def kshot_cell_finished(self, result: dict[str, Any]) -> None:
+        self._finished += 1
+        self._cells.append(results.Cell(**result))
+
+    @hookimpl
+    def kshot_cell_failed(self, cell: str, error: str) -> None:
+        self._finished += 1
+        self._errors.append(f"{cell} failed: {error}")
+
+    def _draw(self) -> RenderableType:
+        p = self._progress
+        line = Table.grid(padding=(0, 1))
+        bar = ProgressBar(total=max(p.total, 1), completed=p.episodes, width=24, pulse=not p.total)
+        line.add_row(f"[{self._finished}/{self._count}]", p.cell, p.stage, bar, p.figures)
+        errors = [Text(error, style="red") for error in self._errors]
+        return Group(_drawn(self._cells), *errors, line)
+
+
+def _drawn(cells: Sequence[results.Cell]) -> RenderableType:
+    """Finished cells as rich tables, the best of each column bold."""
+    found = results.Results(schema=results.SCHEMA, name="", cells=list(cells))
+    drawn: list[RenderableType] = []
+    for table in results.tables(found):
+        shown = Table(title=f"{table.modality}, accuracy in %", title_justify="left", title_style="bold")
+        for number, title in enumerate(table.header):
+            shown.add_column(title, justify="left" if number < 2 else "right")
+        for row, line in zip(table.rows, table.lines, strict=True):
+            fields = [Text(field) for field in line]
+            for field, value in zip(fields[2:], row.values, strict=True):
+                if value and value.best:
+                    field.stylize("bold green")
+            shown.add_row(*fields)
+        drawn.append(shown)
+    return Group(*drawn)
+
+
+def _scores(cell: results.Cell) -> str:
+    label = results.labeller([cell])
+    scores = ", ".join(f"{label(s)} {100 * s.accuracy:.1f} ± {100 * (s.ci95 or 0):.1f}" for s in cell.scores)
+    remark = cell.note or f"trained {cell.train.episodes} episodes in {_clock(cell.train.seconds or 0)}"
+    return f"{scores} ({remark})"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

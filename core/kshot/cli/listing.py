@@ -1,0 +1,113 @@
+"""``kshot list`` and ``kshot plugins``: what is installed, and what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import kshot
+from kshot.cli.tables import print_table
+from kshot.errors import nearest
+from kshot.specs import KINDS, KSHOT_API
+
+if TYPE_CHECKING:
+    from kshot.registry import Entry, PluginReport, Registry
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def show_entries(
+    kind: Annotated[str | None, typer.Argument(help=f"Only these: {', '.join(KINDS)}.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the names that a configuration can use."""
+    from kshot.registry import load_registry
+
+    if kind is not None and kind not in KINDS:
+        raise typer.BadParameter(f"'{kind}' is none of {', '.join(KINDS)}{nearest(kind, KINDS)}")
+    registry = load_registry()
+    kinds = list(KINDS) if kind is None else [kind]
+    if as_json:
+        found = {one: [_entry_json(entry) for entry in registry.entries(one)] for one in kinds}
+        typer.echo(json.dumps(found, indent=2))
+        return
+    for one in kinds:
+        _print_entries(one, registry.entries(one))
+    _print_notes(registry)
+
+
+def show_plugins(as_json: Json = False) -> None:
+    """List the plugins, and why some cannot be used."""
+    from kshot.registry import load_registry
+
+    registry = load_registry()
+    if as_json:
+        plugins = [_plugin_json(plugin) for plugin in registry.plugins]
+        head: dict[str, Any] = {"kshot": kshot.__version__, "api": KSHOT_API}
+        typer.echo(json.dumps({**head, "plugins": plugins, "conflicts": list(registry.conflicts)}, indent=2))
+        return
+    columns = ("plugin", "distribution", "api", "brings", "import", "state")
+    print_table("plugins", columns, [_plugin_row(plugin) for plugin in registry.plugins])
+    for conflict in registry.conflicts:
+        typer.echo(conflict)
+
+
+def _print_entries(kind: str, entries: Sequence[Entry]) -> None:
+    rows = [
+        (one.name, one.modality, one.spec.summary, one.spec.paper, one.spec.licence, one.provider)
+        for one in entries
+    ]
+    print_table(kind, ("name", "modality", "summary", "paper", "licence", "distribution"), rows)
+
+
+def _print_notes(registry: Registry) -> None:
+    """What is missing from the lists, so that nobody looks for it in vain."""
+    for plugin in registry.plugins:
+        if plugin.error is not None:
+            typer.echo(f"refused: {plugin}: {plugin.error}", err=True)
+    for conflict in registry.conflicts:
+        typer.echo(conflict, err=True)
+
+
+def _entry_json(entry: Entry) -> dict[str, str]:
+    spec = entry.spec
+    return {
+        "name": spec.name,
+        "modality": entry.modality,
+        "summary": spec.summary,
+        "paper": spec.paper,
+        "licence": spec.licence,
+        "factory": spec.factory,
+        "plugin": entry.plugin,
+        "distribution": entry.distribution,
+        "version": entry.version,
+    }
+
+
+def _plugin_json(plugin: PluginReport) -> dict[str, Any]:
+    return {
+        "name": plugin.name,
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        "module": plugin.module,
+        "api": plugin.api,
+        "specs": {kind: list(names) for kind, names in plugin.specs.items()},
+        "seconds": round(plugin.seconds, 4),
+        "error": plugin.error,
+        "excluded": plugin.excluded,
+    }
+
+
+def _plugin_row(plugin: PluginReport) -> tuple[str, ...]:
+    brings = [f"{kind}: {', '.join(names)}" for kind, names in plugin.specs.items() if names]
+    state = "ready"
+    if plugin.error is not None:
+        state = f"refused: {plugin.error}"
+    elif plugin.excluded is not None:
+        state = f"left out by {plugin.excluded}"
+    api = "" if plugin.api is None else str(plugin.api)
+    provider = f"{plugin.distribution} {plugin.version}"
+    return plugin.name, provider, api, "; ".join(brings), f"{plugin.seconds * 1000:.0f} ms", state

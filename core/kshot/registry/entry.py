@@ -1,0 +1,79 @@
+"""One registered name, and the way from it to the callable behind it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from kshot.errors import PluginError, nearest
+from kshot.registry import house
+from kshot.registry.report import reason
+from kshot.specs import Spec
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A spec, and the plugin that brings it.
+
+    Attributes:
+        kind: ``encoders``, ``learners``, ``sources`` or ``metrics``.
+        spec: what the plugin declared.
+        plugin: name of the plugin's entry point.
+        distribution: the distribution that declares the entry point.
+        version: version of that distribution.
+    """
+
+    kind: str
+    spec: Spec
+    plugin: str
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.kind[:-1]} '{self.name}' of {self.provider}"
+
+    @property
+    def name(self) -> str:
+        """What a configuration writes after ``use``."""
+        return self.spec.name
+
+    @property
+    def modality(self) -> str:
+        """Its modality; empty for learners and metrics, which serve any."""
+        return getattr(self.spec, "modality", "")
+
+    @property
+    def provider(self) -> str:
+        """Distribution and version."""
+        return f"{self.distribution} {self.version}"
+
+    def resolve(self) -> Callable[..., Any]:
+        """Import the factory; nothing of it is imported before this call.
+
+        Raises:
+            PluginError: it cannot be imported, or is nothing to call.
+        """
+        module_name, _, attribute = self.spec.factory.partition(":")
+        try:
+            module = importlib.import_module(module_name)
+        except (Exception, SystemExit) as error:
+            raise self._broken(f"cannot be imported: {reason(error)}{self._mend(error)}") from error
+        if not hasattr(module, attribute):
+            known = [name for name in vars(module) if not name.startswith("_")]
+            raise self._broken(f"{module_name} has no attribute '{attribute}'{nearest(attribute, known)}")
+        factory = getattr(module, attribute)
+        if not callable(factory):
+            raise self._broken(f"it is of type {type(factory).__name__}, not something to call")
+        return factory
+
+    def _broken(self, what: str) -> PluginError:
+        return PluginError(f"{self} (plugin '{self.plugin}'): factory '{self.spec.factory}': {what}")
+
+    def _mend(self, error: BaseException) -> str:
+        """What to install, where a module that the house's own distribution needs is absent."""
+        offer = house.offer(self.kind, self.name)
+        if offer is None or offer.distribution != self.distribution:
+            return ""
+        return f"; install what it needs: {offer.command}" if isinstance(error, ModuleNotFoundError) else ""

@@ -1,0 +1,111 @@
+"""Loading plugins one by one, each failure kept with its plugin."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from types import ModuleType
+
+import pluggy
+
+import kshot
+from kshot import hookspecs
+from kshot.registry.book import Registry
+from kshot.registry.compatibility import api_of, check_requirement
+from kshot.registry.discovery import Candidate, choose, discover, refuse_duplicates
+from kshot.registry.entry import Entry
+from kshot.registry.hooks import check_implementations, collect_specs
+from kshot.registry.report import PluginReport, RefusalError, reason
+from kshot.specs import Spec
+
+CORE = "kshot"
+
+# Named by string, as every plugin is: the registry knows no spec of the core's beforehand.
+_BUILTIN = "kshot.builtin"
+
+
+def load_registry(environment: Mapping[str, str] | None = None) -> Registry:
+    """Find and load every installed plugin, and the core's own specs.
+
+    Args:
+        environment: read instead of the process's own; see
+            :func:`kshot.registry.discovery.choose` for the variables.
+
+    Raises:
+        ConfigurationError: ``KSHOT_PLUGINS`` asks for a plugin that is not installed.
+    """
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    core = Candidate(CORE, _BUILTIN, CORE, kshot.__version__)
+    found = choose(discover(), os.environ if environment is None else environment)
+    candidates = [core, *refuse_duplicates(found, CORE)]
+    reports: list[PluginReport] = []
+    entries: list[Entry] = []
+    for candidate in candidates:
+        report, specs = _load(manager, candidate)
+        reports.append(report)
+        if report.usable:
+            entries.extend(_entries(candidate, specs))
+    return Registry(manager, reports, entries)
+
+
+def _load(manager: pluggy.PluginManager, candidate: Candidate) -> tuple[PluginReport, dict[str, list[Spec]]]:
+    """Load one plugin; whatever it raises becomes its report's error."""
+    specs: dict[str, list[Spec]] = {}
+    report = PluginReport(candidate.name, candidate.distribution, candidate.version, candidate.module)
+    if candidate.excluded:
+        return replace(report, excluded=candidate.excluded), specs
+    started = time.perf_counter()
+    try:
+        if candidate.problem:
+            raise RefusalError(candidate.problem)
+        check_requirement(candidate)
+        module = _imported(candidate)
+        report = replace(report, api=api_of(module))
+        _register(manager, candidate.name, module, specs)
+    except Exception as error:
+        report = replace(report, error=reason(error))
+    names = {kind: tuple(sorted(spec.name for spec in some)) for kind, some in specs.items()}
+    return replace(report, specs=names, seconds=time.perf_counter() - started), specs
+
+
+def _imported(candidate: Candidate) -> ModuleType:
+    if not all(part.isidentifier() for part in candidate.module.split(".")):
+        raise RefusalError(f"its entry point '{candidate.module}' must name a module, as 'package.plugin'")
+    try:
+        # What a plugin prints must not mix with a command's own output, which may be JSON.
+        with contextlib.redirect_stdout(sys.stderr):
+            return importlib.import_module(candidate.module)
+    except (Exception, SystemExit) as error:
+        raise RefusalError(f"importing {candidate.module} failed: {reason(error)}") from error
+
+
+def _register(
+    manager: pluggy.PluginManager, name: str, module: ModuleType, specs: dict[str, list[Spec]]
+) -> None:
+    """Register a module and collect what it brings into ``specs``, or leave no trace of it."""
+    earlier = manager.get_name(module)
+    if earlier is not None:
+        raise RefusalError(f"its module {module.__name__} is registered already, as plugin '{earlier}'")
+    try:
+        manager.register(module, name)
+        collect_specs(manager, module, specs)
+        check_implementations(manager, module)
+    except Exception:
+        # A failed register may leave some of the plugin's hooks behind.
+        if manager.get_plugin(name) is module:
+            manager.unregister(name=name)
+        raise
+
+
+def _entries(candidate: Candidate, specs: Mapping[str, list[Spec]]) -> list[Entry]:
+    return [
+        Entry(kind, spec, candidate.name, candidate.distribution, candidate.version)
+        for kind, some in specs.items()
+        for spec in some
+    ]

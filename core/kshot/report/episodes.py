@@ -1,0 +1,67 @@
+"""Sample episodes drawn: pictures, spectrograms with their sound, sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kshot.report.markup import Html, element, join, name
+from kshot.report.media import draw_example
+from kshot.results import Sample, SampleExample
+
+_MOST = {"image/png": 8, "audio/wav": 2, "text/plain": 2}
+"""Examples of a class that are drawn of each set; the others are counted."""
+
+
+def episodes_section(samples: Sequence[Sample], trouble: str = "") -> Html:
+    """A sample episode of each source; empty where there is none."""
+    if not samples and not trouble:
+        return Html()
+    heading = element("h2", "What an episode looks like", id="episodes-title")
+    lead = element(
+        "p",
+        "From the support set the learner must tell the classes of the query set; "
+        "it has never seen these classes before.",
+        class_="lead",
+    )
+    notes = [element("p", f"Sample episodes cannot be shown: {trouble}", class_="trouble")] if trouble else []
+    return join(heading, lead, *notes, *map(_episode, samples))
+
+
+def _episode(sample: Sample) -> Html:
+    title = element(
+        "h3",
+        name(sample.source),
+        element("span", sample.modality, class_="tag"),
+        element("span", sample.shape, class_="tag"),
+    )
+    kinds = {example.media for example in (*sample.support, *sample.query)}
+    head = element("div", *(element("span", word) for word in ("class", "support", "query")), class_="head")
+    classes = [_class(sample, label, title) for label, title in enumerate(sample.classes)]
+    return element(
+        "div",
+        title,
+        element("div", head, *classes, class_=f"episode {' '.join(sorted(_kind(kind) for kind in kinds))}"),
+        class_="card",
+    )
+
+
+def _class(sample: Sample, label: int, title: str) -> Html:
+    return element(
+        "div",
+        element("span", name(title), class_="class"),
+        _set([example for example in sample.support if example.label == label], "support", title),
+        _set([example for example in sample.query if example.label == label], "query", title),
+        class_="row",
+    )
+
+
+def _set(examples: Sequence[SampleExample], role: str, title: str) -> Html:
+    most = _MOST[examples[0].media] if examples else 0
+    drawn = [draw_example(example, f"{role} example of {title}") for example in examples[:most]]
+    rest = len(examples) - len(drawn)
+    more = [element("span", f"and {rest} more", class_="more")] if rest else []
+    return element("div", *drawn, *more, class_=f"set {role}")
+
+
+def _kind(media: str) -> str:
+    return media.split("/")[0]

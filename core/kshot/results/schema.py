@@ -1,0 +1,211 @@
+"""What a benchmark leaves behind: one entry per cell, one score per test shape.
+
+Accuracies are fractions. Keys that this version does not know are kept, so that a plugin or a
+later kshot may add some. Anything that is not a finite number (a diverged loss) becomes null.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from kshot.shapes import Shape
+
+SCHEMA = 1
+"""Number of the schema that this version reads and writes."""
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _storable(value: Any) -> Any:
+    # A path that is not UTF-8 reaches an error message as lone surrogates, which no file can hold.
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+Text = Annotated[str, BeforeValidator(_storable)]
+Figure = Annotated[float | None, BeforeValidator(_finite)]
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Interval = Annotated[float | None, BeforeValidator(_finite), Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Entry(BaseModel):
+    """What all entries have in common: they cannot be reassigned, and keep unknown keys."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
+
+
+class Measure(Entry):
+    """Mean of a metric over the test episodes, with the half-width of its 95 % interval."""
+
+    mean: Figure
+    ci95: Interval = None
+
+
+class Score(Entry):
+    """Test episodes of one shape.
+
+    Attributes:
+        way: classes per episode.
+        shot: support examples per class.
+        queries: query examples per class.
+        within: class group that the classes of an episode share.
+        apart: example group that support and query never share.
+        episodes: number of test episodes.
+        accuracy: mean accuracy, a fraction.
+        ci95: half-width of its 95 % interval over episodes; null for a single episode.
+        chance: accuracy of a guess.
+        manifest: content hash of the test episodes.
+        batch_statistics: where batch-dependent norms took their statistics from.
+        episodes_per_second: speed of the evaluation.
+        metrics: further metrics by name.
+        classes: number of classes that episodes are drawn from.
+        left_out: classes too small for the shape.
+    """
+
+    way: int
+    shot: int
+    queries: int
+    within: str | None = None
+    apart: str | None = None
+    episodes: Count
+    accuracy: Fraction
+    ci95: Interval = None
+    chance: Fraction
+    manifest: str = ""
+    batch_statistics: str = "frozen"
+    episodes_per_second: Figure = None
+    metrics: dict[str, Measure] = {}
+    classes: Count | None = None
+    left_out: list[Text] = []
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        str(self.shape)
+        return self
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the scored episodes."""
+        return Shape(self.way, self.shot, self.queries, self.within, self.apart)
+
+
+class Train(Entry):
+    """The training of a cell; null throughout where nothing was trained.
+
+    Attributes:
+        way: classes per training episode.
+        shot: support examples per class.
+        queries: query examples per class.
+        episodes: training episodes.
+        seconds: time trained.
+        episodes_per_second: speed of the training.
+        parameters: number of parameters of learner and encoder.
+        peak_memory_bytes: peak of the memory in use.
+    """
+
+    way: int | None = None
+    shot: int | None = None
+    queries: int | None = None
+    episodes: Count | None = None
+    seconds: Figure = None
+    episodes_per_second: Figure = None
+    parameters: Count | None = None
+    peak_memory_bytes: Count | None = None
+
+
+class CurvePoint(Entry):
+    """A point of a learning curve.
+
+    Attributes:
+        episodes: episodes trained so far.
+        loss: mean training loss since the last point; null where it diverged.
+        accuracy: validation accuracy, a fraction.
+        ci95: half-width of its 95 % interval.
+    """
+
+    episodes: Count
+    loss: Figure = None
+    accuracy: Figure = None
+    ci95: Interval = None
+
+
+class Cell(Entry):
+    """One training: a learner around an encoder on a source, under one seed.
+
+    Attributes:
+        id: unique in its results.
+        learner: the learner's variant id.
+        options: what each was built with, under ``learner``, ``encoder`` and ``source``.
+        encoder: the encoder's variant id.
+        source: the source's id.
+        modality: such as ``"image"``.
+        seed: the training's seed.
+        status: ``"finished"`` or ``"failed"``.
+        error: why it failed.
+        note: a remark for people, such as ``"nothing to train"``.
+        train: the training.
+        curve: the learning curve.
+        scores: one for each test shape.
+    """
+
+    id: Text
+    learner: Text
+    options: dict[str, Any] = {}
+    encoder: Text
+    source: Text
+    modality: Text
+    seed: int
+    status: Literal["finished", "failed"]
+    error: Text | None = None
+    note: Text = ""
+    train: Train = Train()
+    curve: list[CurvePoint] = []
+    scores: list[Score] = []
+
+    @property
+    def trained(self) -> bool:
+        """False where this run trained nothing."""
+        return bool(self.train.episodes)
+
+
+class Results(Entry):
+    """All cells of one benchmark.
+
+    Attributes:
+        version: number of the schema; the key is ``schema``.
+        name: the configuration's name.
+        environment: versions, device, commit and whatever else the figures depend on.
+        cells: in the configuration's order.
+    """
+
+    version: int = Field(SCHEMA, alias="schema")
+    name: Text
+    environment: dict[str, Any] = {}
+    cells: list[Cell] = []
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        seen: set[str] = set()
+        for cell in self.cells:
+            if cell.id in seen:
+                raise ValueError(f"two cells are called '{cell.id}'")
+            seen.add(cell.id)
+        return self
+
+
+_TIMES = {"seconds": None, "episodes_per_second": None, "peak_memory_bytes": None}
+
+
+def without_times(results: Results) -> Results:
+    """The same results without times and memory: what a second run must repeat to the bit."""
+
+    def timeless(cell: Cell) -> Cell:
+        scores = [score.model_copy(update={"episodes_per_second": None}) for score in cell.scores]
+        return cell.model_copy(update={"train": cell.train.model_copy(update=_TIMES), "scores": scores})
+
+    return results.model_copy(update={"cells": [timeless(cell) for cell in results.cells]})

@@ -1,0 +1,70 @@
+"""Results as CSV for a spreadsheet: one line for each score, and for each cell without one."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+from kshot.results.schema import Cell, Results, Score
+from kshot.results.text import unformula
+
+_CELL = ("id", "learner", "encoder", "source", "modality", "seed", "status")
+_SCORE = (
+    "way",
+    "shot",
+    "queries",
+    "within",
+    "apart",
+    "episodes",
+    "accuracy",
+    "ci95",
+    "chance",
+    "batch_statistics",
+    "classes",
+    "manifest",
+    "episodes_per_second",
+)
+_TRAIN = ("episodes", "seconds", "episodes_per_second", "parameters", "peak_memory_bytes")
+
+
+def sheet(results: Results) -> str:
+    """The CSV text; text that a spreadsheet would run as a formula is neutralised."""
+    metrics = sorted({name for cell in results.cells for score in cell.scores for name in score.metrics})
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([_field(title) for title in _header(metrics)])
+    for cell in results.cells:
+        for score in cell.scores or [None]:
+            writer.writerow([_field(value) for value in _line(cell, score, metrics)])
+    return stream.getvalue()
+
+
+def _header(metrics: list[str]) -> list[str]:
+    measured = [title for name in metrics for title in (name, f"{name}_ci95")]
+    trained = [f"train_{name}" for name in _TRAIN]
+    return ["cell", *_CELL[1:], *_SCORE, *measured, *trained, "note", "error", "options"]
+
+
+def _line(cell: Cell, score: Score | None, metrics: list[str]) -> list[Any]:
+    scored = [getattr(score, name) if score else None for name in _SCORE]
+    measured: list[Any] = []
+    for name in metrics:
+        measure = score.metrics.get(name) if score else None
+        measured += [measure.mean, measure.ci95] if measure else [None, None]
+    trained = [getattr(cell.train, name) for name in _TRAIN]
+    options = json.dumps(cell.options, sort_keys=True, ensure_ascii=False, default=str)
+    return [
+        *(getattr(cell, name) for name in _CELL),
+        *scored,
+        *measured,
+        *trained,
+        cell.note,
+        cell.error,
+        options,
+    ]
+
+
+def _field(value: Any) -> Any:
+    return unformula(value) if isinstance(value, str) else value

@@ -1,0 +1,40 @@
+"""Names and messages that are safe to print: whatever a class or a file is called."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_BIDI_OVERRIDES = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+_MARKDOWN = re.compile(r"([\\`*\[\]|~#$])|(?<![^\W_])(_)|(_)(?![^\W_])")
+
+
+def printable(text: str) -> str:
+    """One line: white space collapsed, control characters and direction overrides gone.
+
+    A name may hold anything, an escape sequence for the terminal included.
+    """
+    line = " ".join(text.translate(_BIDI_OVERRIDES).split())
+    return "".join("\ufffd" if unicodedata.category(char) in ("Cc", "Cs") else char for char in line)
+
+
+def markdown(text: str) -> str:
+    """``text`` as literal Markdown on one line, in or out of a table."""
+    escaped = _MARKDOWN.sub(lambda match: "\\" + match.group(0), printable(text))
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def unformula(text: str) -> str:
+    """``text`` for a spreadsheet: one that would be read as a formula starts with an apostrophe."""
+    line = printable(text)
+    return f"'{line}" if line[:1] in tuple("=+-@＝＋－＠") and line else line
+
+
+def percent(fraction: float) -> str:
+    """0.9512 → ``"95.1"``."""
+    return f"{100 * fraction:.1f}"
+
+
+def score(accuracy: float, ci95: float | None) -> str:
+    """0.951, 0.004 → ``"95.1 ± 0.4"``, in per cent."""
+    return percent(accuracy) if ci95 is None else f"{percent(accuracy)} ± {percent(ci95)}"

@@ -1,0 +1,82 @@
+"""Class lists in a JSON file: one split, or several folds of one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from kshot.errors import DataError, listing, nearest
+from kshot.splits.options import SYNONYMS, ClassSplit, FileSplit
+
+
+def read_folds(split: FileSplit, folder: Path) -> tuple[Path, ClassSplit]:
+    """The file that was found and the class lists in it.
+
+    Args:
+        split: file and fold.
+        folder: where a relative path is looked for when the current folder does not hold it.
+
+    Raises:
+        DataError: the file is missing, is not such a file, or holds no such fold.
+    """
+    path = _find(split.file, folder)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: expected {_EXPECTED}, found a {type(content).__name__}")
+    return path, _class_lists(path, _choose(path, cast("dict[str, Any]", content), split.fold))
+
+
+_EXPECTED = '{"train": [class, …], "validation": […], "test": […]}, or such lists under the name of each fold'
+
+
+def _find(file: str, folder: Path) -> Path:
+    given = Path(file).expanduser()
+    for path in (given, folder / given):
+        if path.is_file():
+            return path
+    known = [path.name for path in (folder / given).parent.glob("*.json")]
+    raise DataError(
+        f"the split's file {given} is neither in the current folder nor in {folder}"
+        f"{nearest(given.name, known)}"
+    )
+
+
+def _choose(path: Path, content: Mapping[str, Any], fold: str | None) -> Mapping[str, Any]:
+    folds = {
+        name: cast("dict[str, Any]", value) for name, value in content.items() if isinstance(value, dict)
+    }
+    if fold is None:
+        if folds:
+            raise DataError(f"{path} holds several folds; name one of them as `fold`: {listing(folds)}")
+        return content
+    if fold in folds:
+        return folds[fold]
+    if not folds:
+        raise DataError(f"{path} holds class lists but no folds; leave `fold: {fold}` out")
+    raise DataError(f"{path} has no fold '{fold}' (it has: {listing(folds)}){nearest(fold, folds)}")
+
+
+def _class_lists(path: Path, lists: Mapping[str, Any]) -> ClassSplit:
+    found: dict[str, list[str]] = {}
+    for key, value in lists.items():
+        split = next((split for split, names in SYNONYMS.items() if key.casefold() in names), None)
+        if split is None and not isinstance(value, list):
+            continue  # a remark beside the lists
+        if split is None or split in found or not _is_names(value):
+            raise DataError(f"{path}: key '{key}' does not fit; expected {_EXPECTED}")
+        found[split] = [str(name) for name in cast("list[Any]", value)]
+    missing = [split for split in ("train", "test") if not found.get(split)]
+    if missing:
+        raise DataError(f"{path}: no classes for {listing(missing)}; expected {_EXPECTED}")
+    return ClassSplit(**found)
+
+
+def _is_names(value: Any) -> bool:
+    if not isinstance(value, list):
+        return False
+    return all(isinstance(one, str | int) and not isinstance(one, bool) for one in cast("list[Any]", value))

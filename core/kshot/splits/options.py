@@ -1,0 +1,163 @@
+"""The forms of the ``split`` option, as a user writes them in a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from kshot.errors import listing, nearest
+
+FORMS = (
+    "{column: name}, {train: [class, …], validation: [class, …], test: [class, …]}, "
+    "{file: folds.json, fold: key} or {fractions: [0.6, 0.2, 0.2], seed: 0}"
+)
+"""What may stand after ``split:``, for messages."""
+
+SYNONYMS: Mapping[str, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "validation": ("validation", "val", "valid", "dev"),
+    "test": ("test", "testing"),
+}
+"""For each split the names that data sets use for it, the house's own first."""
+
+
+def _problem(text: str) -> PydanticCustomError:
+    return PydanticCustomError("split", "{problem}", {"problem": text})
+
+
+def _name(value: Any) -> Any:
+    """A class, fold or column value as text; YAML turns unquoted digits into numbers."""
+    if isinstance(value, bool):
+        raise _problem(f"{value} is not a name; YAML reads yes, no, true and false so: write it in quotes")
+    return str(value) if isinstance(value, int) else value
+
+
+def _values(value: Any) -> Any:
+    """One value of a column, or several; a column of booleans has the values true and false."""
+    values = cast("list[Any]", value) if isinstance(value, list) else [value]
+    return [str(one).lower() if isinstance(one, bool) else _name(one) for one in values]
+
+
+Name = Annotated[str, BeforeValidator(_name), Field(min_length=1)]
+Names = Annotated[list[Name], Field(min_length=1)]
+Values = Annotated[list[str], BeforeValidator(_values), Field(min_length=1)]
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ColumnSplit(_Form):
+    """A column says to which split a row belongs; rows with any other value are left out.
+
+    Attributes:
+        column: the column's name.
+        train: its value, or values, for training rows. None: ``train``, or a usual synonym.
+        validation: likewise; None: ``validation``, a usual synonym, or no rows at all.
+        test: likewise; None: ``test``, or a usual synonym.
+    """
+
+    column: str = Field(min_length=1)
+    train: Values | None = None
+    validation: Values | None = None
+    test: Values | None = None
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        seen: dict[str, str] = {}
+        for split in SYNONYMS:
+            for value in getattr(self, split) or ():
+                if seen.setdefault(value, split) != split:
+                    raise _problem(f"the value '{value}' stands for both {seen[value]} and {split}")
+        return self
+
+
+class ClassSplit(_Form):
+    """Three lists of class names; classes in none of them are left out.
+
+    Attributes:
+        train: training classes.
+        validation: validation classes; may be left out.
+        test: test classes.
+    """
+
+    train: Names
+    validation: list[Name] = Field(default_factory=list[str])
+    test: Names
+
+
+class FileSplit(_Form):
+    """Three lists of class names in a JSON file, ``{"train": […], "validation": […], "test": […]}``.
+
+    Attributes:
+        file: the file; a relative path counts from the current folder, else from the table's.
+        fold: where the file holds several such splits under names, the name of one.
+    """
+
+    file: str = Field(min_length=1)
+    fold: Name | None = None
+
+
+class FractionSplit(_Form):
+    """Classes drawn at random: the same for the same class names and seed, whatever the rows' order.
+
+    Attributes:
+        fractions: of the classes for training, validation and test; they sum to 1.
+        seed: another seed draws other classes.
+    """
+
+    fractions: list[float] = Field(default_factory=lambda: [0.6, 0.2, 0.2], min_length=3, max_length=3)
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> Self:
+        train, validation, test = self.fractions
+        if train <= 0 or validation < 0 or test <= 0 or not abs(sum(self.fractions) - 1) < 1e-6:
+            raise _problem(
+                f"fractions {self.fractions} must be three numbers that sum to 1, train and test above 0"
+            )
+        return self
+
+
+_BY_KEY: Mapping[str, type[_Form]] = {
+    "column": ColumnSplit,
+    "file": FileSplit,
+    "fold": FileSplit,
+    "fractions": FractionSplit,
+    "seed": FractionSplit,
+}
+
+
+def _form(value: Any) -> Any:
+    """Pick the form by the keys that are there, so that messages speak of that form only."""
+    if isinstance(value, str | _Form):
+        return value
+    if not isinstance(value, Mapping):
+        raise _problem(f"a split is {FORMS}, or the name of a published split; got {value!r}")
+    given = {str(key): item for key, item in cast("Mapping[Any, Any]", value).items()}
+    _check_known(given)
+    telling = [key for key in given if key in _BY_KEY]
+    forms = {_BY_KEY[key] for key in telling} or {ClassSplit}
+    if len(forms) > 1 or not given:
+        raise _problem(f"a split takes one form: {FORMS}; got the keys: {listing(given)}")
+    form = forms.pop()
+    foreign = [key for key in given if key not in form.model_fields]
+    if foreign:
+        raise _problem(f"{listing(foreign)} cannot stand beside {listing(telling)}; a split is {FORMS}")
+    return form.model_validate(given)
+
+
+def _check_known(given: Mapping[str, Any]) -> None:
+    known = [*SYNONYMS, *_BY_KEY]
+    for key in given:
+        if key in known:
+            continue
+        usual = next((f"; did you mean '{split}'?" for split, names in SYNONYMS.items() if key in names), "")
+        raise _problem(f"a split is {FORMS}; unknown key '{key}'{usual or nearest(key, known)}")
+
+
+SplitOptions = Annotated[ColumnSplit | ClassSplit | FileSplit | FractionSplit | str, BeforeValidator(_form)]
+"""What ``split:`` may hold; a string names a published split of the source."""

@@ -1,1 +1,0 @@
-"""Sources read from tables and folders (being written)."""

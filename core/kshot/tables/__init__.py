@@ -1,0 +1,8 @@
+"""Sources read from a user's own data: Parquet, CSV, JSON Lines, class folders, the hub."""
+
+from __future__ import annotations
+
+from kshot.splits import SplitOptions
+from kshot.tables.source import TableSource, table_source
+
+__all__ = ["SplitOptions", "TableSource", "table_source"]

@@ -1,0 +1,142 @@
+"""A table in Arrow, memory-mapped by Hugging Face ``datasets``."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, final
+
+from kshot.errors import DataError, listing, nearest
+from kshot.tables.cells import media_of, name_of
+from kshot.tables.libraries import import_datasets
+from kshot.tables.outlines import outlines
+from kshot.tables.part import Layout, Part, read_file
+
+
+@final
+class ArrowPart(Part):
+    """Rows of one table.
+
+    Args:
+        dataset: a ``datasets.Dataset``.
+        name: the table as the user wrote it.
+        layout: its columns.
+        folder: where the files that cells name by relative paths lie.
+        digest: hash of the table's file; None for a table without a file of its own, whose
+            cells are hashed instead.
+
+    Raises:
+        DataError: a missing column, or no rows.
+    """
+
+    def __init__(self, dataset: Any, name: str, layout: Layout, folder: Path, digest: str | None) -> None:
+        self.name = name
+        self.folder = folder
+        self._digest = digest
+        self._layout = layout
+        self._dataset = dataset
+        if len(dataset) == 0:
+            raise DataError(f"{name}: the table has no rows")
+        for column in (layout.media, layout.label):
+            self._require(column)
+        self._cells = _undecoded(dataset.select_columns([layout.media]), layout.media)
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def labels(self) -> list[str | None]:
+        return self.column(self._layout.label)
+
+    def column(self, name: str) -> list[str | None]:
+        self._require(name)
+        values: list[Any] = self._dataset.select_columns([name])[:][name]
+        names: list[str] | None = getattr(self._dataset.features[name], "names", None)
+        if names is not None:  # a ClassLabel; -1 stands for a label that is not given
+            return [None if value is None or value < 0 else names[value] for value in values]
+        return self._convert(name_of, values, name)
+
+    def inspect(self, rows: Sequence[int]) -> str:
+        digest = hashlib.sha256(f"{self._layout.media}\0{self._digest}\0".encode())
+        contents = self._outlines()
+        for row in rows:
+            content = contents[row]
+            if content is None:
+                raise DataError(
+                    f"{self.place(row, self._layout.media)}: the cell is empty; mend or remove the row"
+                )
+            if self._digest is None:
+                data = self.read(row)
+                digest.update(f"{len(data)}\0".encode())
+                digest.update(data if isinstance(data, bytes) else data.encode())
+            elif isinstance(content, str) and self._layout.content == "bytes":
+                digest.update(f"{row}\0{self._find(row, content).stat().st_size}\n".encode())
+        return digest.hexdigest()
+
+    def key(self, row: int) -> str:
+        return f"{row:012d}"
+
+    def place(self, row: int, column: str) -> str:
+        return f"{self.name} row {row}, column '{column}'"
+
+    def read(self, row: int) -> bytes | str:
+        place = self.place(row, self._layout.media)
+        cell = self._cells[row][self._layout.media]
+        convert = name_of if self._layout.content == "text" else media_of
+        try:
+            content = convert(cell)
+        except TypeError as error:
+            raise DataError(f"{place} {error}") from error
+        if content is None:
+            raise DataError(f"{place}: the cell is empty; mend or remove the row")
+        if isinstance(content, str) and self._layout.content == "bytes":
+            return read_file(self._find(row, content), "bytes", place)
+        return content
+
+    def _require(self, column: str) -> None:
+        known: list[str] = self._dataset.column_names
+        if column not in known:
+            raise DataError(
+                f"{self.name} has no column '{column}' (it has: {listing(known)}){nearest(column, known)}"
+            )
+
+    def _convert(self, convert: Callable[[Any], Any], values: Sequence[Any], column: str) -> list[Any]:
+        row = 0
+        try:
+            converted: list[Any] = []
+            for row, value in enumerate(values):  # noqa: B007  (the message needs the row)
+                converted.append(convert(value))
+        except TypeError as error:
+            raise DataError(f"{self.place(row, column)} {error}") from error
+        return converted
+
+    def _outlines(self) -> Sequence[str | bool | None]:
+        """Each row's text; of media True for bytes in the cell, else the path; None if missing."""
+        media = self._layout.media
+        if self._layout.content == "text":
+            return self._convert(name_of, self._cells[:][media], media)
+        try:
+            return outlines(self._cells.with_format("arrow")[:].column(0))
+        except TypeError as error:
+            raise DataError(f"{self.name}: column '{media}' {error}") from error
+
+    def _find(self, row: int, path: str) -> Path:
+        """The file that a cell names, absolute or beside the table."""
+        path = path.strip()
+        found = self.folder / (Path(path).expanduser() if path.startswith("~/") else path)
+        if found.is_file():
+            return found
+        beside = [entry.name for entry in found.parent.iterdir()] if found.parent.is_dir() else []
+        raise DataError(
+            f"{self.place(row, self._layout.media)}: no such file: {found}{nearest(found.name, beside)}"
+        )
+
+
+def _undecoded(dataset: Any, column: str) -> Any:
+    """The dataset, its media column giving {bytes, path}: decoding is the plugins' work."""
+    datasets = import_datasets()
+    feature = dataset.features[column]
+    for media in (datasets.Image, datasets.Audio):
+        if isinstance(feature, media) and feature.decode:
+            return dataset.cast_column(column, media(decode=False))
+    return dataset

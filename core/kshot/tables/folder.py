@@ -1,0 +1,100 @@
+"""A folder with one sub-folder per class."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import final
+
+from kshot.errors import DataError, listing
+from kshot.tables.part import Layout, Part, read_file
+
+
+@final
+class FolderPart(Part):
+    """Files in class folders; a class folder may hold further folders.
+
+    Names that begin with a dot are passed over. Class names and keys are in Unicode's composed
+    form (NFC), since file systems differ in the form that they return.
+
+    Args:
+        path: the folder.
+        name: the folder as the user wrote it.
+        layout: which files count.
+
+    Raises:
+        DataError: no class folders, a class folder without such files, or an empty file.
+    """
+
+    def __init__(self, path: Path, name: str, layout: Layout) -> None:
+        self.name = name
+        self.folder = path
+        self._layout = layout
+        self._labels: list[str] = []
+        self._files: list[str] = []  # relative to the folder, with its class folder in front
+        empty: list[str] = []
+        for class_folder in sorted(_visible_folders(path)):
+            files = _files_below(class_folder, layout.suffixes)
+            if not files:
+                empty.append(class_folder.name)
+            self._labels += [unicodedata.normalize("NFC", class_folder.name)] * len(files)
+            self._files += [file.relative_to(path).as_posix() for file in files]
+        endings = listing(layout.suffixes)
+        if not self._files:
+            raise DataError(
+                f"{name}: no examples; a folder of examples holds one sub-folder per class, "
+                f"with files ending in {endings} (a table in it is named by its own path)"
+            )
+        if empty:
+            raise DataError(
+                f"{name}: class folders without a file ending in {endings}: {listing(empty)}; "
+                "fill or remove them"
+            )
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def labels(self) -> list[str | None]:
+        return list(self._labels)
+
+    def column(self, name: str) -> list[str | None]:
+        raise DataError(f"{self.name} is a folder of class folders and has no columns, so no column '{name}'")
+
+    def inspect(self, rows: Sequence[int]) -> str:
+        sizes = [(self.folder / file).stat().st_size for file in self._files]
+        for row in rows:
+            if sizes[row] == 0:
+                raise DataError(f"{self.name}/{self._files[row]} is empty; mend or remove it")
+        lines = sorted(
+            f"{unicodedata.normalize('NFC', file)}\0{size}\n"
+            for file, size in zip(self._files, sizes, strict=True)
+        )
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def key(self, row: int) -> str:
+        return unicodedata.normalize("NFC", self._files[row].split("/", 1)[1])
+
+    def place(self, row: int, column: str) -> str:
+        return f"{self.name}/{self._files[row]}"
+
+    def read(self, row: int) -> bytes | str:
+        return read_file(self.folder / self._files[row], self._layout.content, self.name)
+
+
+def _visible_folders(path: Path) -> list[Path]:
+    return [entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+
+
+def _files_below(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    found: list[Path] = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [
+            Path(place, name)
+            for name in files
+            if not name.startswith(".") and name.lower().endswith(suffixes)
+        ]
+    return sorted(found)

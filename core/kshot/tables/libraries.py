@@ -1,0 +1,48 @@
+"""The heavy libraries below tables, imported when a table is opened; neither ships types."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from kshot.errors import KshotError
+
+
+def import_datasets() -> Any:
+    """Hugging Face ``datasets``.
+
+    Raises:
+        KshotError: it is not installed.
+    """
+    try:
+        return import_module("datasets")
+    except ImportError as error:
+        raise KshotError('tables are read by Hugging Face datasets: pip install "kshot[tables]"') from error
+
+
+def import_arrow() -> tuple[Any, Any]:
+    """``pyarrow`` and its ``compute``."""
+    return import_module("pyarrow"), import_module("pyarrow.compute")
+
+
+@contextmanager
+def quiet_datasets() -> Generator[Any]:
+    """The library, without its progress bars and log lines while this lasts.
+
+    Raises:
+        KshotError: it is not installed.
+    """
+    datasets = import_datasets()
+    bars = not datasets.are_progress_bars_disabled()
+    level = datasets.logging.get_verbosity()
+    if bars:
+        datasets.disable_progress_bars()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
+    try:
+        yield datasets
+    finally:
+        datasets.logging.set_verbosity(level)
+        if bars:
+            datasets.enable_progress_bars()

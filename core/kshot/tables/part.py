@@ -1,0 +1,98 @@
+"""One file or folder of a table source, and what the user asked for in it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from kshot.errors import DataError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where content and class of an example stand.
+
+    Attributes:
+        content: ``"bytes"`` of a media file, or ``"text"``.
+        media: column of the content.
+        label: column of the class.
+        suffixes: lower-case endings, with their dot, of the files that count in a class folder.
+    """
+
+    content: Literal["bytes", "text"]
+    media: str
+    label: str
+    suffixes: tuple[str, ...]
+
+
+class Part(ABC):
+    """Rows 0 … n-1 of one file or folder.
+
+    Attributes:
+        name: the file or folder as the user wrote it.
+        folder: where files named beside it are looked for.
+    """
+
+    name: str
+    folder: Path
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of rows n."""
+
+    @abstractmethod
+    def labels(self) -> list[str | None]:
+        """Class of each row, None where it is missing."""
+
+    @abstractmethod
+    def column(self, name: str) -> list[str | None]:
+        """Another column as text, None where a value is missing.
+
+        Raises:
+            DataError: there is no such column, or its values are no names.
+        """
+
+    @abstractmethod
+    def inspect(self, rows: Sequence[int]) -> str:
+        """Content version; before that, look for missing content in these rows, without decoding.
+
+        The version depends on neither time nor place, so two machines agree on it.
+
+        Raises:
+            DataError: a row without content; the message names it.
+        """
+
+    @abstractmethod
+    def key(self, row: int) -> str:
+        """Name of a row's example, unique in its class and the same on every machine."""
+
+    @abstractmethod
+    def place(self, row: int, column: str) -> str:
+        """A cell, for messages."""
+
+    @abstractmethod
+    def read(self, row: int) -> bytes | str:
+        """Content of a row: the bytes of its media file, or its text.
+
+        Raises:
+            DataError: the content is missing or cannot be read.
+        """
+
+
+def read_file(path: Path, content: Literal["bytes", "text"], place: str) -> bytes | str:
+    """The content of one example's own file.
+
+    Raises:
+        DataError: it cannot be read, or is empty; the message begins with ``place``.
+    """
+    try:
+        data = path.read_bytes() if content == "bytes" else path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise DataError(f"{place}: cannot read {path}: {reason}") from error
+    if not (data if isinstance(data, bytes) else data.strip()):
+        raise DataError(f"{place}: {path} is empty; mend or remove it")
+    return data

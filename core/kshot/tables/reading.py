@@ -1,0 +1,155 @@
+"""From paths to parts: which reader a path needs, and one clear message where it has none."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kshot.errors import DataError, listing, nearest
+from kshot.tables.arrow import ArrowPart
+from kshot.tables.csvcheck import check_csv
+from kshot.tables.folder import FolderPart
+from kshot.tables.libraries import import_datasets, quiet_datasets
+from kshot.tables.part import Layout, Part
+
+_FORMATS = {
+    ".parquet": "parquet",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".json": "json",
+}
+_HUB_PREFIX = "hub:"
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?")
+
+
+def open_parts(paths: Sequence[str], layout: Layout) -> list[Part]:
+    """The parts that each of ``paths`` names, in order.
+
+    Raises:
+        DataError: a path that is missing, empty, or of an unknown kind.
+    """
+    seen: set[Path] = set()
+    for path in paths:
+        resolved = Path(path).expanduser().resolve()
+        if resolved in seen:
+            raise DataError(f"{path} is named twice; its examples would be in support and query alike")
+        seen.add(resolved)
+    return [part for path in paths for part in _open_or_tell(path, layout)]
+
+
+def _open_or_tell(name: str, layout: Layout) -> list[Part]:
+    try:
+        return _open(name, layout)
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read: {error.strerror or error}") from error
+
+
+def _open(name: str, layout: Layout) -> list[Part]:
+    if name.startswith(_HUB_PREFIX):
+        return _open_hub(name.removeprefix(_HUB_PREFIX), layout)
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return [FolderPart(path, name, layout)]
+    if path.is_file():
+        return [_open_file(path, name, layout)]
+    if path.parent.is_dir() or path.suffix.lower() in _FORMATS or not _HUB_ID.fullmatch(name):
+        raise DataError(_missing(path, name))
+    return _open_hub(name, layout)
+
+
+def _missing(path: Path, name: str) -> str:
+    beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = nearest(path.name, beside)
+    hub = f" (for a data set of the hub write hub:{name})" if _HUB_ID.fullmatch(name) and not near else ""
+    place = "" if path.parent.is_dir() else f": there is no folder {path.parent}"
+    return f"no such file or folder: {name}{hub}{place}{near}"
+
+
+def _open_file(path: Path, name: str, layout: Layout) -> Part:
+    builder = _FORMATS.get(path.suffix.lower())
+    if builder is None:
+        raise DataError(f"{name}: unknown kind of table '{path.suffix}'; known are {listing(_FORMATS)}")
+    if path.stat().st_size == 0:
+        raise DataError(f"{name}: the file is empty")
+    digest = _digest(path)
+    if builder == "csv":
+        return ArrowPart(_load_csv(path, name, digest), name, layout, path.parent, digest)
+    return ArrowPart(_load(builder, path, name, digest, {}), name, layout, path.parent, digest)
+
+
+def _load(builder: str, path: Path, name: str, digest: str, options: Mapping[str, Any]) -> Any:
+    """A ``datasets.Dataset`` of one file."""
+    with quiet_datasets() as datasets:
+        try:
+            return datasets.load_dataset(
+                builder,
+                digest[:32],  # the cache knows files by path and time only; this is content
+                data_files=glob.escape(str(path)),  # else read as a pattern
+                split="train",
+                **options,
+            )
+        except StopIteration as error:
+            raise DataError(f"{name}: the table has no rows") from error
+        except Exception as error:  # whatever the readers below it raise on a bad file
+            raise DataError(f"{name}: cannot be read as {builder}: {_root(error)}") from error
+
+
+def _load_csv(path: Path, name: str, digest: str) -> Any:
+    """Every column as text: a class '01' stays so, and a class 'NA' is no missing value."""
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    columns, rows = check_csv(path, name, separator)
+    datasets = import_datasets()
+    options = {
+        "sep": separator,
+        "features": datasets.Features({column: datasets.Value("string") for column in columns}),
+        "column_names": columns,
+        "header": 0,
+        "keep_default_na": False,
+        "encoding": "utf-8-sig",
+    }
+    dataset = _load("csv", path, name, digest, options)
+    if len(dataset) != rows:
+        raise DataError(f"{name}: {rows} rows or {len(dataset)}, as one takes its quotes; mend its quotes")
+    return dataset
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _open_hub(name: str, layout: Layout) -> list[Part]:
+    """One part for each split of a hub data set; the split's name is their column ``split``."""
+    identifier, _, config = name.partition(":")
+    with quiet_datasets() as datasets:
+        try:
+            loaded: dict[str, Any] = datasets.load_dataset(identifier, *([config] if config else []))
+        except ConnectionError as error:
+            raise DataError(
+                f"'{name}' is no file or folder here, and the hub cannot be reached; "
+                f"check the path or the network ({_root(error)})"
+            ) from error
+        except Exception as error:  # the hub's library raises of many families
+            raise DataError(
+                f"'{name}' is no file or folder here, and cannot be had from the hub: {_root(error)}"
+            ) from error
+        parts: list[Part] = []
+        for split, dataset in loaded.items():
+            if "split" not in dataset.column_names:
+                dataset = dataset.add_column("split", [split] * len(dataset))
+            parts.append(ArrowPart(dataset, f"{name} {split}", layout, Path(), None))
+        return parts
+
+
+def _root(error: BaseException) -> str:
+    """The first line of the error at the bottom of a chain: the ones above only say that it failed."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,116 @@
+"""The source made of tables: rows into catalogues, contents into raw examples."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
+from typing import Any, Literal, final
+
+from kshot.errors import DataError, listing
+from kshot.interfaces import Presentation, Source, Split
+from kshot.sampling import Catalogue
+from kshot.splits import SplitOptions
+from kshot.tables.catalogues import build_catalogues
+from kshot.tables.part import Layout, Part
+from kshot.tables.reading import open_parts
+
+
+def table_source(
+    *,
+    modality: str,
+    path: str | list[str],
+    content: Literal["bytes", "text"],
+    media: str,
+    label: str,
+    split: SplitOptions | None,
+    decode: Callable[[Any], Any],
+    present: Callable[[Any], Presentation],
+    suffixes: tuple[str, ...],
+    class_groups: Sequence[str] = (),
+    example_groups: Sequence[str] = (),
+) -> Source:
+    """A source from a user's own tables or folders.
+
+    Args:
+        modality: of the raw examples.
+        path: a Parquet, CSV (also TSV) or JSON Lines file, a folder with one sub-folder per class,
+            a hub id (``hub:owner/name``, ``hub:owner/name:configuration``; the prefix may be left
+            out), or a list of these, whose rows are joined. A hub data set's own splits stand in
+            the column ``split``.
+        content: what ``decode`` takes: the bytes of a media file, or text.
+        media: column of the media or text. A media cell holds bytes, a ``{bytes, path}`` struct,
+            or the path of a file, absolute or relative to the table.
+        label: column of the class: text, number, boolean or ClassLabel.
+        split: the classes of each split; None: fractions 0.6, 0.2, 0.2 under seed 0.
+        decode: content → raw example; raises ValueError or OSError with a short reason.
+        present: raw example → drawing for people.
+        suffixes: endings of the files that count in class folders, in any case.
+        class_groups: columns with one value per class.
+        example_groups: columns of the examples' groups.
+
+    Raises:
+        DataError: data that cannot serve; the message names file and row, column or class.
+        KshotError: a table, and ``datasets`` is not installed.
+    """
+    endings = tuple(suffix.lower() for suffix in suffixes)
+    paths = [path] if isinstance(path, str) else path
+    if not paths:
+        raise DataError("an empty list of paths; name a table or a folder at least")
+    parts = open_parts(paths, Layout(content, media, label, endings))
+    table = listing((part.name for part in parts), 3)
+    catalogues = build_catalogues(parts, table, label, split, class_groups, example_groups)
+    return TableSource(modality, parts, table, media, catalogues, decode, present)
+
+
+@final
+class TableSource(Source):
+    """Rows of one or more parts; row numbers run on from part to part.
+
+    Args:
+        modality: of the raw examples.
+        parts: files and folders.
+        name: of them all, for messages.
+        media: column of the content, for messages.
+        catalogues: of the splits that have rows.
+        decode: content → raw example.
+        present: raw example → drawing.
+    """
+
+    def __init__(
+        self,
+        modality: str,
+        parts: Sequence[Part],
+        name: str,
+        media: str,
+        catalogues: Mapping[Split, Catalogue],
+        decode: Callable[[Any], Any],
+        present: Callable[[Any], Presentation],
+    ) -> None:
+        self.modality = modality
+        self._parts = tuple(parts)
+        self._starts = [0, *accumulate(len(part) for part in parts)]
+        self._name = name
+        self._media = media
+        self._catalogues = dict(catalogues)
+        self._decode = decode
+        self._present = present
+
+    def catalogue(self, split: Split) -> Catalogue:
+        if split not in self._catalogues:
+            raise DataError(f"{self._name}: the {split} split has no classes; give it some in `split`")
+        return self._catalogues[split]
+
+    def fetch(self, row: int) -> Any:
+        number = bisect_right(self._starts, row) - 1
+        if row < 0 or number >= len(self._parts):
+            raise IndexError(f"row {row} of {self._starts[-1]}")
+        part, inner = self._parts[number], row - self._starts[number]
+        content = part.read(inner)
+        try:
+            return self._decode(content)
+        except (ValueError, OSError) as error:
+            raise DataError(f"{part.place(inner, self._media)}: cannot be decoded: {error}") from error
+
+    def present(self, raw: Any) -> Presentation:
+        return self._present(raw)

@@ -1,0 +1,1 @@
+"""A distribution that names another one's module."""

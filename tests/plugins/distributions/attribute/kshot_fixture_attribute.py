@@ -1,0 +1,4 @@
+"""A plugin whose entry point names an attribute."""
+
+KSHOT_API = 1
+PLUGIN = object()

@@ -1,0 +1,3 @@
+"""A plugin that implements nothing."""
+
+KSHOT_API = 1

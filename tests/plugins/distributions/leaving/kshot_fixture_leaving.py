@@ -1,0 +1,5 @@
+"""A plugin that would end the process."""
+
+import sys
+
+sys.exit("goodbye")

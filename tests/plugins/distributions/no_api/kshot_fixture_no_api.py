@@ -1,0 +1,1 @@
+"""A plugin that does not say which hooks it was written for."""

@@ -1,0 +1,15 @@
+"""A plugin that brings a name which another one brings too."""
+
+from kshot import EncoderSpec, hookimpl
+
+KSHOT_API = 1
+
+
+@hookimpl
+def kshot_encoders():
+    return [
+        EncoderSpec(
+            "toy", "another encoder of that name", "kshot_fixture_good_parts:encoder", modality="toy"
+        ),
+        EncoderSpec("rare", "only here", "kshot_fixture_good_parts:encoder", modality="toy"),
+    ]

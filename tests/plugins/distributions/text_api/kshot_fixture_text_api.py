@@ -1,0 +1,3 @@
+"""A plugin whose interface is no number."""
+
+KSHOT_API = "1"

@@ -1,0 +1,3 @@
+"""A plugin whose requirement is not one."""
+
+raise AssertionError("the requirement is checked before anything is imported")

@@ -1,0 +1,114 @@
+"""Evaluation: the fast road equals the plain one, and chance is chance."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from kshot.encoders import Embedded
+from kshot.errors import CellError
+from kshot.evaluation import evaluate
+from kshot.interfaces import Classifier, Learner
+from kshot.learners.prototypical import Prototypical
+from kshot.loading import Loader, LoadingOptions, make_loader
+from kshot.metrics import cross_entropy
+from kshot.sampling import Sampler
+from kshot.shapes import Shape
+from kshot.testing import Toy, toy_encoder
+
+CPU = torch.device("cpu")
+
+
+def setting(*shapes: Shape) -> tuple[Loader, list[Sampler]]:
+    source = Toy()
+    catalogue = source.catalogue("test")
+    loader = make_loader(source, catalogue, toy_encoder(), CPU, LoadingOptions())
+    return loader, [Sampler(catalogue, "test", shape, 1) for shape in shapes]
+
+
+class Adapting(Learner):
+    """Prototypical networks that claim to adapt their encoder: takes the plain road."""
+
+    adapts_encoder = True
+
+    def __init__(self, inner: Prototypical) -> None:
+        super().__init__()
+        self.encoder = inner.encoder
+        self.inner = inner
+
+    def adapt(self, support):  # noqa: ANN001, ANN201
+        return self.inner.adapt(support)
+
+    def loss(self, episodes):  # noqa: ANN001, ANN201
+        return self.inner.loss(episodes)
+
+
+def test_embedding_once_equals_running_the_encoder_in_every_episode() -> None:
+    loader, samplers = setting(Shape(5, 1, 5), Shape(3, 4, 2))
+    learner = Prototypical(toy_encoder())
+    fast = evaluate(learner, loader, samplers, 40, metrics={"cross_entropy": cross_entropy})
+    slow = evaluate(Adapting(learner), loader, samplers, 40, metrics={"cross_entropy": cross_entropy})
+    for one, other in zip(fast, slow, strict=True):
+        torch.testing.assert_close(one.per_episode, other.per_episode)
+        assert one.metrics["cross_entropy"].mean == pytest.approx(
+            other.metrics["cross_entropy"].mean, rel=1e-5
+        )
+
+
+@pytest.mark.parametrize("policy", ["frozen", "support", "query"])
+def test_results_do_not_depend_on_the_chunk(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    loader, samplers = setting(Shape(5, 1, 5))
+    learner = Prototypical(toy_encoder())
+    [whole] = evaluate(learner, loader, samplers, 30, batch_statistics=policy)
+    monkeypatch.setattr("kshot.evaluation.CHUNK_ELEMENTS", 16 * 30 * 7)
+    [cut] = evaluate(learner, loader, samplers, 30, batch_statistics=policy)
+    torch.testing.assert_close(whole.per_episode, cut.per_episode)
+
+
+def test_evaluation_leaves_the_learner_as_it_was() -> None:
+    loader, samplers = setting(Shape(5, 1, 5))
+    learner = Prototypical(toy_encoder())
+    learner.train()
+    learner.encoder.eval()
+    before = {name: value.clone() for name, value in learner.state_dict().items()}
+    for policy in ("frozen", "support", "query"):
+        evaluate(learner, loader, samplers, 5, batch_statistics=policy)
+    assert learner.training
+    assert not learner.encoder.training
+    assert learner.batch_statistics == "frozen"
+    assert all(torch.equal(value, before[name]) for name, value in learner.state_dict().items())
+
+
+class Constant(torch.nn.Module):
+    """An encoder that maps everything to one point."""
+
+    def forward(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        return torch.ones(len(inputs["values"]), 4)
+
+
+def test_a_constant_encoder_scores_chance() -> None:
+    loader, samplers = setting(Shape(5, 1, 5), Shape(3, 2, 5))
+    for scored, chance in zip(
+        evaluate(Prototypical(Constant()), loader, samplers, 50), (1 / 5, 1 / 3), strict=True
+    ):
+        assert scored.accuracy.mean == pytest.approx(chance)
+
+
+class Broken(Learner):
+    """Its logits are not numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = Embedded("toy", 16)
+        self.adapts_encoder = True
+
+    def adapt(self, support) -> Classifier:  # noqa: ANN001
+        return lambda query: torch.full((*query[0]["values"].shape[:2], support[0].way), torch.nan)
+
+    def loss(self, episodes):  # noqa: ANN001, ANN201
+        raise AssertionError("not trained here")
+
+
+def test_logits_that_are_not_numbers_fail_the_cell() -> None:
+    loader, samplers = setting(Shape(5, 1, 5))
+    with pytest.raises(CellError, match="not finite"):
+        evaluate(Broken(), loader, samplers, 5)

@@ -1,0 +1,160 @@
+"""The three roads from positions to tensors give equal episodes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from kshot.encoders.embedded import EMBEDDING
+from kshot.loading import (
+    LoadingOptions,
+    RawExamples,
+    ResidentLoader,
+    StreamingLoader,
+    collate,
+    embed_positions,
+    embedded_split,
+    encoder_state_hash,
+    make_loader,
+)
+from kshot.loading.prepare import trimmed
+from kshot.sampling import Sampler
+from kshot.shapes import Shape
+from kshot.testing import Toy, toy_encoder
+
+CPU = torch.device("cpu")
+
+
+def test_resident_and_streaming_loaders_agree() -> None:
+    source, encoder = Toy(), toy_encoder()
+    catalogue = source.catalogue("train")
+    sampler = Sampler(catalogue, "train", Shape(5, 2, 3), 0)
+    resident = make_loader(source, catalogue, encoder, CPU, LoadingOptions())
+    streaming = make_loader(source, catalogue, encoder, CPU, LoadingOptions(memory_gib=1e-9))
+    assert isinstance(resident, ResidentLoader)
+    assert isinstance(streaming, StreamingLoader)
+    pairs = zip(resident.episodes(sampler, 3, 10, 4), streaming.episodes(sampler, 3, 10, 4), strict=True)
+    sizes = []
+    for one, other in pairs:
+        sizes.append(len(one))
+        assert one.classes == other.classes
+        for a, b in ((one.support[0], other.support[0]), (one.query[0], other.query[0])):
+            assert torch.equal(a.inputs["values"], b.inputs["values"])
+            assert torch.equal(a.labels, b.labels)
+    assert sizes == [4, 3]
+
+
+@pytest.mark.slow
+def test_streaming_does_not_depend_on_the_number_of_workers() -> None:
+    source, encoder = Toy(), toy_encoder()
+    sampler = Sampler(source.catalogue("train"), "train", Shape(5, 2, 3), 0)
+    alone, helped = (
+        list(
+            StreamingLoader(source, source.catalogue("train"), encoder, CPU, workers).episodes(
+                sampler, 0, 9, 2
+            )
+        )
+        for workers in (0, 2)
+    )
+    assert len(alone) == len(helped) == 5
+    for one, other in zip(alone, helped, strict=True):
+        assert torch.equal(one.query[0].inputs["values"], other.query[0].inputs["values"])
+        assert torch.equal(one.query_labels, other.query_labels)
+
+
+def test_episodes_hold_the_examples_that_were_drawn() -> None:
+    source, encoder = Toy(), toy_encoder()
+    catalogue = source.catalogue("test")
+    sampler = Sampler(catalogue, "test", Shape(4, 1, 2), 7)
+    loader = make_loader(source, catalogue, encoder, CPU, LoadingOptions())
+    [episodes] = loader.episodes(sampler, 0, 5, 5)
+    drawn = sampler.draw(0, 5)
+    for t in range(5):
+        for place, position in enumerate(drawn.query[t]):
+            expected = source.fetch(int(catalogue.rows[position]))
+            assert np.array_equal(episodes.query[0].inputs["values"][t, place].numpy(), expected)
+        names = [catalogue.classes[c] for c in drawn.classes[t]]
+        assert list(episodes.classes[t]) == names
+
+
+def test_a_loader_refuses_inputs_of_another_split() -> None:
+    with pytest.raises(ValueError, match="holds 3 examples"):
+        ResidentLoader(Toy().catalogue("test"), {"values": torch.zeros(3, 16)}, CPU)
+
+
+def test_collating_pads_on_the_right_with_zeros() -> None:
+    joined = collate(
+        [{"x": torch.ones(2, 3), "y": torch.ones(2)}, {"x": torch.ones(1, 5), "y": torch.ones(1)}]
+    )
+    assert joined["x"].tolist() == [[1, 1, 1, 0, 0], [1, 1, 1, 0, 0], [1, 1, 1, 1, 1]]
+    assert joined["y"].shape == (3,)
+
+
+def test_trimming_cuts_only_common_padding() -> None:
+    mask = torch.tensor([[1, 1, 0, 0], [1, 1, 1, 0]])
+    cut = trimmed({"attention_mask": mask, "input_ids": mask * 7, "other": torch.ones(2, 6)})
+    assert cut["input_ids"].tolist() == [[7, 7, 0], [7, 7, 7]]
+    assert cut["other"].shape == (2, 6)
+    assert trimmed({"values": torch.ones(2, 4)})["values"].shape == (2, 4)
+
+
+def test_embedding_by_chunks_equals_one_pass_and_leaves_the_mode() -> None:
+    source, encoder = Toy(classes=30, examples=50), toy_encoder()
+    loader = make_loader(source, source.catalogue("train"), encoder, CPU, LoadingOptions())
+    positions = np.arange(1500)[::-1].copy()
+    encoder.train()
+    found = embed_positions(encoder, loader.gather, positions)
+    assert encoder.training
+    encoder.eval()
+    expected = encoder(loader.gather(positions))
+    torch.testing.assert_close(found, expected.detach(), rtol=1e-5, atol=1e-6)
+
+
+def test_embeddings_are_made_once_and_never_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KSHOT_CACHE", str(tmp_path))
+    source, encoder = Toy(), toy_encoder()
+    catalogue = source.catalogue("test")
+    encoder.eval()
+    calls = []
+    forward = encoder.forward
+    monkeypatch.setattr(encoder, "forward", lambda inputs: calls.append(1) or forward(inputs))
+
+    def embed(**identity: object) -> torch.Tensor:
+        return embedded_split(encoder, source, catalogue, identity, CPU)
+
+    first = embed(options=1)
+    count = len(calls)
+    assert count > 0
+    assert torch.equal(embed(options=1), first)
+    assert len(calls) == count, "the second time nothing is embedded"
+    embed(options=2)
+    assert len(calls) == 2 * count, "another option is another entry"
+    with torch.no_grad():
+        next(encoder.parameters()).add_(1)
+    assert not torch.equal(embed(options=1), first), "changed weights never meet the old entry"
+    assert all(path.suffix == ".safetensors" for path in (tmp_path / "embeddings").iterdir())
+    raw = RawExamples.of_split(source, catalogue)
+    expected = encoder(encoder.prepare(raw[:]))
+    torch.testing.assert_close(embed(options=1), expected.detach(), rtol=1e-5, atol=1e-6)
+
+
+def test_a_damaged_cache_entry_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KSHOT_CACHE", str(tmp_path))
+    source, encoder = Toy(), toy_encoder().eval()
+    arguments = (encoder, source, source.catalogue("test"), {}, CPU)
+    first = embedded_split(*arguments)
+    [entry] = (tmp_path / "embeddings").iterdir()
+    entry.write_bytes(entry.read_bytes()[:100])
+    assert torch.equal(embedded_split(*arguments), first)
+    assert entry.stat().st_size > 100
+
+
+def test_the_state_hash_sees_names_shapes_and_values() -> None:
+    one, same = toy_encoder(), toy_encoder()
+    same.load_state_dict(one.state_dict())
+    assert encoder_state_hash(one) == encoder_state_hash(same)
+    same.state_dict()["norm.running_mean"][0] += 1
+    assert encoder_state_hash(one) != encoder_state_hash(same)
+    assert EMBEDDING == "embedding"

@@ -1,0 +1,114 @@
+"""Batch norm per episode: equal to one ordinary batch norm per episode, under every policy."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from kshot.functional import EpisodicBatchNorm, Pass, has_batch_statistics, per_episode_norms, statistics
+from torch import nn
+
+CASES = [(nn.BatchNorm1d(3), (5, 3)), (nn.BatchNorm1d(3), (5, 3, 7)), (nn.BatchNorm2d(3), (5, 3, 4, 6))]
+
+
+def pair(norm: nn.Module) -> tuple[nn.Module, EpisodicBatchNorm]:
+    """A batch norm with random parameters and its converted twin, in float64."""
+    torch.manual_seed(0)
+    ordinary = type(norm)(3, momentum=norm.momentum, affine=norm.affine).double()
+    if norm.affine:
+        nn.init.normal_(ordinary.weight)
+        nn.init.normal_(ordinary.bias)
+    ordinary.running_mean.normal_()
+    ordinary.running_var.uniform_(0.5, 2)
+    twin = type(norm)(3, momentum=norm.momentum, affine=norm.affine).double()
+    twin.load_state_dict(ordinary.state_dict())
+    converted = per_episode_norms(twin)
+    assert isinstance(converted, EpisodicBatchNorm)
+    return ordinary, converted
+
+
+@pytest.mark.parametrize("episodes", [1, 4])
+@pytest.mark.parametrize(("norm", "shape"), CASES)
+def test_own_statistics_equal_one_batch_norm_per_episode(
+    norm: nn.Module, shape: tuple[int, ...], episodes: int
+) -> None:
+    ordinary, converted = pair(norm)
+    x = (
+        torch.randn(episodes, *shape, dtype=torch.float64)
+        * torch.rand(episodes, 1, 1, *([1] * (len(shape) - 2))).double()
+    )
+    x.requires_grad_()
+    with statistics(Pass(episodes, own=True)):
+        result = converted(x.flatten(0, 1))
+    expected = torch.cat([ordinary(one) for one in x])
+    torch.testing.assert_close(result, expected, rtol=1e-12, atol=1e-12)
+    weights = torch.randn_like(result)
+    ours = torch.autograd.grad((result * weights).sum(), [x, converted.weight])
+    theirs = torch.autograd.grad((expected * weights).sum(), [x, ordinary.weight])
+    torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_running_statistics_follow_an_ordinary_norm(momentum: float | None) -> None:
+    ordinary, converted = pair(nn.BatchNorm2d(3, momentum=momentum))
+    for seed in range(3):
+        x = torch.randn(6, 3, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+        ordinary(x)
+        with statistics(Pass(1, own=True)):
+            converted(x)
+    for name, value in ordinary.state_dict().items():
+        torch.testing.assert_close(converted.state_dict()[name], value, rtol=1e-12, atol=1e-12)
+
+
+def test_outside_a_pass_it_is_an_ordinary_batch_norm() -> None:
+    for training in (True, False):
+        ordinary, converted = pair(nn.BatchNorm2d(3))
+        ordinary.train(training)
+        converted.train(training)
+        x = torch.randn(6, 3, 4, 4, dtype=torch.float64)
+        torch.testing.assert_close(converted(x), ordinary(x))
+        torch.testing.assert_close(converted.running_var, ordinary.running_var)
+
+
+def test_running_statistics_are_used_when_frozen_even_in_training_mode() -> None:
+    ordinary, converted = pair(nn.BatchNorm1d(3))
+    x = torch.randn(8, 3, dtype=torch.float64)
+    with statistics(Pass(2, own=False)):
+        result = converted.train()(x)
+    torch.testing.assert_close(result, ordinary.eval()(x))
+
+
+def test_recorded_statistics_are_replayed_per_episode() -> None:
+    _, converted = pair(nn.BatchNorm1d(3))
+    converted.eval()
+    support, query = torch.randn(2, 6, 3).double(), torch.randn(2, 4, 3).double()
+    first = Pass(2, own=True)
+    with statistics(first):
+        converted(support.flatten(0, 1))
+    with statistics(Pass(2, own=False, recorded=first.recorded)):
+        result = converted(query.flatten(0, 1)).unflatten(0, (2, 4))
+    for t in range(2):
+        mean, variance = support[t].mean(0), support[t].var(0, correction=0)
+        expected = (query[t] - mean) / (variance + converted.eps).sqrt() * converted.weight + converted.bias
+        torch.testing.assert_close(result[t], expected)
+
+
+def test_evaluation_mode_changes_no_buffer() -> None:
+    _, converted = pair(nn.BatchNorm1d(3))
+    converted.eval()
+    before = {name: value.clone() for name, value in converted.state_dict().items()}
+    with statistics(Pass(2, own=True)):
+        converted(torch.randn(8, 3).double())
+    assert all(torch.equal(value, before[name]) for name, value in converted.state_dict().items())
+
+
+def test_conversion_keeps_parameters_and_names() -> None:
+    encoder = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Sequential(nn.BatchNorm2d(4, affine=False))
+    )
+    names, parameters = list(encoder.state_dict()), list(encoder.parameters())
+    converted = per_episode_norms(encoder)
+    assert list(converted.state_dict()) == names
+    assert all(a is b for a, b in zip(converted.parameters(), parameters, strict=True))
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in converted.modules())
+    assert has_batch_statistics(converted)
+    assert not has_batch_statistics(nn.Sequential(nn.Linear(2, 2), nn.GroupNorm(1, 2)))

@@ -1,0 +1,147 @@
+"""Training learns, repeats itself to the bit, and stops at what is not a number."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from kshot.config import Train
+from kshot.errors import CellError
+from kshot.evaluation import evaluate
+from kshot.interfaces import Learner
+from kshot.learners.prototypical import Prototypical
+from kshot.loading import LoadingOptions, make_loader
+from kshot.metrics import Interval
+from kshot.sampling import Sampler
+from kshot.shapes import Shape
+from kshot.testing import Toy, toy_encoder
+from kshot.training import Training, train
+
+CPU = torch.device("cpu")
+SHAPE = Shape(5, 1, 5)
+
+
+def fit(
+    options: Train, seed: int = 0, learner: Learner | None = None, **more: object
+) -> tuple[Learner, Training]:
+    torch.manual_seed(seed)
+    encoder = toy_encoder()
+    learner = learner or Prototypical(encoder)
+    source = Toy(classes=30)
+    loader = make_loader(source, source.catalogue("train"), encoder, CPU, LoadingOptions())
+    sampler = Sampler(source.catalogue("train"), "train", SHAPE, seed)
+    return learner, train(learner, loader, sampler, options, **more)
+
+
+def accuracy(learner: Learner, policy: str = "frozen") -> Interval:
+    source = Toy(classes=30)
+    loader = make_loader(source, source.catalogue("test"), toy_encoder(), CPU, LoadingOptions())
+    sampler = Sampler(source.catalogue("test"), "test", SHAPE, 1)
+    [scored] = evaluate(learner, loader, [sampler], 100, batch_statistics=policy)
+    return scored.accuracy
+
+
+def test_training_beats_the_untrained_encoder() -> None:
+    torch.manual_seed(0)
+    before = accuracy(Prototypical(toy_encoder()))
+    learner, training = fit(Train(episodes=400, meta_batch=4, learning_rate=3e-3))
+    after = accuracy(learner)
+    assert after.mean - after.ci95 > before.mean + before.ci95 + 0.15
+    assert training.curve[-1].loss < math.log(5)
+    assert training.episodes == 400
+
+
+def test_two_trainings_are_bit_equal() -> None:
+    options = Train(episodes=30, meta_batch=4)
+    one, _ = fit(options)
+    torch.rand(7)
+    two, _ = fit(options)
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
+    other, _ = fit(options, seed=1)
+    assert not all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def test_a_step_over_several_episodes_is_the_mean_of_their_gradients() -> None:
+    torch.manual_seed(0)
+    encoder = toy_encoder(norm="none").double()
+    learner = Prototypical(encoder)
+    source = Toy()
+    loader = make_loader(source, source.catalogue("train"), encoder, CPU, LoadingOptions())
+    sampler = Sampler(source.catalogue("train"), "train", SHAPE, 0)
+    [batch] = loader.episodes(sampler, 0, 3, 3)
+    doubled = [
+        type(batch)(
+            *(
+                tuple(type(b)({"values": b.inputs["values"].double()}, b.labels, b.way) for b in blocks)
+                for blocks in (one.support, one.query)
+            ),
+            one.classes,
+        )
+        for one in (batch, *(batch.slice(t, t + 1) for t in range(3)))
+    ]
+    gradients = [torch.autograd.grad(learner.loss(one), list(encoder.parameters())) for one in doubled]
+    for together, *alone in zip(*gradients, strict=True):
+        torch.testing.assert_close(together, sum(alone) / 3, rtol=1e-9, atol=1e-12)
+
+
+def test_validation_comes_evenly_and_last_at_the_end() -> None:
+    asked = []
+
+    def validate(episodes: int) -> Interval:
+        asked.append(episodes)
+        return Interval(0.5, 0.1)
+
+    _, training = fit(Train(episodes=50, meta_batch=4, validations=3), validate=validate)
+    assert asked == [20, 36, 50]
+    assert [point.episodes for point in training.curve] == asked
+    assert all(point.validation == Interval(0.5, 0.1) for point in training.curve)
+
+
+def test_validation_does_not_change_training() -> None:
+    plain, _ = fit(Train(episodes=24, meta_batch=2))
+    torch.manual_seed(0)
+    learner = Prototypical(toy_encoder())
+    fit(
+        Train(episodes=24, meta_batch=2, validations=4), learner=learner, validate=lambda _: accuracy(learner)
+    )
+    assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), learner.parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(plain.buffers(), learner.buffers(), strict=True))
+
+
+def test_a_frozen_encoder_keeps_its_statistics() -> None:
+    encoder = toy_encoder().requires_grad_(False)
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    learner = Prototypical(encoder, learn_scale=True)
+    fit(Train(episodes=10), learner=learner)
+    assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
+    assert learner.log_scale.item() != 0
+
+
+def test_a_loss_that_is_not_a_number_stops_with_its_place() -> None:
+    learner = Prototypical(toy_encoder())
+    with pytest.raises(CellError, match=r"loss became (nan|inf).*learning_rate"), torch.no_grad():
+        learner.encoder.first.weight.fill_(math.nan)
+        with torch.enable_grad():
+            fit(Train(episodes=5), learner=learner)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "halving"])
+def test_every_optimiser_and_schedule_moves_the_parameters(optimizer: str, schedule: str) -> None:
+    torch.manual_seed(0)
+    start = [p.clone() for p in Prototypical(toy_encoder()).parameters()]
+    learner, _ = fit(Train(episodes=6, optimizer=optimizer, schedule=schedule, clip=1.0, weight_decay=1e-4))
+    moved = [not torch.equal(a, b) for a, b in zip(start, learner.parameters(), strict=True)]
+    assert any(moved)
+    assert all(torch.isfinite(p).all() for p in learner.parameters())
+
+
+def test_schedules_start_high_and_end_low() -> None:
+    from kshot.training import _schedule
+
+    cosine = _schedule(Train(episodes=100, meta_batch=4, schedule="cosine"))
+    assert cosine(0) == 1
+    assert cosine(25) == pytest.approx(0)
+    halving = _schedule(Train(episodes=100, meta_batch=4, schedule="halving"))
+    assert [halving(step) for step in (0, 4, 5, 10, 24)] == [1, 1, 0.5, 0.25, 0.0625]
