@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -100,8 +101,10 @@ class _Cell:
             parameters=self._parameters,
             peak_memory_bytes=peak.bytes(),
         )
+        described = identity(self._cell)
+        described["options"]["encoder"]["train"] = self._subset
         return results.Cell(
-            **identity(self._cell),
+            **described,
             status="finished",
             note="" if training else NOTHING_TO_TRAIN,
             train=entry,
@@ -117,8 +120,8 @@ class _Cell:
         if type(encoder).fit is not Encoder.fit:
             source = self._data.source(self._cell.source)
             encoder.fit(RawExamples.of_split(source, source.catalogue("train")))
-        subset: Subset = part.train or ("none" if encoder.pretrained else "all")
-        select_trainable(encoder, subset, f"encoder '{part.id}'")
+        self._subset: Subset = part.train or ("none" if encoder.pretrained else "all")
+        select_trainable(encoder, self._subset, f"encoder '{part.id}'")
         return encoder
 
     def _build_learner(self) -> Learner:
@@ -257,7 +260,7 @@ class _Cell:
         self._around.notify("kshot_cell_started", cell=self._cell.id, stage=stage)
 
 
-def identity(cell: PlannedCell) -> dict[str, object]:
+def identity(cell: PlannedCell) -> dict[str, Any]:
     """The fields of a result that the plan alone determines."""
     return {
         "id": cell.id,
@@ -268,7 +271,7 @@ def identity(cell: PlannedCell) -> dict[str, object]:
         "seed": cell.seed,
         "options": {
             "learner": dict(cell.learner.record),
-            "encoder": {**cell.encoder.record, **({"train": cell.encoder.train} if cell.encoder.train else {})},
+            "encoder": {**cell.encoder.record, "train": cell.encoder.train},
             "source": dict(cell.source.record),
         },
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, cast
+from typing import Any
 
 from kshot.benchmark.variants import Expanded, expand, is_id
 from kshot.config import Configuration, Subset, check
@@ -199,6 +199,5 @@ class _Planner:
         if problems:
             self._problems += problems
             return None
-        chosen = options.complete(variant.options)
-        record = options.record(variant.options)
-        return Part(variant.id, entry, factory, chosen, cast("dict[str, Any]", record), variant.train)
+        resolved = options.resolve(variant.options)
+        return Part(variant.id, entry, factory, resolved.arguments, resolved.record, variant.train)

@@ -87,13 +87,18 @@ def _attempt(cell: PlannedCell, around: Surroundings, store: _Store) -> results.
     """The cell's result, or an entry that says why there is none."""
     try:
         return run_cell(cell, around)
-    except KshotError as error:
-        reason = str(error)
     except Exception as error:
         # Anything may go wrong inside somebody's encoder; the other cells still run.
-        reason = f"{type(error).__name__}: {error}"
-    store.keep_traceback(cell, traceback.format_exc())
+        reason = str(error) if isinstance(error, KshotError) else f"{type(error).__name__}: {error}"
+        store.keep_traceback(cell, traceback.format_exc())
     return results.Cell(**identity(cell), status="failed", error=reason)
+
+
+class _Stored(results.Entry):
+    """A cell on disk, under a hash of all that its figures depend on."""
+
+    key: str
+    cell: results.Cell
 
 
 class _Store:
@@ -111,15 +116,14 @@ class _Store:
         if not path.is_file():
             return None
         try:
-            entry = results.read_entry(path, results.Cell)
+            stored = results.read_entry(path, _Stored)
         except KshotError:
             return None
-        same = (entry.model_extra or {}).get("key") == self._key(cell)
-        return entry if same and entry.status == "finished" else None
+        return stored.cell if stored.key == self._key(cell) and stored.cell.status == "finished" else None
 
     def keep(self, cell: PlannedCell, entry: results.Cell) -> None:
         """Write a cell's result."""
-        results.write_entry(self._path(cell), entry.model_copy(update={"key": self._key(cell)}))
+        results.write_entry(self._path(cell), _Stored(key=self._key(cell), cell=entry))
 
     def keep_traceback(self, cell: PlannedCell, text: str) -> None:
         """Write what a developer needs to mend a failed cell."""

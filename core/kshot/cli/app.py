@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import kshot
-from kshot.cli import listing
+from kshot.cli import bench, listing
 
 app = typer.Typer(
     name="kshot",
@@ -40,5 +40,8 @@ def options(
     del version, debug
 
 
+app.command()(bench.bench)
+app.command()(bench.check)
+app.command()(bench.report)
 app.command("list")(listing.show_entries)
 app.command("plugins")(listing.show_plugins)

@@ -1,0 +1,273 @@
+"""The spine, from a configuration to results, on the toy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from kshot import EncoderSpec, LearnerSpec, SourceSpec, hookimpl, results
+from kshot.errors import ConfigurationError
+from kshot.sampling import Sampler
+from kshot.shapes import Shape
+from kshot.testing import Toy
+
+from .conftest import run, toy_registry
+
+
+class Events:
+    """An observer that counts what it sees."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[Any, ...]] = []
+
+    @hookimpl
+    def kshot_run_started(self, name: str, cells: list[str], finished: list[str]) -> None:
+        self.seen.append(("run", name, len(cells), len(finished)))
+
+    @hookimpl
+    def kshot_cell_started(self, cell: str, stage: str) -> None:
+        self.seen.append(("stage", cell, stage))
+
+    @hookimpl
+    def kshot_episodes_trained(self, cell: str, episodes: int, total: int) -> None:
+        self.seen.append(("trained", cell, episodes, total))
+
+    @hookimpl
+    def kshot_validated(self, cell: str, episodes: int) -> None:
+        self.seen.append(("validated", cell, episodes))
+
+    @hookimpl
+    def kshot_evaluated(self, cell: str, shape: str) -> None:
+        self.seen.append(("evaluated", cell, shape))
+
+    @hookimpl
+    def kshot_cell_finished(self, cell: str, result: dict[str, Any]) -> None:
+        self.seen.append(("finished", cell, result["status"]))
+
+    @hookimpl
+    def kshot_cell_failed(self, cell: str, error: str) -> None:
+        self.seen.append(("failed", cell, error))
+
+    def of(self, kind: str) -> list[tuple[Any, ...]]:
+        return [event[1:] for event in self.seen if event[0] == kind]
+
+
+def test_a_run_writes_the_schema_and_learns(tmp_path: Path) -> None:
+    found = run(tmp_path, train={"episodes": 300, "meta_batch": 4, "learning_rate": 0.003}, sources={"toy": {"classes": 30}})
+    stored = json.loads((tmp_path / "results.json").read_text())
+    [cell] = stored["cells"]
+    assert stored["schema"] == 1
+    assert cell["id"] == "prototypical.toy_encoder.toy.0"
+    assert cell["options"]["encoder"] == {"dim": 16, "norm": "batch", "train": "all"}
+    assert cell["status"] == "finished"
+    assert cell["error"] is None
+    assert cell["train"]["episodes"] == 300
+    assert cell["train"]["parameters"] > 1000
+    five, three = cell["scores"]
+    assert (five["way"], five["shot"], five["queries"], five["episodes"]) == (5, 1, 5, 40)
+    assert (five["chance"], three["chance"]) == (0.2, pytest.approx(1 / 3))
+    assert five["batch_statistics"] == "frozen"
+    assert five["accuracy"] - five["ci95"] > 0.35
+    sampler = Sampler(Toy(classes=30).catalogue("test"), "test", Shape(5, 1, 5), 1234)
+    assert five["manifest"] == sampler.manifest(40)
+    assert results.load(tmp_path).cells == found.cells
+    assert (tmp_path / "results.csv").is_file()
+    assert (tmp_path / "results.md").is_file()
+    assert len(results.load_samples(tmp_path)) == 1
+
+
+def test_two_runs_are_bit_equal_whatever_ran_before(tmp_path: Path) -> None:
+    grid: dict[str, Any] = {"seeds": [0, 1], "learners": ["prototypical", {"use": "prototypical", "distance": "cosine"}]}
+    whole = run(tmp_path / "a", **grid)
+    torch.rand(3)
+    last = run(tmp_path / "b", seeds=[1], learners=[grid["learners"][1] | {"id": "prototypical+distance=cosine"}])
+    by_id = {cell.id: cell for cell in results.without_times(whole).cells}
+    assert len(by_id) == 4
+    for cell in results.without_times(last).cells:
+        twin = by_id[cell.id]
+        assert cell.scores == twin.scores
+        assert cell.curve == twin.curve
+    accuracies = {tuple(score.accuracy for score in cell.scores) for cell in whole.cells}
+    assert len(accuracies) == 4, "seeds and options make a difference"
+
+
+def test_all_learners_meet_the_same_test_episodes(tmp_path: Path) -> None:
+    found = run(tmp_path, seeds=[0, 5], learners=["prototypical", {"use": "prototypical", "distance": "cosine"}])
+    manifests = {tuple(score.manifest for score in cell.scores) for cell in found.cells}
+    assert len(manifests) == 1
+
+
+def test_an_interrupted_run_goes_on_with_what_is_missing(tmp_path: Path) -> None:
+    registry = toy_registry()
+
+    class Interrupt(Events):
+        @hookimpl
+        def kshot_cell_finished(self, cell: str) -> None:
+            raise KeyboardInterrupt
+
+    with registry.observing(Interrupt()), pytest.raises(KeyboardInterrupt):
+        run(tmp_path, registry, seeds=[0, 1, 2])
+    assert len(results.load(tmp_path).cells) == 1
+    events = Events()
+    with registry.observing(events):
+        resumed = run(tmp_path, registry, seeds=[0, 1, 2])
+    assert events.of("run") == [("toy-run", 3, 1)]
+    assert [cell for cell, _ in events.of("finished")] == [f"prototypical.toy_encoder.toy.{k}" for k in (1, 2)]
+    undisturbed = run(tmp_path / "other", seeds=[0, 1, 2])
+    assert results.without_times(resumed).cells == results.without_times(undisturbed).cells
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"train": {"episodes": 61, "meta_batch": 4, "learning_rate": 0.003, "validations": 2}},
+        {"evaluate": {"shapes": ["5w1s"], "queries": 5, "episodes": 41}},
+        {"sources": {"toy": {"noise": 2.0}}},
+        {"encoders": {"toy": {"use": "toy_encoder", "id": "toy_encoder", "dim": 8}}},
+    ],
+)
+def test_a_changed_configuration_is_run_again(tmp_path: Path, changes: dict[str, Any]) -> None:
+    run(tmp_path)
+    registry, events = toy_registry(), Events()
+    with registry.observing(events):
+        run(tmp_path, registry, **changes)
+    assert events.of("run") == [("toy-run", 1, 0)]
+    assert len(events.of("finished")) == 1
+
+
+def test_a_damaged_cell_is_run_again(tmp_path: Path) -> None:
+    first = run(tmp_path)
+    [path] = (tmp_path / "cells").glob("*/cell.json")
+    path.write_text(path.read_text()[:50])
+    again = run(tmp_path)
+    assert results.without_times(again).cells == results.without_times(first).cells
+
+
+def test_hooks_tell_a_runs_course(tmp_path: Path) -> None:
+    registry, events = toy_registry(), Events()
+    with registry.observing(events):
+        run(tmp_path, registry)
+    name = "prototypical.toy_encoder.toy.0"
+    assert events.of("stage") == [(name, stage) for stage in ("data", "train", "evaluate")]
+    assert events.of("trained")[-1] == (name, 60, 60)
+    assert events.of("validated") == [(name, 32), (name, 60)]
+    assert events.of("evaluated") == [(name, "5w1s"), (name, "3w2s")]
+    assert events.of("finished") == [(name, "finished")]
+
+
+def test_an_observer_that_raises_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Bad:
+        @hookimpl
+        def kshot_evaluated(self) -> None:
+            raise ZeroDivisionError("oops")
+
+    registry = toy_registry()
+    with registry.observing(Bad()):
+        found = run(tmp_path, registry)
+    assert found.cells[0].status == "finished"
+    assert "Bad" in caplog.text
+    assert "oops" in caplog.text
+
+
+def test_a_frozen_encoder_has_nothing_to_train_and_is_embedded_once(tmp_path: Path) -> None:
+    registry, events = toy_registry(), Events()
+    with registry.observing(events):
+        found = run(tmp_path, registry, encoders={"toy": {"use": "toy_encoder", "train": "none"}})
+    [cell] = found.cells
+    assert cell.note == "nothing to train"
+    assert cell.train.episodes == 0
+    assert "embed" in [stage for _, stage in events.of("stage")]
+    assert events.of("trained") == []
+
+
+@pytest.mark.parametrize("policy", ["support", "query"])
+def test_a_frozen_encoder_under_other_statistics_is_not_embedded(tmp_path: Path, policy: str) -> None:
+    evaluate = {"shapes": ["5w1s"], "queries": 5, "episodes": 40, "batch_statistics": policy}
+    registry, events = toy_registry(), Events()
+    with registry.observing(events):
+        found = run(tmp_path, registry, evaluate=evaluate, encoders={"toy": {"use": "toy_encoder", "train": "none"}})
+    assert found.cells[0].scores[0].batch_statistics == policy
+    assert "embed" not in [stage for _, stage in events.of("stage")]
+
+
+def test_training_only_the_last_layer(tmp_path: Path) -> None:
+    found = run(tmp_path, encoders={"toy": [{"use": "toy_encoder", "train": "last"}, "toy_encoder"]})
+    assert [cell.encoder for cell in found.cells] == ["toy_encoder+train=last", "toy_encoder"]
+    assert found.cells[0].options["encoder"]["train"] == "last"
+    assert found.cells[0].scores != found.cells[1].scores
+
+
+class Failing:
+    """Factories of things that fail, for the tests below."""
+
+    @staticmethod
+    def source() -> Toy:
+        return Toy(classes=4, examples=3)
+
+
+def failing_encoder() -> object:
+    """An encoder that cannot be built."""
+    raise RuntimeError("out of ink")
+
+
+def test_a_failed_cell_leaves_the_others_running(tmp_path: Path) -> None:
+    registry = toy_registry(("encoders", EncoderSpec("bad", "fails", f"{__name__}:failing_encoder", modality="toy")))
+    events = Events()
+    with registry.observing(events):
+        found = run(tmp_path, registry, encoders={"toy": ["bad", "toy_encoder"]})
+    bad, good = found.cells
+    assert bad.status == "failed"
+    assert bad.error == "RuntimeError: out of ink"
+    assert good.status == "finished"
+    assert events.of("failed") == [("prototypical.bad.toy.0", "RuntimeError: out of ink")]
+    trace = (tmp_path / "cells" / bad.id / "traceback.txt").read_text()
+    assert "out of ink" in trace
+    assert "failing_encoder" in trace
+
+
+def test_a_subset_that_the_encoder_lacks_fails_its_cell_by_name(tmp_path: Path) -> None:
+    found = run(tmp_path, encoders={"toy": {"use": "toy_encoder", "train": "lora"}})
+    assert found.cells[0].status == "failed"
+    assert "train: lora is not among what it offers (all, last, none)" in (found.cells[0].error or "")
+
+
+def test_too_little_data_is_told_before_anything_runs(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        run(tmp_path, sources={"toy": {"classes": 4}, "tiny": {"use": "toy", "examples": 5}})
+    text = str(caught.value)
+    assert "sources.toy: 5-way 1-shot with 5 queries: the train split has 4 classes" in text
+    assert "the test split has 4 classes" in text
+    assert "sources.tiny" in text
+    assert "short of examples: test-024 (5)" in text
+    assert not (tmp_path / "results.json").exists()
+
+
+def test_within_and_apart_reach_the_scores(tmp_path: Path) -> None:
+    shapes = [{"way": 3, "shot": 1, "queries": 4, "within": "family"}, {"way": 3, "shot": 2, "queries": 4, "apart": "batch"}]
+    found = run(tmp_path, evaluate={"shapes": shapes, "episodes": 20})
+    one, two = found.cells[0].scores
+    assert (one.within, one.apart, two.within, two.apart) == ("family", None, None, "batch")
+
+
+def test_learners_are_told_the_way_if_they_ask(tmp_path: Path) -> None:
+    registry = toy_registry(("learners", LearnerSpec("fixed", "wants its way", f"{__name__}:fixed_way")))
+    found = run(tmp_path, registry, learners=["fixed"], train={"episodes": 4, "way": 7})
+    assert found.cells[0].status == "finished"
+    assert SEEN == [7]
+
+
+SEEN: list[int] = []
+
+
+def fixed_way(encoder: torch.nn.Module, *, way: int) -> object:
+    """Prototypical networks that write down the way they are given."""
+    from kshot.learners.prototypical import Prototypical
+
+    SEEN.append(way)
+    return Prototypical(encoder)
+
+
+__all__ = ["SourceSpec"]
