@@ -337,4 +337,4 @@ def parse(text: str) -> Any:
     Raises:
         yaml.YAMLError: not YAML, or a key that stands twice.
     """
-    return yaml.load(text, Loader=_Loader)  # noqa: S506 (it is a SafeLoader)
+    return yaml.load(text, Loader=_Loader)

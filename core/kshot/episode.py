@@ -78,7 +78,9 @@ class Episodes:
             raise ValueError("an episode needs at least one support block and one query block")
         counts = {block.labels.shape[0] for block in blocks} | {len(self.classes)}
         if len(counts) != 1:
-            raise ValueError(f"support, query and classes disagree on the number of episodes: {sorted(counts)}")
+            raise ValueError(
+                f"support, query and classes disagree on the number of episodes: {sorted(counts)}"
+            )
         ways = {block.way for block in blocks} | {len(names) for names in self.classes}
         if len(ways) > 1:
             raise ValueError(f"support, query and classes disagree on the way: {sorted(ways)}")

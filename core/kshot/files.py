@@ -27,7 +27,9 @@ def write_atomic_with(path: Path, write: Callable[[Path], None]) -> None:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         os.close(handle)
     except OSError as error:
-        raise KshotError(f"cannot write {path}: {error.strerror}; choose a folder that can be written") from error
+        raise KshotError(
+            f"cannot write {path}: {error.strerror}; choose a folder that can be written"
+        ) from error
     temporary = Path(name)
     try:
         write(temporary)

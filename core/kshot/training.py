@@ -82,7 +82,8 @@ def train(
         loader: the training split's tensors.
         sampler: the training episodes.
         options: episodes, meta-batch, optimiser and schedule.
-        validate: scores the learner, given the episodes trained so far; called ``options.validations`` times, evenly spread.
+        validate: scores the learner, given the episodes trained so far; called
+            ``options.validations`` times, evenly spread.
         progress: told how far training is, a few times a second at most.
 
     Raises:
@@ -117,7 +118,9 @@ def train(
         if (stops and result.episodes >= stops[0]) or finished:
             mean = point.take(result.episodes)
             paused = time.perf_counter()
-            validation = validate(result.episodes) if validate and stops and result.episodes >= stops[0] else None
+            validation = (
+                validate(result.episodes) if validate and stops and result.episodes >= stops[0] else None
+            )
             stops = [stop for stop in stops if stop > result.episodes]
             result.curve.append(CurvePoint(result.episodes, mean, validation))
             _training_mode(learner)
@@ -164,11 +167,14 @@ def _training_mode(learner: Learner) -> None:
 
 def _augmented(encoder: Encoder, episodes: Episodes, generator: torch.Generator) -> Episodes:
     """Every block varied by the encoder, examples of all episodes together."""
+
     def vary(block: Examples) -> Examples:
         flat = {name: leaf.flatten(0, 1) for name, leaf in block.inputs.items()}
         varied = encoder.augment(flat, generator)
         shape = block.labels.shape
-        return Examples({name: leaf.unflatten(0, shape) for name, leaf in varied.items()}, block.labels, block.way)
+        return Examples(
+            {name: leaf.unflatten(0, shape) for name, leaf in varied.items()}, block.labels, block.way
+        )
 
     return Episodes(
         tuple(vary(block) for block in episodes.support),

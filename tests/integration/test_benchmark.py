@@ -56,7 +56,11 @@ class Events:
 
 
 def test_a_run_writes_the_schema_and_learns(tmp_path: Path) -> None:
-    found = run(tmp_path, train={"episodes": 300, "meta_batch": 4, "learning_rate": 0.003}, sources={"toy": {"classes": 30}})
+    found = run(
+        tmp_path,
+        train={"episodes": 300, "meta_batch": 4, "learning_rate": 0.003},
+        sources={"toy": {"classes": 30}},
+    )
     stored = json.loads((tmp_path / "results.json").read_text())
     [cell] = stored["cells"]
     assert stored["schema"] == 1
@@ -80,10 +84,15 @@ def test_a_run_writes_the_schema_and_learns(tmp_path: Path) -> None:
 
 
 def test_two_runs_are_bit_equal_whatever_ran_before(tmp_path: Path) -> None:
-    grid: dict[str, Any] = {"seeds": [0, 1], "learners": ["prototypical", {"use": "prototypical", "distance": "cosine"}]}
+    grid: dict[str, Any] = {
+        "seeds": [0, 1],
+        "learners": ["prototypical", {"use": "prototypical", "distance": "cosine"}],
+    }
     whole = run(tmp_path / "a", **grid)
     torch.rand(3)
-    last = run(tmp_path / "b", seeds=[1], learners=[grid["learners"][1] | {"id": "prototypical+distance=cosine"}])
+    last = run(
+        tmp_path / "b", seeds=[1], learners=[grid["learners"][1] | {"id": "prototypical+distance=cosine"}]
+    )
     by_id = {cell.id: cell for cell in results.without_times(whole).cells}
     assert len(by_id) == 4
     for cell in results.without_times(last).cells:
@@ -95,7 +104,9 @@ def test_two_runs_are_bit_equal_whatever_ran_before(tmp_path: Path) -> None:
 
 
 def test_all_learners_meet_the_same_test_episodes(tmp_path: Path) -> None:
-    found = run(tmp_path, seeds=[0, 5], learners=["prototypical", {"use": "prototypical", "distance": "cosine"}])
+    found = run(
+        tmp_path, seeds=[0, 5], learners=["prototypical", {"use": "prototypical", "distance": "cosine"}]
+    )
     manifests = {tuple(score.manifest for score in cell.scores) for cell in found.cells}
     assert len(manifests) == 1
 
@@ -115,7 +126,9 @@ def test_an_interrupted_run_goes_on_with_what_is_missing(tmp_path: Path) -> None
     with registry.observing(events):
         resumed = run(tmp_path, registry, seeds=[0, 1, 2])
     assert events.of("run") == [("toy-run", 3, 1)]
-    assert [cell for cell, _ in events.of("finished")] == [f"prototypical.toy_encoder.toy.{k}" for k in (1, 2)]
+    assert [cell for cell, _ in events.of("finished")] == [
+        f"prototypical.toy_encoder.toy.{k}" for k in (1, 2)
+    ]
     undisturbed = run(tmp_path / "other", seeds=[0, 1, 2])
     assert results.without_times(resumed).cells == results.without_times(undisturbed).cells
 
@@ -188,7 +201,9 @@ def test_a_frozen_encoder_under_other_statistics_is_not_embedded(tmp_path: Path,
     evaluate = {"shapes": ["5w1s"], "queries": 5, "episodes": 40, "batch_statistics": policy}
     registry, events = toy_registry(), Events()
     with registry.observing(events):
-        found = run(tmp_path, registry, evaluate=evaluate, encoders={"toy": {"use": "toy_encoder", "train": "none"}})
+        found = run(
+            tmp_path, registry, evaluate=evaluate, encoders={"toy": {"use": "toy_encoder", "train": "none"}}
+        )
     assert found.cells[0].scores[0].batch_statistics == policy
     assert "embed" not in [stage for _, stage in events.of("stage")]
 
@@ -214,7 +229,9 @@ def failing_encoder() -> object:
 
 
 def test_a_failed_cell_leaves_the_others_running(tmp_path: Path) -> None:
-    registry = toy_registry(("encoders", EncoderSpec("bad", "fails", f"{__name__}:failing_encoder", modality="toy")))
+    registry = toy_registry(
+        ("encoders", EncoderSpec("bad", "fails", f"{__name__}:failing_encoder", modality="toy"))
+    )
     events = Events()
     with registry.observing(events):
         found = run(tmp_path, registry, encoders={"toy": ["bad", "toy_encoder"]})
@@ -246,7 +263,10 @@ def test_too_little_data_is_told_before_anything_runs(tmp_path: Path) -> None:
 
 
 def test_within_and_apart_reach_the_scores(tmp_path: Path) -> None:
-    shapes = [{"way": 3, "shot": 1, "queries": 4, "within": "family"}, {"way": 3, "shot": 2, "queries": 4, "apart": "batch"}]
+    shapes = [
+        {"way": 3, "shot": 1, "queries": 4, "within": "family"},
+        {"way": 3, "shot": 2, "queries": 4, "apart": "batch"},
+    ]
     found = run(tmp_path, evaluate={"shapes": shapes, "episodes": 20})
     one, two = found.cells[0].scores
     assert (one.within, one.apart, two.within, two.apart) == ("family", None, None, "batch")

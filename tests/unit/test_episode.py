@@ -48,6 +48,6 @@ def test_blocks_of_two_modalities_are_joined_in_order() -> None:
         (lambda: Episodes((block(),), (block(way=2),), NAMES), "disagree on the way"),
     ],
 )
-def test_malformed_episodes_are_refused(make, message: str) -> None:  # noqa: ANN001
+def test_malformed_episodes_are_refused(make, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()

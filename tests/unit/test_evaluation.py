@@ -35,10 +35,10 @@ class Adapting(Learner):
         self.encoder = inner.encoder
         self.inner = inner
 
-    def adapt(self, support):  # noqa: ANN001, ANN201
+    def adapt(self, support):
         return self.inner.adapt(support)
 
-    def loss(self, episodes):  # noqa: ANN001, ANN201
+    def loss(self, episodes):
         return self.inner.loss(episodes)
 
 
@@ -101,10 +101,10 @@ class Broken(Learner):
         self.encoder = Embedded("toy", 16)
         self.adapts_encoder = True
 
-    def adapt(self, support) -> Classifier:  # noqa: ANN001
+    def adapt(self, support) -> Classifier:
         return lambda query: torch.full((*query[0]["values"].shape[:2], support[0].way), torch.nan)
 
-    def loss(self, episodes):  # noqa: ANN001, ANN201
+    def loss(self, episodes):
         raise AssertionError("not trained here")
 
 

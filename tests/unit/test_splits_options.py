@@ -57,7 +57,7 @@ def test_every_form_is_read(written: Any, read: Any) -> None:
         ({"fractions": [1, 0, 0], "train": ["a"]}, ("split",), "train cannot stand beside fractions"),
         ({}, ("split",), "got the keys: none"),
         (3, ("split",), "a split is {column: name}, {train: [class, …]"),
-        (["a"], ("split",), "got ['a']"),
+        (["a"], ("split",), "or the name of a published split"),
         ({"fold": "01"}, ("split", "file"), "Field required"),
         ({"train": ["a"]}, ("split", "test"), "Field required"),
         ({"train": "a", "test": ["b"]}, ("split", "train"), "valid list"),

@@ -57,7 +57,9 @@ def expand(variants: Sequence[Variant], where: str) -> tuple[list[Expanded], lis
         if not is_id(draft.id)
     ]
     twice = [name for name, count in Counter(draft.id for draft in expanded).items() if count > 1]
-    problems += [f"{where}: two variants have the id '{name}'; give each an 'id' of its own" for name in twice]
+    problems += [
+        f"{where}: two variants have the id '{name}'; give each an 'id' of its own" for name in twice
+    ]
     return expanded, problems
 
 

@@ -23,11 +23,11 @@ LINE_SECONDS = 10.0
 class Display(ABC):
     """Observes a run through the same hooks as anybody's plugin."""
 
-    def __enter__(self) -> Self:
-        return self
+    @abstractmethod
+    def __enter__(self) -> Self: ...
 
-    def __exit__(self, *exception: object) -> None:
-        """Stop drawing."""
+    @abstractmethod
+    def __exit__(self, *exception: object) -> None: ...
 
     @abstractmethod
     def summary(self, found: results.Results) -> None:
@@ -79,6 +79,12 @@ class PlainDisplay(Display):
         self._last = 0.0
         self._number = 0
         self._count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Nothing is held open."""
 
     def summary(self, found: results.Results) -> None:
         """The tables, in aligned columns."""

@@ -8,7 +8,7 @@ a state dict fits both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ _current: ContextVar[Pass | None] = ContextVar("kshot_pass", default=None)
 
 
 @contextmanager
-def statistics(current: Pass) -> Iterator[None]:
+def statistics(current: Pass) -> Generator[None]:
     """Let every converted norm follow ``current`` inside the block (this thread only)."""
     token = _current.set(current)
     try:
@@ -57,8 +57,8 @@ class EpisodicBatchNorm(nn.Module):
         super().__init__()
         self.eps = norm.eps
         self.momentum = norm.momentum
-        self.weight = norm.weight
-        self.bias = norm.bias
+        self.weight: nn.Parameter | None = norm.weight
+        self.bias: nn.Parameter | None = norm.bias
         self.register_buffer("running_mean", norm.running_mean)
         self.register_buffer("running_var", norm.running_var)
         self.register_buffer("num_batches_tracked", norm.num_batches_tracked)

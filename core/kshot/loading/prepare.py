@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-import torch
 from kshot.episode import Inputs
 from kshot.interfaces import Source
 from kshot.sampling import Catalogue
@@ -50,12 +50,13 @@ def collate(batches: Sequence[Inputs]) -> dict[str, Tensor]:
 def _join(leaves: list[Tensor]) -> Tensor:
     sizes = np.asarray([leaf.shape[1:] for leaf in leaves])
     if sizes.shape[1] and (sizes != sizes[0]).any():
-        target = sizes.max(axis=0)
-        leaves = [
-            F.pad(leaf, [pad for size, to in zip(leaf.shape[:0:-1], target[::-1], strict=True) for pad in (0, int(to) - size)])
-            for leaf in leaves
-        ]
+        leaves = [_padded(leaf, sizes.max(axis=0)) for leaf in leaves]
     return torch.cat(leaves)
+
+
+def _padded(leaf: Tensor, target: np.ndarray) -> Tensor:
+    missing = target - np.asarray(leaf.shape[1:])
+    return F.pad(leaf, [int(amount) for gap in missing[::-1] for amount in (0, gap)])
 
 
 def trimmed(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:

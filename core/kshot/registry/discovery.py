@@ -70,17 +70,25 @@ def _declared(distribution: Distribution, place: str) -> Iterator[Candidate]:
         return
     if f"[{GROUP}]" not in text.replace(" ", ""):
         return
+    name, version = f"a distribution in {place}", "of unknown version"
     try:
-        name, version = distribution.metadata["Name"], distribution.metadata["Version"]
+        name, version = _identity(distribution)
         requirements = tuple(distribution.requires or ())
         points = [point for point in distribution.entry_points if point.group == GROUP]
     except Exception as error:
-        name = f"a distribution in {place}"
         problem = f"its metadata cannot be read: {reason(error)}; reinstall it"
-        yield Candidate("unknown", "", name, "of unknown version", problem=problem)
+        yield Candidate("unknown", "", name, version, problem=problem)
         return
     for point in points:
         yield Candidate(point.name, point.value, name, version, requirements)
+
+
+def _identity(distribution: Distribution) -> tuple[str, str]:
+    metadata = distribution.metadata
+    missing = [field for field in ("Name", "Version") if field not in metadata]
+    if missing:
+        raise ValueError(f"METADATA has no {missing[0]}")
+    return metadata["Name"], metadata["Version"]
 
 
 def choose(candidates: Iterable[Candidate], environment: Mapping[str, str]) -> list[Candidate]:

@@ -94,7 +94,7 @@ def _checked(hook: str, wanted: type[Spec], returned: object) -> list[Spec]:
     specs: list[Spec] = []
     for item in cast("Sequence[object]", returned):
         if not isinstance(item, wanted):
-            raise RefusalError(f"{hook} returned a {type(item).__name__} among its elements; {expected}")
+            raise RefusalError(f"{hook} returned an element of type {type(item).__name__}; {expected}")
         specs.append(item)
     return specs
 

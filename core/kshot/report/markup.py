@@ -6,9 +6,10 @@ import html
 import re
 from typing import final
 
-_VOID = frozenset({"br", "img", "link", "meta"})
+_VOID = frozenset({"img", "wbr"})
 # HTML allows no control character but white space, and UTF-8 holds no lone surrogate.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_JOINT = re.compile(r"(?<=\w)[_./-](?=\w)")
 
 Attribute = str | int | float | bool | None
 
@@ -44,8 +45,8 @@ def join(*parts: str) -> Html:
 
 
 def name(text: str) -> Html:
-    """A name that people gave: its direction is its own and does not turn what stands around it."""
-    return element("bdi", text)
+    """A name that people gave: it may break after ``_ . - /``, and its direction is its own."""
+    return element("bdi", Html(_JOINT.sub(r"\g<0><wbr>", escape(text))))
 
 
 def scrolling(table: Html, label: str, wide: bool = True) -> Html:

@@ -17,8 +17,8 @@ _EPISODE = (
     "of each (the shot, the support set), and queries to be told apart. 5w1s means 5-way 1-shot."
 )
 _SCORE = (
-    "mean accuracy over the test episodes ± half-width of its 95\u00a0% interval. Test episodes are drawn once: "
-    "all learners meet the same ones, and the hash names them."
+    "mean accuracy over the test episodes ± half-width of its 95\u00a0% interval. Test episodes are drawn "
+    "once: all learners meet the same ones, and the hash names them."
 )
 _POLICIES = {
     "frozen": "running statistics of the training; a query's answer does not depend on its companions.",

@@ -23,3 +23,32 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   });
 }
+const ICON =
+  '<svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="12" r="12"/>' +
+  '<path class="start" d="M9 6v12l10-6z"/><path class="stop" d="M7.5 7.5h9v9h-9z"/></svg>';
+// A sound plays by a touch of its picture; without this script its own controls show.
+for (const sound of document.querySelectorAll(".sound")) {
+  const picture = sound.querySelector("img");
+  const audio = sound.querySelector("audio");
+  if (!picture) continue;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.setAttribute("aria-label", `Play: ${audio.getAttribute("aria-label")}`);
+  button.title = picture.title;
+  button.innerHTML = ICON;
+  audio.controls = false;
+  sound.append(button);
+  button.addEventListener("click", () => {
+    const playing = !audio.paused;
+    for (const other of document.querySelectorAll("audio")) other.pause();
+    if (playing) return;
+    audio.currentTime = 0;
+    audio.play();
+  });
+  const follow = () => {
+    sound.style.setProperty("--at", audio.currentTime / (audio.duration || 1));
+    if (!audio.paused) requestAnimationFrame(follow);
+  };
+  audio.addEventListener("play", () => { sound.classList.add("playing"); follow(); });
+  for (const event of ["pause", "ended"]) audio.addEventListener(event, () => sound.classList.remove("playing"));
+}

@@ -74,12 +74,11 @@ def _value(value: Value | None) -> Html:
     if value.accuracy is None:
         return element("td", "failed", class_="failed")
     interval = "" if value.ci95 is None else f" ± {percent(value.ci95)}"
-    remark = [element("span", value.remark, class_="remark")] if value.remark else []
     return element(
         "td",
         element("span", percent(value.accuracy), class_="figure"),
         element("span", interval, class_="interval"),
-        *remark,
+        *(element("span", remark, class_="remark") for remark in value.remarks),
         class_="best-value" if value.best else None,
         data_sort=repr(value.accuracy),
     )

@@ -29,7 +29,7 @@ def _storable(value: Any) -> Any:
 Text = Annotated[str, BeforeValidator(_storable)]
 Figure = Annotated[float | None, BeforeValidator(_finite)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Interval = Annotated[float | None, BeforeValidator(_finite), Field(ge=0)]
+Interval = Annotated[Annotated[float, Field(ge=0)] | None, BeforeValidator(_finite)]
 Count = Annotated[int, Field(ge=0)]
 
 

@@ -56,15 +56,16 @@ class Value:
         """Such as ``"95.1 ± 0.4"``, in per cent, or ``"failed"``."""
         if self.accuracy is None:
             return "failed"
-        return text.score(self.accuracy, self.ci95) + (f" ({self.remark})" if self.remark else "")
+        remarks = f" ({', '.join(self.remarks)})" if self.remarks else ""
+        return text.score(self.accuracy, self.ci95) + remarks
 
     @property
-    def remark(self) -> str:
+    def remarks(self) -> list[str]:
         """What to know of the seeds: their deviation, how many failed."""
         remarks = [f"s {text.percent(self.deviation)}"] if self.deviation is not None else []
         if self.accuracy is not None and self.failed:
             remarks.append(f"{self.failed} of {self.seeds + self.failed} failed")
-        return ", ".join(remarks)
+        return remarks
 
 
 @dataclass(frozen=True)

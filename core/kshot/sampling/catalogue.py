@@ -92,7 +92,9 @@ class Catalogue:
                 name: _values_of(classes, values, name) for name, values in (class_groups or {}).items()
             },
             example_groups={
-                name: np.unique(np.asarray([values[i] for i in order]), return_inverse=True)[1].astype(np.int64)
+                name: np.unique(np.asarray([values[i] for i in order]), return_inverse=True)[1].astype(
+                    np.int64
+                )
                 for name, values in (example_groups or {}).items()
             },
         )

@@ -85,10 +85,8 @@ class Sampler:
         classes = self._choose_classes(pick[:, 0], choose)
         flat = classes.reshape(-1)
         inner = inner.reshape(len(flat), self._per_class)
-        if self._separate:
-            members = self._separate.draw(flat, inner)
-        else:
-            members = distinct(inner, self.catalogue.sizes[flat])
+        draw = self._separate.draw if self._separate else self._draw_freely
+        members = draw(flat, inner)
         positions = (members + self.catalogue.offsets[flat][:, None]).reshape(-1, way, shot + queries)
         labels = np.broadcast_to(np.arange(way)[:, None], (way, shot + queries))
         support, support_labels = _shuffled(
@@ -106,9 +104,18 @@ class Sampler:
         """Content hash of the first episodes: equal hashes mean the very same episodes."""
         digest = hashlib.sha256(self.catalogue.fingerprint.encode())
         for drawn in self.blocks(episodes):
-            for array in (drawn.classes, drawn.support, drawn.support_labels, drawn.query, drawn.query_labels):
+            for array in (
+                drawn.classes,
+                drawn.support,
+                drawn.support_labels,
+                drawn.query,
+                drawn.query_labels,
+            ):
                 digest.update(np.ascontiguousarray(array, dtype="<i8").tobytes())
         return "sha256:" + digest.hexdigest()
+
+    def _draw_freely(self, classes: IntArray, words: Words) -> IntArray:
+        return distinct(words, self.catalogue.sizes[classes])
 
     def _choose_classes(self, pick: Words, choose: Words) -> IntArray:
         if len(self._pools) == 1:
@@ -137,7 +144,9 @@ class Sampler:
     def _too_few(self, usable: IntArray, pools: list[IntArray]) -> str:
         shape, catalogue = self.shape, self.catalogue
         needed = shape.shot + shape.queries
-        place = f"the {self.split} split has {len(catalogue.classes)} classes, of which {len(usable)} can serve"
+        place = (
+            f"the {self.split} split has {len(catalogue.classes)} classes, of which {len(usable)} can serve"
+        )
         if self._separate:
             rule = f"each class needs {shape.shot} + {shape.queries} examples with '{shape.apart}' kept apart"
         else:

@@ -136,7 +136,7 @@ def _form(value: Any) -> Any:
     if isinstance(value, str | _Form):
         return value
     if not isinstance(value, Mapping):
-        raise _problem(f"a split is {FORMS}, or the name of a published split; got {value!r}")
+        raise _problem(f"a split is {FORMS}, or the name of a published split")
     given = {str(key): item for key, item in cast("Mapping[Any, Any]", value).items()}
     _check_known(given)
     telling = [key for key in given if key in _BY_KEY]
@@ -156,7 +156,7 @@ def _check_known(given: Mapping[str, Any]) -> None:
         if key in known:
             continue
         usual = next((f"; did you mean '{split}'?" for split, names in SYNONYMS.items() if key in names), "")
-        raise _problem(f"a split is {FORMS}; unknown key '{key}'{usual or nearest(key, known)}")
+        raise _problem(f"unknown key '{key}'{usual or nearest(key, known)} (a split is {FORMS})")
 
 
 SplitOptions = Annotated[ColumnSplit | ClassSplit | FileSplit | FractionSplit | str, BeforeValidator(_form)]

@@ -24,6 +24,8 @@ _FORMATS = {
     ".ndjson": "json",
     ".json": "json",
 }
+# What `datasets` says of a file without records, by format and release.
+_NO_ROWS = ("corresponds to no data", "BatchSize must be greater than 0", "StopIteration")
 _HUB_PREFIX = "hub:"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?")
 
@@ -66,7 +68,8 @@ def _open(name: str, layout: Layout) -> list[Part]:
 def _missing(path: Path, name: str) -> str:
     beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
     near = nearest(path.name, beside)
-    hub = f" (for a data set of the hub write hub:{name})" if _HUB_ID.fullmatch(name) and not near else ""
+    may_be_hub = _HUB_ID.fullmatch(name) and not near and path.suffix.lower() not in _FORMATS
+    hub = f" (for a data set of the hub write hub:{name})" if may_be_hub else ""
     place = "" if path.parent.is_dir() else f": there is no folder {path.parent}"
     return f"no such file or folder: {name}{hub}{place}{near}"
 
@@ -94,10 +97,11 @@ def _load(builder: str, path: Path, name: str, digest: str, options: Mapping[str
                 split="train",
                 **options,
             )
-        except StopIteration as error:
-            raise DataError(f"{name}: the table has no rows") from error
         except Exception as error:  # whatever the readers below it raise on a bad file
-            raise DataError(f"{name}: cannot be read as {builder}: {_root(error)}") from error
+            reason = _root(error)
+            if any(sign in reason for sign in _NO_ROWS):
+                raise DataError(f"{name}: the table has no rows") from error
+            raise DataError(f"{name}: cannot be read as {builder}: {reason}") from error
 
 
 def _load_csv(path: Path, name: str, digest: str) -> Any:

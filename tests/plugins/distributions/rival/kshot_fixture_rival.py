@@ -8,8 +8,6 @@ KSHOT_API = 1
 @hookimpl
 def kshot_encoders():
     return [
-        EncoderSpec(
-            "toy", "another encoder of that name", "kshot_fixture_good_parts:encoder", modality="toy"
-        ),
-        EncoderSpec("rare", "only here", "kshot_fixture_good_parts:encoder", modality="toy"),
+        EncoderSpec("toy", "another encoder of that name", "math:sqrt", modality="toy"),
+        EncoderSpec("rare", "only here", "math:sqrt", modality="toy"),
     ]

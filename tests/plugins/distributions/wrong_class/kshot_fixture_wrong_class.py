@@ -12,7 +12,5 @@ def kshot_encoders():
 
 @hookimpl
 def kshot_learners():
-    return [
-        LearnerSpec("fine", "a learner", "math:sqrt"),
-        EncoderSpec("x", "no learner", "math:sqrt", modality="toy"),
-    ]
+    wrong = EncoderSpec("wrong", "no learner", "math:sqrt", modality="toy")
+    return [LearnerSpec("fine", "a learner", "math:sqrt"), wrong]

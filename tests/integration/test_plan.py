@@ -1,0 +1,78 @@
+"""Planning: every name found, every option checked, all problems at once."""
+
+from __future__ import annotations
+
+import pytest
+from kshot.errors import ConfigurationError
+
+from .conftest import plan
+
+
+def problems(**changes: object) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        plan(**changes)
+    return str(caught.value)
+
+
+def test_the_grid_is_the_product_of_its_lists() -> None:
+    found = plan(
+        seeds=[0, 1],
+        sources={"a": {"use": "toy"}, "b": {"use": "toy", "seed": 1}},
+        learners=["prototypical", {"use": "prototypical", "distance": "cosine"}],
+    )
+    ids = [cell.id for cell in found.cells]
+    assert len(ids) == len(set(ids)) == 8
+    assert ids[0] == "prototypical.toy_encoder.a.0"
+    assert ids[-1] == "prototypical+distance=cosine.toy_encoder.b.1"
+    assert [cell.id for cell in found.only("*cosine*.b.*").cells] == [
+        i for i in ids if "cosine" in i and ".b." in i
+    ]
+
+
+def test_cells_can_be_left_out() -> None:
+    found = plan(seeds=[0, 1, 2], leave_out=["*.1", "*.2"])
+    assert [cell.seed for cell in found.cells] == [0]
+    assert "leaves no cell to run" in problems(leave_out=["*"])
+
+
+def test_defaults_stand_in_the_record() -> None:
+    [cell] = plan().cells
+    assert cell.learner.record == {"distance": "squared_euclidean", "scale": None, "learn_scale": False}
+
+
+def test_all_problems_of_a_configuration_come_at_once() -> None:
+    text = problems(
+        learners=["prototypicl", {"use": "prototypical", "distnce": "cosine"}],
+        encoders={"toy": [{"use": "toy_encoder", "dim": "8"}, "toy_encodr"], "audio": "dvector"},
+        sources={"toy": {"clases": 3}},
+        train={"wy": 5},
+        evaluate={"metrics": ["acuracy"]},
+    )
+    for expected in (
+        "train.wy: unknown key; did you mean 'way'?",
+        "did you mean 'prototypical'?",
+        "distnce: unknown option; did you mean 'distance'?",
+        "dim",
+        "did you mean 'toy_encoder'?",
+        "pip install kshot-audio",
+        "clases: unknown option; did you mean 'classes'?",
+        "did you mean 'accuracy'?",
+    ):
+        assert expected in text, f"{expected!r} is missing in:\n{text}"
+    assert "8 problems" in text
+
+
+def test_a_source_without_an_encoder_and_an_encoder_without_a_source() -> None:
+    text = problems(sources={"toy": None}, encoders={"toy": "toy_encoder", "image": "conv4"})
+    assert "pip install kshot-image" in text
+
+
+def test_only_must_match_something() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"no cell matches 'maml\.\*'.*prototypical\.toy_encoder\.toy\.0"
+    ):
+        plan().only("maml.*")
+
+
+def test_source_names_become_file_names() -> None:
+    assert "a source's name may hold letters" in problems(sources={"a/b": {"use": "toy"}})

@@ -1,3 +1,0 @@
-"""A plugin whose requirement is not one."""
-
-raise AssertionError("the requirement is checked before anything is imported")

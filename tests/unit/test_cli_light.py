@@ -1,0 +1,173 @@
+"""The light commands: exit codes, messages, and what they must not import."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import kshot
+import pytest
+from kshot.cli import main, tables
+from kshot.errors import KshotError
+
+HEAVY = {
+    *("torch", "numpy", "scipy", "sklearn", "matplotlib", "datasets", "pyarrow"),
+    *("transformers", "torchvision", "torchaudio", "soundfile", "PIL"),
+}
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a process of its own."""
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["list"], ["plugins"], ["list", "--json"], ["plugins", "--json"]]
+)
+def test_light_commands_import_nothing_heavy(arguments):
+    code = (
+        "import sys; from kshot.cli import main; code = main(sys.argv[1:]); "
+        f"print('heavy:', *sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr); sys.exit(code)"
+    )
+    result = python("-c", code, *arguments)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout
+    assert result.stderr.splitlines()[-1] == "heavy:"
+
+
+def test_the_module_runs_as_the_command_does():
+    result = python("-m", "kshot", "--version")
+    assert (result.returncode, result.stdout) == (0, f"kshot {kshot.__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ([], "Usage: kshot"),
+        (["lst"], "No such command 'lst'"),
+        (["list", "--jsn"], "No such option"),
+        (
+            ["list", "encoder"],
+            "'encoder' is none of encoders, learners, sources, metrics; did you mean 'encoders'?",
+        ),
+        (["list", "encoders", "learners"], "unexpected extra argument"),
+    ],
+)
+def test_bad_usage_exits_with_two(arguments, text, capfd):
+    assert main(arguments) == 2
+    out, err = capfd.readouterr()
+    assert text in out + err
+    assert "Traceback" not in err
+
+
+def raising(error):
+    """A registry that cannot be had."""
+
+    def load():
+        raise error
+
+    return load
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["plugins"]])
+def test_an_error_that_a_user_can_mend_is_one_message_and_exit_two(arguments, monkeypatch, capsys):
+    monkeypatch.setattr("kshot.registry.load_registry", raising(KshotError("file x: mend it")))
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == "kshot: file x: mend it\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--debug", "list"], ["list", "--debug"], ["list", "--debug", "--json"]]
+)
+def test_debug_shows_the_traceback_wherever_it_stands(arguments, monkeypatch, capsys):
+    monkeypatch.setattr("kshot.registry.load_registry", raising(KshotError("file x: mend it")))
+    assert main(arguments) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("Traceback")
+    assert err.endswith("kshot: file x: mend it\n")
+
+
+def test_debug_is_a_plain_word_after_two_dashes(capfd):
+    assert main(["list", "--", "--debug"]) == 2
+    assert "'--debug' is none of encoders" in capfd.readouterr().err
+
+
+def test_a_fault_of_our_own_is_no_failed_cell(monkeypatch, capsys):
+    monkeypatch.setattr("kshot.registry.load_registry", raising(ZeroDivisionError("oh")))
+    assert main(["list"]) == 70
+    err = capsys.readouterr().err
+    assert "ZeroDivisionError: oh; run it again with --debug" in err
+    assert "Traceback" not in err
+
+
+def test_an_interruption_is_one_line(monkeypatch, capsys):
+    monkeypatch.setattr("kshot.registry.load_registry", raising(KeyboardInterrupt()))
+    assert main(["list"]) == 130
+    assert capsys.readouterr().err == "kshot: interrupted\n"
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["plugins", "--json"], ["--help"]])
+def test_a_reader_that_goes_away_is_no_error(arguments):
+    reading, writing = os.pipe()
+    os.close(reading)
+    result = subprocess.run(
+        [sys.executable, "-m", "kshot", *arguments],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert result.stderr == ""
+    assert result.returncode == 141
+
+
+def test_list_can_be_narrowed(capsys):
+    assert main(["list", "metrics"]) == 0
+    assert "learners" not in capsys.readouterr().out
+    assert main(["list", "metrics", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert list(found) == ["metrics"]
+    assert {"accuracy", "cross_entropy"} <= {entry["name"] for entry in found["metrics"]}
+
+
+def test_plugins_names_the_core_and_its_specs(capsys):
+    assert main(["plugins", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    core = found["plugins"][0]
+    assert (found["kshot"], found["api"]) == (kshot.__version__, kshot.KSHOT_API)
+    assert (core["distribution"], core["version"], core["error"]) == ("kshot", kshot.__version__, None)
+    assert "prototypical" in core["specs"]["learners"]
+
+
+LONG = "x" * 150
+
+
+def test_a_piped_table_is_aligned_and_cuts_nothing(capsys):
+    tables.print_table("things", ("name", "empty", "summary"), [(LONG, "", "one"), ("y", "", "two")])
+    assert capsys.readouterr().out.splitlines() == [
+        "things:",
+        f"  name{' ' * 146}  summary",
+        f"  {LONG}  one",
+        f"  y{' ' * 149}  two",
+        "",
+    ]
+
+
+def test_an_empty_table_says_so(capsys):
+    tables.print_table("things", ("name", "summary"), [])
+    assert capsys.readouterr().out == "things: none\n\n"
+
+
+def test_a_narrow_terminal_breaks_summaries_but_no_name(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "40")
+    tables.print_table("things", ("name", "summary"), [("mini_transformer", "word [bold] " * 8)])
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+    assert any("mini_transformer" in line for line in lines)
+    assert all(len(line) <= 40 for line in lines)
+    assert " ".join(lines).count("[bold]") == 8

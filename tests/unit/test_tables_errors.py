@@ -1,0 +1,332 @@
+"""Bad tables get one message that names the file, the row or column, and the mend."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kshot.errors import DataError, KshotError
+from kshot.interfaces import Presentation
+from kshot.splits import ClassSplit, ColumnSplit
+from kshot.tables import table_source
+
+datasets = pytest.importorskip("datasets", reason="tables need kshot[tables]")
+pa = pytest.importorskip("pyarrow")
+
+HEADER = ("audio", "speaker", "part")
+ROWS = [("a", "ann", "train"), ("b", "ann", "train"), ("c", "bob", "test"), ("d", "bob", "test")]
+BY_PART = ColumnSplit(column="part")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "hf_cache"))
+
+
+@pytest.fixture(autouse=True)
+def _in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages show paths as the user wrote them: relative here."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+
+def refuse_c(text: str) -> str:
+    if text == "c":
+        raise ValueError("not a sound")
+    return text
+
+
+def silent(raw: Any) -> Presentation:
+    return Presentation("text/plain", b"")
+
+
+def source(path: str | list[str], **options: Any) -> Any:
+    defaults: dict[str, Any] = {
+        "modality": "audio",
+        "content": "text",
+        "media": "audio",
+        "label": "speaker",
+        "split": BY_PART,
+        "decode": refuse_c,
+        "present": silent,
+        "suffixes": (".wav", ".flac"),
+    }
+    return table_source(path=path, **(defaults | options))
+
+
+def message(path: str | list[str], **options: Any) -> str:
+    with pytest.raises(DataError) as caught:
+        source(path, **options)
+    return str(caught.value)
+
+
+def write_csv(
+    rows: Sequence[Sequence[Any]] = ROWS, header: Sequence[str] = HEADER, name: str = "speakers.csv"
+) -> str:
+    with Path(name).open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([header, *rows])
+    return name
+
+
+def write_parquet(columns: dict[str, Any], name: str = "speakers.parquet") -> str:
+    from pyarrow import parquet
+
+    parquet.write_table(pa.table(columns), name)
+    return name
+
+
+def test_missing_file() -> None:
+    write_csv()
+    assert message("speaker.csv") == "no such file or folder: speaker.csv; did you mean 'speakers.csv'?"
+    assert message("nowhere/speakers.csv") == (
+        "no such file or folder: nowhere/speakers.csv: there is no folder nowhere"
+    )
+    Path("data").mkdir()
+    assert message("data/speakers").endswith("(for a data set of the hub write hub:data/speakers)")
+
+
+def test_unknown_ending() -> None:
+    Path("speakers.xlsx").write_bytes(b"PK")
+    assert message("speakers.xlsx") == (
+        "speakers.xlsx: unknown kind of table '.xlsx'; known are .parquet, .csv, .tsv, .jsonl, .ndjson, .json"
+    )
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
+def test_empty_file(ending: str) -> None:
+    Path(f"none.{ending}").touch()
+    assert message(f"none.{ending}") == f"none.{ending}: the file is empty"
+
+
+def test_table_without_rows() -> None:
+    Path("none.jsonl").write_text("\n\n")
+    Path("none.json").write_text("[]")
+    write_csv([], name="none.csv")
+    write_parquet({name: pa.array([], pa.string()) for name in HEADER}, "none.parquet")
+    for ending in ("jsonl", "json", "csv", "parquet"):
+        assert message(f"none.{ending}") == f"none.{ending}: the table has no rows"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "start"),
+    [
+        ("bad.parquet", b"nonsense", "bad.parquet: cannot be read as parquet: Parquet magic bytes not found"),
+        ("bad.jsonl", b'{"audio": "a"}\n{"audio":\n', "bad.jsonl: cannot be read as json: JSON parse error"),
+        ("bad.csv", b"audio,speaker\n\xff\xfe,b\n", "bad.csv: not UTF-8 text"),
+        ("bad.csv", b"audio,audio\na,b\n", "bad.csv: two columns are named 'audio'; rename one"),
+        ("bad.csv", b"audio,speaker\na,b\nc,d,e\n", "bad.csv row 1 has 3 fields where the header has 2; put"),
+        ("bad.csv", b"audio,speaker\na\n", "bad.csv row 0 has 1 fields where the header has 2"),
+    ],
+)  # fmt: skip
+def test_unreadable_tables(name: str, content: bytes, start: str, capfd: pytest.CaptureFixture[str]) -> None:
+    Path(name).write_bytes(content)
+    assert message(name).startswith(start)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_missing_column() -> None:
+    name = write_csv()
+    assert message(name, media="adio") == (
+        "speakers.csv has no column 'adio' (it has: audio, speaker, part); did you mean 'audio'?"
+    )
+    for options in (
+        {"label": "x"},
+        {"split": ColumnSplit(column="x")},
+        {"class_groups": ["x"]},
+        {"example_groups": ["x"]},
+    ):
+        assert message(name, **options).startswith("speakers.csv has no column 'x' (it has: audio")
+
+
+@pytest.mark.parametrize("label", ["", "  "])
+def test_row_without_label(label: str) -> None:
+    name = write_csv([*ROWS, ("e", label, "train")])
+    wanted = "speakers.csv row 4, column 'speaker': the cell is empty; mend or remove the row"
+    assert message(name) == wanted
+    assert message(name, split=None) == wanted
+
+
+def test_row_of_no_split_may_lack_label_and_text() -> None:
+    assert len(source(write_csv([*ROWS, ("", "", "hidden")])).catalogue("train")) == 2
+
+
+def test_null_label_and_class_label_that_is_not_given() -> None:
+    name = write_parquet({"audio": list("ab"), "speaker": ["ann", None], "part": ["train", "test"]})
+    assert "row 1, column 'speaker': the cell is empty" in message(name)
+    coded = datasets.Dataset.from_dict({"audio": list("ab"), "speaker": [0, -1], "part": ["train", "test"]})
+    coded.cast_column("speaker", datasets.ClassLabel(names=["ann"])).to_parquet("coded.parquet")
+    assert "coded.parquet row 1, column 'speaker': the cell is empty" in message("coded.parquet")
+
+
+def test_row_without_text() -> None:
+    name = write_csv([*ROWS, (" \n", "bob", "test")])
+    assert message(name) == "speakers.csv row 4, column 'audio': the cell is empty; mend or remove the row"
+
+
+def test_row_in_the_second_file_of_a_list() -> None:
+    names = [write_csv(), write_csv([("e", "eve", "val"), ("", "eve", "val")], name="more.csv")]
+    assert message(names).startswith("more.csv row 1, column 'audio': the cell is empty")
+
+
+def test_the_same_table_twice() -> None:
+    name = write_csv()
+    assert message([name, f"./{name}"]).startswith("./speakers.csv is named twice")
+    assert message([]) == "an empty list of paths; name a table or a folder at least"
+
+
+@pytest.mark.parametrize(
+    ("cells", "complaint"),
+    [
+        ([b"x", None, b"x", b"x"], " row 1, column 'audio': the cell is empty"),
+        ([b"x", b"", b"x", b"x"], " row 1, column 'audio': the cell is empty"),
+        ([{"bytes": b"x", "path": "a"}, {"bytes": None, "path": None}, None, None], " row 1, column 'audio'"),
+        ([{"bytes": b"x", "path": "a"}, {"bytes": None, "path": "b"}, None, None], " row 1, column 'audio'"),
+        ([None] * 4, " row 0, column 'audio': the cell is empty"),
+        ([[0.5]] * 4, ": column 'audio' holds list"),
+        ([1, 2, 3, 4], ": column 'audio' holds int64; expected a file's bytes, a {bytes, path} struct, or a"),
+        ([{"array": 1}] * 4, ": column 'audio' holds struct<array: int64>; expected"),
+    ],
+)  # fmt: skip
+def test_media_cells_that_hold_no_media(cells: list[Any], complaint: str) -> None:
+    name = write_parquet({"audio": cells, "speaker": list("aabb"), "part": [row[2] for row in ROWS]})
+    assert message(name, content="bytes").startswith(f"speakers.parquet{complaint}")
+
+
+def test_media_file_that_is_not_there() -> None:
+    for name in "abc":
+        Path(f"{name}.wav").write_bytes(b"x")
+    name = write_csv([(f"{audio}.wav", *rest) for audio, *rest in ROWS])
+    assert message(name, content="bytes").startswith(
+        "speakers.csv row 3, column 'audio': no such file: d.wav; did you mean '"
+    )
+    Path("d.wav").touch()
+    table = source(name, content="bytes", decode=len)
+    with pytest.raises(
+        DataError, match=r"^speakers\.csv row 3, column 'audio': d\.wav is empty; mend or remove it$"
+    ):
+        table.fetch(3)
+
+
+def test_labels_and_texts_that_are_none() -> None:
+    columns = {"audio": list("abcd"), "speaker": [["x"]] * 4, "part": [row[2] for row in ROWS]}
+    assert message(write_parquet(columns)) == (
+        "speakers.parquet row 0, column 'speaker' holds a list, not a text or a number"
+    )
+    swapped = write_parquet(
+        columns | {"audio": columns["speaker"], "speaker": list("aabb")}, "swapped.parquet"
+    )
+    assert "swapped.parquet row 0, column 'audio' holds a list" in message(swapped)
+
+
+def test_content_that_cannot_be_decoded() -> None:
+    table = source(write_csv())
+    assert table.fetch(1) == "b"
+    with pytest.raises(DataError) as caught:
+        table.fetch(2)
+    assert str(caught.value) == "speakers.csv row 2, column 'audio': cannot be decoded: not a sound"
+    with pytest.raises(IndexError):
+        table.fetch(-1)
+
+
+def test_class_with_two_values_of_a_class_group() -> None:
+    rows = [(*row, place) for row, place in zip(ROWS, ["N", "N", "S", "E"], strict=True)]
+    assert message(write_csv(rows, (*HEADER, "place")), class_groups=["place"]) == (
+        "class 'bob' has two values in the class group 'place': 'S' (speakers.csv row 2, column 'place') "
+        "and 'E' (speakers.csv row 3, column 'place'); a class has one"
+    )
+
+
+def test_example_group_without_value() -> None:
+    rows = [(*row, place) for row, place in zip(ROWS, ["N", "N", "", "E"], strict=True)]
+    name = write_csv(rows, (*HEADER, "place"))
+    assert "row 2, column 'place': the cell is empty" in message(name, example_groups=["place"])
+
+
+def test_validation_may_be_empty_until_it_is_asked_for() -> None:
+    table = source(write_csv())
+    with pytest.raises(DataError, match=r"^speakers\.csv: the validation split has no classes; give it some"):
+        table.catalogue("validation")
+
+
+def test_messages_of_the_split_name_the_table() -> None:
+    name = write_csv()
+    assert message(name, split="vinyals").startswith("speakers.csv: no published split 'vinyals' is known")
+    unknown = ClassSplit(train=["ann"], test=["bobb"])
+    assert message(name, split=unknown).startswith(
+        "speakers.csv: the split lists classes that the data do not"
+    )
+    mixed = write_csv([("a", "ann", "train"), ("b", "ann", "test")], name="mixed.csv")
+    assert "mixed.csv: classes of different splits must differ, but train and test share 'ann'" in message(
+        mixed
+    )
+
+
+def test_file_of_folds_is_found_beside_the_table() -> None:
+    from kshot.splits import FileSplit
+
+    Path("data").mkdir()
+    name = write_csv(name="data/speakers.csv")
+    Path("data/folds.json").write_text(json.dumps({"train": ["bob"], "test": ["ann"]}))
+    assert source(name, split=FileSplit(file="folds.json")).catalogue("train").classes == ("bob",)
+
+
+def test_folders() -> None:
+    Path("voices/ann/deep").mkdir(parents=True)
+    assert message("voices") == (
+        "voices: no examples; a folder of examples holds one sub-folder per class, with files ending in "
+        ".wav, .flac (a table in it is named by its own path)"
+    )
+    Path("voices/ann/deep/1.WAV").write_bytes(b"c")
+    Path("voices/bob").mkdir()
+    assert message("voices") == (
+        "voices: class folders without a file ending in .wav, .flac: bob; fill or remove them"
+    )
+    Path("voices/bob/1.flac").touch()
+    two = ClassSplit(train=["ann"], test=["bob"])
+    assert message("voices", split=two) == "voices/bob/1.flac is empty; mend or remove it"
+    Path("voices/bob/1.flac").write_bytes(b"\xff")
+    assert "voices is a folder of class folders and has no columns, so no column 'part'" in message("voices")
+    assert "no column 'day'" in message("voices", split=two, example_groups=["day"])
+    table = source("voices", split=two)
+    with pytest.raises(
+        DataError, match=r"^voices/ann/deep/1\.WAV, cannot be decoded|^voices/ann/deep/1\.WAV: cannot"
+    ):
+        table.fetch(0)
+    with pytest.raises(
+        DataError, match=r"^voices: cannot read voices/bob/1\.flac: 'utf-8' codec can't decode"
+    ):
+        table.fetch(1)
+
+
+def test_without_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(KshotError, match=r'pip install "kshot\[tables\]"'):
+        source(write_csv())
+
+
+def test_hub_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: Any) -> None:
+        raise ConnectionError("Couldn't reach 'some/voices' on the Hub")
+
+    monkeypatch.setattr(datasets, "load_dataset", unreachable)
+    assert message("some/voices") == (
+        "'some/voices' is no file or folder here, and the hub cannot be reached; "
+        "check the path or the network (Couldn't reach 'some/voices' on the Hub)"
+    )
+
+
+def test_hub_that_has_no_such_data_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: Any) -> None:
+        raise FileNotFoundError("Dataset 'some/voices' doesn't exist on the Hub")
+
+    monkeypatch.setattr(datasets, "load_dataset", unknown)
+    assert message("hub:some/voices") == (
+        "'some/voices' is no file or folder here, and cannot be had from the hub: "
+        "Dataset 'some/voices' doesn't exist on the Hub"
+    )
