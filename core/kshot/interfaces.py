@@ -13,9 +13,18 @@ from torch import Tensor, nn
 
 from kshot.episode import Episodes, Examples, Inputs
 from kshot.sampling import Catalogue
+from kshot.shapes import SPLITS, Split
 
-Split = Literal["train", "validation", "test"]
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+__all__ = [
+    "SPLITS",
+    "BatchStatistics",
+    "Classifier",
+    "Encoder",
+    "Learner",
+    "Presentation",
+    "Source",
+    "Split",
+]
 
 BatchStatistics = Literal["frozen", "support", "query", "joint"]
 """Where batch-dependent norms take their statistics from.

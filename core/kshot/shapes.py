@@ -1,8 +1,14 @@
-"""The shape of an episode: way, shot, queries, and what its classes and examples must share."""
+"""What an episode is drawn from and how large it is: splits and shapes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+Split = Literal["train", "validation", "test"]
+"""The parts of a source, whose classes are disjoint."""
+
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)

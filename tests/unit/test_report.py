@@ -196,27 +196,8 @@ def sample(source: str, modality: str, contents: list[list[bytes]], media: str, 
 
 def made_up_samples() -> list[Sample]:
     letters = ["Armenian ayb", "Armenian ben", "Georgian an", "Georgian ban", NASTY[0]]
-    words = [
-        "Return",
-        "a",
-        "new",
-        "array",
-        "of",
-        "given",
-        "shape",
-        "and",
-        "type,",
-        "filled",
-        "with",
-        "zeros,",
-        "unless",
-        "a",
-        "template",
-        "is",
-        "passed",
-        "to",
-        "it.",
-    ]
+    text = "Return a new array of given shape and type, filled with zeros, unless a template is passed to it."
+    words = re.findall(r"\S+", text)
     sentences = [[" ".join(words[k + j :] + words[: k + j]).encode() for j in range(6)] for k in range(5)]
     return [
         sample(

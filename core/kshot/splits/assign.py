@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kshot.errors import DataError, listing, nearest
+from kshot.shapes import SPLITS, Split
 from kshot.splits.folds import read_folds
 from kshot.splits.options import (
     FORMS,
@@ -18,11 +19,6 @@ from kshot.splits.options import (
     FractionSplit,
     SplitOptions,
 )
-
-if TYPE_CHECKING:
-    from kshot.interfaces import Split
-
-_SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 def assign(
@@ -68,8 +64,8 @@ def assign(
 
 def _by_value(split: ColumnSplit, values: Sequence[str | None], where: str) -> dict[Split, list[int]]:
     present = {value for value in values if value is not None}
-    wanted = {name: _wanted(split, name, present, where) for name in _SPLITS}
-    return {name: [row for row, value in enumerate(values) if value in wanted[name]] for name in _SPLITS}
+    wanted = {name: _wanted(split, name, present, where) for name in SPLITS}
+    return {name: [row for row, value in enumerate(values) if value in wanted[name]] for name in SPLITS}
 
 
 def _wanted(split: ColumnSplit, name: Split, present: Collection[str], where: str) -> set[str]:
@@ -82,7 +78,7 @@ def _wanted(split: ColumnSplit, name: Split, present: Collection[str], where: st
         if absent:
             raise DataError(f"{has} '{absent[0]}', asked for as {name} {known}{nearest(absent[0], present)}")
         return set(given)
-    taken = {value for other in _SPLITS for value in getattr(split, other) or ()}
+    taken = {value for other in SPLITS for value in getattr(split, other) or ()}
     for usual in SYNONYMS[name]:
         found = {value for value in present if value.casefold() == usual} - taken
         if found:

@@ -1,1 +1,1 @@
-"""kshot plugin."""
+"""Speech for kshot: sources, features and speaker-embedding encoders."""
