@@ -227,13 +227,17 @@ def test_damaged_metadata_stops_no_other_plugin(site, damage):
     ]
 
 
-def test_a_distribution_that_lies_on_the_path_twice_counts_once(site, monkeypatch, tmp_path):
+def test_of_a_distribution_that_lies_on_the_path_twice_the_first_counts(site, monkeypatch, tmp_path):
     site.install("good")
     other = type(site)(tmp_path / "second")
     other.folder.mkdir()
     other.install("good")
+    metadata = next(other.folder.glob("*/METADATA"))
+    metadata.write_text(metadata.read_text().replace("Version: 1.0", "Version: 2.0"))
     monkeypatch.syspath_prepend(str(other.folder))
-    assert report(load_registry(), "good").usable
+    plugin = report(load_registry(), "good")
+    assert plugin.usable
+    assert plugin.version == "2.0"
 
 
 def test_nothing_of_a_factory_is_imported_before_it_is_asked_for(site):

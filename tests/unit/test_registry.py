@@ -8,7 +8,7 @@ import pluggy
 import pytest
 from kshot import EncoderSpec, LearnerSpec, SourceSpec, hookimpl, hookspecs
 from kshot.errors import KshotError, PluginError
-from kshot.registry import Entry, PluginReport, Registry, house
+from kshot.registry import Entry, PluginReport, Registry, house, load_registry
 
 
 def image(name: str) -> Entry:
@@ -193,3 +193,12 @@ def test_the_house_knows_its_names_by_modality():
     assert "conv4" not in house.names("encoders", "text")
     assert house.names("encoders", "video") == []
     assert house.offer("encoders", "nameless") is None
+
+
+@pytest.mark.parametrize("modality", list(house.MODALITIES))
+def test_what_the_house_is_said_to_bring_it_brings(modality):
+    plugins = [one for one in load_registry({}).plugins if one.distribution == house.MODALITIES[modality]]
+    if not plugins or not any(plugins[0].specs.values()):
+        pytest.skip(f"{house.MODALITIES[modality]} is not installed, or brings nothing yet")
+    for kind in ("encoders", "sources"):
+        assert set(house.names(kind, modality)) <= set(plugins[0].specs.get(kind, ()))

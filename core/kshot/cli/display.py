@@ -37,7 +37,8 @@ class Display(ABC):
 def display() -> LiveDisplay | PlainDisplay:
     """The display that suits the standard output."""
     console = Console()
-    return LiveDisplay(console) if console.is_terminal else PlainDisplay()
+    live = console.is_terminal and not console.is_dumb_terminal
+    return LiveDisplay(console) if live else PlainDisplay()
 
 
 class _Progress:

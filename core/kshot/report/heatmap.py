@@ -10,7 +10,7 @@ from kshot.report.figures import points
 from kshot.report.markup import Html, element, join, name, scrolling
 from kshot.results import Column, Results, Row, Table, Value, tables
 
-_STRONG = 0.74
+_STRONG = 0.82
 """From this share of the way from chance to perfect on, a field takes the text colour of the full hue."""
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from kshot.errors import KshotError
 from kshot.files import write_atomic
-from kshot.results.sample import Sample, sample_path
+from kshot.results.sample import Sample, sample_path, samples_folder
 from kshot.results.schema import SCHEMA, Entry, Results
 from kshot.results.sheet import sheet
 from kshot.results.summary import summary
@@ -50,7 +50,7 @@ def load_samples(folder: Path) -> list[Sample]:
     Raises:
         KshotError: one of them cannot be read.
     """
-    return [read_entry(path, Sample) for path in sorted((folder / "samples").glob("*.json"))]
+    return [read_entry(path, Sample) for path in sorted(samples_folder(folder).glob("*.json"))]
 
 
 def save_sample(folder: Path, sample: Sample) -> Path:

@@ -1,0 +1,159 @@
+"""``kshot bench``, ``check`` and ``report`` as a user types them, on the toy."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kshot import EncoderSpec, results
+from kshot.cli import main
+from kshot.cli.display import LiveDisplay
+from rich.console import Console
+
+from .conftest import configuration, run, toy_registry
+
+
+@pytest.fixture(autouse=True)
+def _toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    bad = EncoderSpec("bad", "fails", "tests.integration.failing:encoder", modality="toy")
+    monkeypatch.setattr("kshot.registry.load_registry", lambda: toy_registry(("encoders", bad)))
+    monkeypatch.chdir(tmp_path)
+
+
+def write(**changes: Any) -> str:
+    Path("toy.yaml").write_text(yaml.safe_dump(configuration(**changes)))
+    return "toy.yaml"
+
+
+def test_bench_prints_lines_a_table_and_where_everything_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", write(), "--device", "cpu"]) == 0
+    out = capsys.readouterr().out
+    assert "toy-run: 1 cells" in out
+    assert "[1/1] prototypical.toy_encoder.toy.0: 5w1s " in out
+    assert "prototypical  toy_encoder" in out
+    assert "\x1b" not in out, "plain lines where output is no terminal"
+    assert Path("runs/toy-run/report.html").stat().st_size > 10_000
+    assert len(results.load(Path("runs/toy-run")).cells) == 1
+
+
+def test_a_second_bench_has_nothing_left_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    name = write()
+    main(["bench", name])
+    first = Path("runs/toy-run/results.json").read_bytes()
+    capsys.readouterr()
+    assert main(["bench", name]) == 0
+    assert "1 cells, 1 of them finished already" in capsys.readouterr().out
+    assert Path("runs/toy-run/results.json").read_bytes() == first
+
+
+def test_set_only_and_out(tmp_path: Path) -> None:
+    name = write(seeds=[0, 1])
+    assert main(["bench", name, "--only", "*.1", "--set", "evaluate.episodes=20", "--out", "elsewhere"]) == 0
+    [cell] = results.load(tmp_path / "elsewhere").cells
+    assert cell.seed == 1
+    assert cell.scores[0].episodes == 20
+
+
+def test_dry_run_lists_the_cells_and_runs_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", write(seeds=[0, 1]), "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "2 cells; each trained on 60 episodes of 5w1s" in out
+    assert "prototypical.toy_encoder.toy.1" in out
+    assert not Path("runs").exists()
+
+
+def test_a_failed_cell_is_exit_code_one_and_stands_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", write(encoders={"toy": ["bad", "toy_encoder"]})]) == 1
+    captured = capsys.readouterr()
+    assert "prototypical.bad.toy.0: failed: RuntimeError: out of ink" in captured.out
+    assert "Traceback" not in captured.out + captured.err
+    bad, good = results.load(Path("runs/toy-run")).cells
+    assert (bad.status, good.status) == ("failed", "finished")
+
+
+def test_bad_configurations_are_exit_code_two_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("bench", "check"):
+        assert main([command, write(learners=["prototypicl"], trian={})]) == 2
+        err = capsys.readouterr().err
+        assert "toy.yaml: 2 problems" in err
+        assert "did you mean 'prototypical'?" in err
+        assert "trian: unknown key; did you mean 'train'?" in err
+        assert "Traceback" not in err
+
+
+def test_check_looks_at_the_data_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", write()]) == 0
+    assert "toy.yaml: good; 1 cells" in capsys.readouterr().out
+    assert main(["check", write(sources={"toy": {"classes": 4}})]) == 2
+    assert "the train split has 4 classes" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("file").touch()
+    assert main(["bench", write(), "--out", "file/below"]) == 2
+    assert "cannot write" in capsys.readouterr().err
+
+
+def test_report_is_written_anew(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["bench", write()])
+    page = Path("runs/toy-run/report.html")
+    content = page.read_text()
+    page.unlink()
+    assert main(["report", "runs/toy-run"]) == 0
+    assert page.read_text() == content
+    assert main(["report", "nowhere"]) == 2
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_the_live_table_fills_in(tmp_path: Path) -> None:
+    screen = io.StringIO()
+    terminal = {"TERM": "xterm-256color"}
+    shown = LiveDisplay(Console(file=screen, force_terminal=True, width=120, _environ=terminal))
+    registry = toy_registry()
+    with registry.observing(shown), shown:
+        found = run(tmp_path, registry, seeds=[0, 1])
+        halfway = screen.getvalue()
+    shown.summary(found)
+    assert "prototypical" in halfway
+    final = screen.getvalue()[len(halfway) :]
+    assert "toy_encoder" in final
+    assert "toy 5w1s" in final
+
+
+def test_the_tensor_path_needs_neither_datasets_nor_soundfile(tmp_path: Path) -> None:
+    """Episodes, learners, training and the report run where only the core is installed."""
+    code = f"""
+import sys
+banned = {{"datasets", "soundfile", "transformers", "torchvision", "torchaudio", "PIL_"}}
+class Banned:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in banned:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Banned())
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from pathlib import Path
+from kshot.report import write_report
+from tests.integration.conftest import run
+found = run(Path("out"))
+assert found.cells[0].status == "finished"
+write_report(Path("out"))
+assert not banned & {{name.partition(".")[0] for name in sys.modules}}
+print("done")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "done", done.stderr
+
+
+def test_results_json_is_valid_json_to_the_letter(tmp_path: Path) -> None:
+    main(["bench", write()])
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    json.loads(Path("runs/toy-run/results.json").read_text(), parse_constant=refuse)
