@@ -26,10 +26,11 @@ def pair(norm: nn.Module) -> tuple[nn.Module, EpisodicBatchNorm]:
     return ordinary, converted
 
 
+@pytest.mark.parametrize("records", [False, True])
 @pytest.mark.parametrize("episodes", [1, 4])
 @pytest.mark.parametrize(("norm", "shape"), CASES)
 def test_own_statistics_equal_one_batch_norm_per_episode(
-    norm: nn.Module, shape: tuple[int, ...], episodes: int
+    norm: nn.Module, shape: tuple[int, ...], episodes: int, records: bool
 ) -> None:
     ordinary, converted = pair(norm)
     x = (
@@ -37,7 +38,7 @@ def test_own_statistics_equal_one_batch_norm_per_episode(
         * torch.rand(episodes, 1, 1, *([1] * (len(shape) - 2))).double()
     )
     x.requires_grad_()
-    with statistics(Pass(episodes, own=True)):
+    with statistics(Pass(episodes, own=True, records=records)):
         result = converted(x.flatten(0, 1))
     expected = torch.cat([ordinary(one) for one in x])
     torch.testing.assert_close(result, expected, rtol=1e-12, atol=1e-12)
@@ -47,14 +48,16 @@ def test_own_statistics_equal_one_batch_norm_per_episode(
     torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("records", [False, True])
 @pytest.mark.parametrize("momentum", [0.1, None])
-def test_running_statistics_follow_an_ordinary_norm(momentum: float | None) -> None:
+def test_running_statistics_follow_an_ordinary_norm(momentum: float | None, records: bool) -> None:
     ordinary, converted = pair(nn.BatchNorm2d(3, momentum=momentum))
     for seed in range(3):
-        x = torch.randn(6, 3, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-        ordinary(x)
-        with statistics(Pass(1, own=True)):
-            converted(x)
+        x = torch.randn(4, 6, 3, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+        for episode in x:
+            ordinary(episode)
+        with statistics(Pass(4, own=True, records=records)):
+            converted(x.flatten(0, 1))
     for name, value in ordinary.state_dict().items():
         torch.testing.assert_close(converted.state_dict()[name], value, rtol=1e-12, atol=1e-12)
 
@@ -81,7 +84,7 @@ def test_recorded_statistics_are_replayed_per_episode() -> None:
     _, converted = pair(nn.BatchNorm1d(3))
     converted.eval()
     support, query = torch.randn(2, 6, 3).double(), torch.randn(2, 4, 3).double()
-    first = Pass(2, own=True)
+    first = Pass(2, own=True, records=True)
     with statistics(first):
         converted(support.flatten(0, 1))
     with statistics(Pass(2, own=False, recorded=first.recorded)):

@@ -8,12 +8,15 @@ import typer
 
 import kshot
 from kshot.cli import bench, listing
+from kshot.cli.help import Help
+from kshot.specs import KINDS
 
 app = typer.Typer(
     name="kshot",
     help="Few-shot learning for images, speech and text: any learner with any encoder.",
     no_args_is_help=True,
     add_completion=False,
+    add_help_option=False,
     pretty_exceptions_enable=False,
     # Plain help: rich's would double the time to the first line.
     rich_markup_mode=None,
@@ -35,13 +38,19 @@ def options(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show tracebacks; may stand after the command too.")
     ] = False,
+    show_help: Help = False,
 ) -> None:
     """Options that every command has; ``--debug`` is read before typer sees it."""
-    del version, debug
+    del version, debug, show_help
 
 
 app.command()(bench.bench)
 app.command()(bench.check)
 app.command()(bench.report)
-app.command("list")(listing.show_entries)
-app.command("plugins")(listing.show_plugins)
+app.command(
+    "list",
+    add_help_option=False,
+    options_metavar=f"[{'|'.join(KINDS)}] [OPTIONS]",
+    context_settings={"allow_extra_args": True},
+)(listing.show_entries)
+app.command("plugins", add_help_option=False)(listing.show_plugins)

@@ -57,7 +57,10 @@ def bench(
 
 
 def check(config: Config, overrides: Overrides = []) -> None:  # noqa: B006
-    """Check a configuration: keys, names, options, and whether the data can serve its shapes."""
+    """Check a configuration and its data; run nothing.
+
+    Keys, names and options, and whether the sources can serve every shape.
+    """
     import torch
 
     from kshot.benchmark import data_problems

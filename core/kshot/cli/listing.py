@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import kshot
+from kshot.cli.help import Help
 from kshot.cli.tables import print_table
 from kshot.errors import nearest
 from kshot.specs import KINDS, KSHOT_API
@@ -19,17 +20,13 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
-def show_entries(
-    kind: Annotated[str | None, typer.Argument(help=f"Only these: {', '.join(KINDS)}.")] = None,
-    as_json: Json = False,
-) -> None:
+def show_entries(context: typer.Context, as_json: Json = False, show_help: Help = False) -> None:
     """List the names that a configuration can use."""
     from kshot.registry import load_registry
 
-    if kind is not None and kind not in KINDS:
-        raise typer.BadParameter(f"'{kind}' is none of {', '.join(KINDS)}{nearest(kind, KINDS)}")
+    del show_help
+    kinds = _kinds(context.args)
     registry = load_registry()
-    kinds = list(KINDS) if kind is None else [kind]
     if as_json:
         found = {one: [_entry_json(entry) for entry in registry.entries(one)] for one in kinds}
         typer.echo(json.dumps(found, indent=2))
@@ -39,10 +36,11 @@ def show_entries(
     _print_notes(registry)
 
 
-def show_plugins(as_json: Json = False) -> None:
+def show_plugins(as_json: Json = False, show_help: Help = False) -> None:
     """List the plugins, and why some cannot be used."""
     from kshot.registry import load_registry
 
+    del show_help
     registry = load_registry()
     if as_json:
         plugins = [_plugin_json(plugin) for plugin in registry.plugins]
@@ -53,6 +51,16 @@ def show_plugins(as_json: Json = False) -> None:
     print_table("plugins", columns, [_plugin_row(plugin) for plugin in registry.plugins])
     for conflict in registry.conflicts:
         typer.echo(conflict)
+
+
+def _kinds(given: Sequence[str]) -> list[str]:
+    """The kinds to show: the one that was asked for, or all."""
+    for word in given:
+        if word not in KINDS:
+            raise typer.BadParameter(f"'{word}' is none of {', '.join(KINDS)}{nearest(word, KINDS)}")
+    if len(given) > 1:
+        raise typer.BadParameter(f"'list' takes one kind or none, got {', '.join(given)}")
+    return list(given) or list(KINDS)
 
 
 def _print_entries(kind: str, entries: Sequence[Entry]) -> None:

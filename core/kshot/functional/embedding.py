@@ -43,13 +43,12 @@ def support_pass(policy: BatchStatistics, episodes: int) -> Pass:
     """
     if policy == "joint":
         raise ValueError("batch statistics 'joint' need support and query in one pass: training only")
-    return Pass(episodes, own=policy != "frozen")
+    return Pass(episodes, own=policy != "frozen", records=policy == "support")
 
 
 def query_pass(policy: BatchStatistics, support: Pass) -> Pass:
     """The pass over the queries that belong to a support set embedded in ``support``."""
-    recorded = support.recorded if policy == "support" else {}
-    return Pass(support.episodes, own=policy == "query", recorded=recorded)
+    return Pass(support.episodes, own=policy == "query", recorded=support.recorded)
 
 
 def embed_jointly(encoder: nn.Module, episodes: Episodes) -> tuple[Tensor, Tensor]:

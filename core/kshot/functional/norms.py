@@ -27,13 +27,15 @@ class Pass:
 
     Attributes:
         episodes: T; the batch holds T equal stretches, one per episode.
-        own: True to use each episode's own statistics in this pass (and to record them).
+        own: True to use each episode's own statistics in this pass.
+        records: True to keep these statistics in ``recorded`` for a later pass.
         recorded: per norm the (T, C) mean and variance of an earlier pass. With ``own`` False
             a norm found here uses these, any other uses its running statistics.
     """
 
     episodes: int
     own: bool
+    records: bool = False
     recorded: dict[nn.Module, Moments] = field(default_factory=dict[nn.Module, Moments])
 
 
@@ -82,15 +84,30 @@ class EpisodicBatchNorm(nn.Module):
         return self._normalise(x, *moments)
 
     def _by_own(self, x: Tensor, current: Pass) -> Tensor:
+        if x.device.type == "cpu" and not current.records:
+            # There the fused kernel, once per episode, is twice as fast as the formula over all.
+            return torch.cat([self._fused(episode) for episode in x.chunk(current.episodes)])
         per_episode = x.unflatten(0, (current.episodes, -1))
         others = (1, *range(3, per_episode.ndim))
         variance, mean = torch.var_mean(per_episode, dim=others, correction=0)
-        current.recorded[self] = (mean, variance)
+        if current.records:
+            current.recorded[self] = (mean, variance)
         if self.training:
             self._track(mean, variance, per_episode[0].numel() // x.shape[1])
-        if current.episodes == 1:  # the fused kernel computes the same, faster
-            return F.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
         return self._normalise(x, mean, variance)
+
+    def _fused(self, x: Tensor) -> Tensor:
+        """One episode's (n, C, …) by the library's kernel, running statistics included."""
+        if not self.training or self.running_mean is None:
+            return F.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
+        mean, variance, factor = self.running_mean, self.running_var, float(self._next_factor())
+        return F.batch_norm(x, mean, variance, self.weight, self.bias, True, factor, self.eps)
+
+    def _next_factor(self) -> Tensor | float:
+        """Weight of the next batch in the running statistics; counts the batch."""
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked += 1
+        return self.num_batches_tracked.double().reciprocal() if self.momentum is None else self.momentum
 
     def _normalise(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
         scale = torch.rsqrt(variance + self.eps)
@@ -105,19 +122,14 @@ class EpisodicBatchNorm(nn.Module):
 
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        """One update of the running statistics, by the average over the episodes."""
+        """Update the running statistics with (T, C) moments, one episode after the other."""
         if self.running_mean is None or self.running_var is None:
             return
-        assert self.num_batches_tracked is not None
-        self.num_batches_tracked += 1
-        dtype = self.running_mean.dtype
-        if self.momentum is None:  # a cumulative average
-            weight = self.num_batches_tracked.to(dtype).reciprocal()
-        else:
-            weight = torch.as_tensor(self.momentum, dtype=dtype, device=mean.device)
-        unbiased = variance.mean(0) * (count / max(count - 1, 1))
-        self.running_mean.lerp_(mean.mean(0).to(dtype), weight)
-        self.running_var.lerp_(unbiased.to(dtype), weight)
+        unbiased = variance * (count / max(count - 1, 1))
+        for one_mean, one_variance in zip(mean, unbiased, strict=True):
+            factor = self._next_factor()
+            self.running_mean += factor * (one_mean - self.running_mean)
+            self.running_var += factor * (one_variance - self.running_var)
 
 
 def per_episode_norms(encoder: nn.Module) -> nn.Module:
