@@ -20,7 +20,7 @@ _LIBRARIES = ("torch", "numpy", "torchvision", "torchaudio", "transformers", "to
 
 def versions(registry: Registry) -> dict[str, str]:
     """Versions of kshot, of every plugin's distribution and of the libraries that compute."""
-    found = {plugin.distribution: plugin.version for plugin in registry.plugins if plugin.error is None}
+    found = {plugin.distribution: plugin.version for plugin in registry.plugins if plugin.usable}
     for name in _LIBRARIES:
         try:
             found[name] = importlib.metadata.version(name)
