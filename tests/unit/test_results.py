@@ -297,7 +297,13 @@ def test_the_markdown_table_in_full(tmp_path: Path) -> None:
         tmp_path,
         results(
             cell(scores=[score(0.951), score(0.98, 5, ci95=0.0021)]),
-            cell("nearest_mean", "pixels", train=Train(), scores=[score(0.52), score(0.9804, 5, ci95=None)]),
+            cell(
+                "nearest_mean",
+                "pixels",
+                train=Train(),
+                pretrained=True,
+                scores=[score(0.52), score(0.9804, 5, ci95=None)],
+            ),
             cell("maml", status="failed", error="NaN <loss>", scores=[]),
         ),
     )
@@ -307,10 +313,11 @@ def test_the_markdown_table_in_full(tmp_path: Path) -> None:
         "| learner | encoder | glyphs 5w1s | glyphs 5w5s |\n"
         "| --- | --- | ---: | ---: |\n"
         "| prototypical | conv4 | **95.1 ± 0.4** | 98.0 ± 0.2 |\n"
-        "| nearest_mean | pixels (untrained) | 52.0 ± 0.4 | **98.0** |\n"
+        "| nearest_mean | pixels (pretrained, untrained) | 52.0 ± 0.4 | **98.0** |\n"
         "| maml | conv4 | failed | failed |\n\n"
         "Accuracy in per cent, mean over test episodes ± half-width of the 95 % interval; "
         "the best of a column in bold.\n"
+        "Pretrained: the encoder came with weights trained on other data.\n"
         "Untrained: this run trained nothing of that row.\n\n"
         "## Failed cells\n\n"
         "- **maml.conv4.glyphs.0**: NaN &lt;loss&gt;\n"

@@ -106,6 +106,7 @@ class _Cell:
         return results.Cell(
             **described,
             status="finished",
+            pretrained=self._encoder.pretrained,
             note="" if training else NOTHING_TO_TRAIN,
             train=entry,
             curve=_curve(training),

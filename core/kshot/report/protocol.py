@@ -26,6 +26,9 @@ _POLICIES = {
     "query": "statistics of the queries themselves: transductive, they see each other.",
 }
 _UNTRAINED = "this run trained nothing of that row; any weights are as they came."
+_PRETRAINED = (
+    "the encoder came with weights trained on other data: not comparable with training from scratch."
+)
 _SEEDS = "scores are means over training seeds, s the standard deviation between them."
 
 
@@ -73,6 +76,8 @@ def _words(results: Results) -> Iterable[tuple[str, str]]:
     for policy in dict.fromkeys(score.batch_statistics for score in scores):
         if policy in _POLICIES:
             yield f"batch statistics: {policy}", _POLICIES[policy]
+    if any(cell.pretrained for cell in results.cells):
+        yield "pretrained", _PRETRAINED
     if any(cell.status == "finished" and not cell.trained for cell in results.cells):
         yield "untrained", _UNTRAINED
     if len({cell.seed for cell in results.cells}) > 1:

@@ -57,7 +57,7 @@ def sortable(title: str) -> Html:
 
 
 def _row(row: Row) -> Html:
-    marks = [element("span", "untrained", class_="tag")] if row.untrained else []
+    marks = [element("span", mark, class_="tag") for mark in row.marks]
     title = element(
         "th",
         element("span", name(row.learner), class_="learner"),

@@ -147,6 +147,7 @@ class Cell(Entry):
         seed: the training's seed.
         status: ``"finished"`` or ``"failed"``.
         error: why it failed.
+        pretrained: True when the encoder came with trained weights.
         note: a remark for people, such as ``"nothing to train"``.
         train: the training.
         curve: the learning curve.
@@ -162,6 +163,7 @@ class Cell(Entry):
     seed: int
     status: Literal["finished", "failed"]
     error: Text | None = None
+    pretrained: bool = False
     note: Text = ""
     train: Train = Train()
     curve: list[CurvePoint] = []

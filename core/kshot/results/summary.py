@@ -48,7 +48,10 @@ def _legend(results: Results) -> str:
         "Accuracy in per cent, mean over test episodes ± half-width of the 95 % interval; "
         "the best of a column in bold."
     ]
-    if any(row.untrained for table in tables(results) for row in table.rows):
+    marks = {mark for table in tables(results) for row in table.rows for mark in row.marks}
+    if "pretrained" in marks:
+        lines.append("Pretrained: the encoder came with weights trained on other data.")
+    if "untrained" in marks:
         lines.append("Untrained: this run trained nothing of that row.")
     if len({cell.seed for cell in results.cells}) > 1:
         lines.append("Means over seeds; s is the standard deviation between them.")

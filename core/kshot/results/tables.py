@@ -70,11 +70,15 @@ class Value:
 
 @dataclass(frozen=True)
 class Row:
-    """One learner with one encoder; ``untrained`` where this run trained nothing of it."""
+    """One learner with one encoder.
+
+    ``marks`` say what must stand beside its figures: ``"pretrained"`` for an encoder that came
+    with trained weights, ``"untrained"`` where this run trained nothing.
+    """
 
     learner: str
     encoder: str
-    untrained: bool
+    marks: tuple[str, ...]
     values: tuple[Value | None, ...]
 
 
@@ -97,7 +101,7 @@ class Table:
         return tuple(
             (
                 row.learner,
-                f"{row.encoder} (untrained)" if row.untrained else row.encoder,
+                f"{row.encoder} ({', '.join(row.marks)})" if row.marks else row.encoder,
                 *(value.text if value else "" for value in row.values),
             )
             for row in self.rows
@@ -152,9 +156,15 @@ def _row(cells: Sequence[Cell], columns: Sequence[Column], label: Labeller) -> R
     return Row(
         text.printable(cells[0].learner),
         text.printable(cells[0].encoder),
-        bool(finished) and not any(cell.trained for cell in finished),
+        _marks(finished),
         tuple(_value(cells, column, label) for column in columns),
     )
+
+
+def _marks(finished: Sequence[Cell]) -> tuple[str, ...]:
+    pretrained = any(cell.pretrained for cell in finished)
+    untrained = bool(finished) and not any(cell.trained for cell in finished)
+    return (*(["pretrained"] if pretrained else []), *(["untrained"] if untrained else []))
 
 
 def _value(cells: Sequence[Cell], column: Column, label: Labeller) -> Value | None:
