@@ -11,9 +11,38 @@ KSHOT_API = 1
 
 @hookimpl
 def kshot_encoders() -> Sequence[EncoderSpec]:
-    return ()
+    return (
+        EncoderSpec(
+            name="dvector",
+            summary="speaker embedding: log-mel, time-delay network or LSTM, masked pooling",
+            factory="kshot_audio.encoders.dvector:DVector",
+            paper="Wan et al., Generalized End-to-End Loss for Speaker Verification, ICASSP 2018",
+            modality="audio",
+        ),
+        EncoderSpec(
+            name="mel_statistics",
+            summary="untrained baseline: mean and deviation of each log-mel band",
+            factory="kshot_audio.encoders.mel_statistics:MelStatistics",
+            modality="audio",
+        ),
+    )
 
 
 @hookimpl
 def kshot_sources() -> Sequence[SourceSpec]:
-    return ()
+    return (
+        SourceSpec(
+            name="voices",
+            summary="72 speakers synthesised by eSpeak NG, in noise (extra: kshot-audio[voices])",
+            factory="kshot_audio.voices.source:Voices",
+            licence="engine GPL-3.0-or-later, installed only on request; the audio is made on your machine",
+            modality="audio",
+        ),
+        SourceSpec(
+            name="audio_table",
+            summary="your recordings: Parquet, CSV, JSON Lines, class folders or the hub",
+            factory="kshot_audio.tables:audio_table",
+            licence="that of your data",
+            modality="audio",
+        ),
+    )

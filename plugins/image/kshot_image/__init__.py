@@ -1,1 +1,1 @@
-"""kshot plugin."""
+"""Images for kshot: sources and encoders."""

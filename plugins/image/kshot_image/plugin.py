@@ -11,9 +11,45 @@ KSHOT_API = 1
 
 @hookimpl
 def kshot_encoders() -> Sequence[EncoderSpec]:
-    return ()
+    return (
+        EncoderSpec(
+            name="conv4",
+            modality="image",
+            summary="the field's four-block backbone: 3x3 convolution, batch norm, ReLU, 2x2 max-pool",
+            factory="kshot_image.encoders.conv4:conv4",
+            paper="Vinyals et al., Matching networks for one shot learning, NeurIPS 2016",
+        ),
+        EncoderSpec(
+            name="pixels",
+            modality="image",
+            summary="raw pixels, the untrained baseline",
+            factory="kshot_image.encoders.pixels:pixels",
+        ),
+    )
 
 
 @hookimpl
 def kshot_sources() -> Sequence[SourceSpec]:
-    return ()
+    return (
+        SourceSpec(
+            name="glyphs",
+            modality="image",
+            summary="letters of five scripts in 12 typefaces, drawn on the spot; test scripts unseen in training",
+            factory="kshot_image.glyphs.source:glyphs",
+            licence="Bitstream Vera and DejaVu fonts licence (the faces come with matplotlib)",
+        ),
+        SourceSpec(
+            name="image_table",
+            modality="image",
+            summary="your own pictures: Parquet, CSV, JSON Lines, class folders, or the Hugging Face hub",
+            factory="kshot_image.table:image_table",
+        ),
+        SourceSpec(
+            name="omniglot",
+            modality="image",
+            summary="1,623 handwritten characters of 50 alphabets, torchvision's folders or a Parquet file",
+            factory="kshot_image.omniglot.source:omniglot",
+            paper="Lake, Salakhutdinov, Tenenbaum, Human-level concept learning, Science 350, 2015",
+            licence="MIT, (c) 2015 Brenden Lake; Vinyals' class lists MIT, (c) 2017 Jake Snell",
+        ),
+    )

@@ -1,1 +1,1 @@
-"""kshot plugin."""
+"""Text for kshot: sources, tokenisation and transformer encoders."""

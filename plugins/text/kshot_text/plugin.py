@@ -11,9 +11,48 @@ KSHOT_API = 1
 
 @hookimpl
 def kshot_encoders() -> Sequence[EncoderSpec]:
-    return ()
+    """The plugin's encoders."""
+    return (
+        EncoderSpec(
+            name="minilm",
+            summary="all-MiniLM-L6-v2, a pretrained sentence transformer, 384 wide (extra: minilm)",
+            factory="kshot_text.encoders.minilm:minilm",
+            paper="Wang et al., MiniLM, NeurIPS 2020; Reimers and Gurevych, Sentence-BERT, EMNLP 2019",
+            licence="Apache-2.0",
+            modality="text",
+        ),
+        EncoderSpec(
+            name="mini_transformer",
+            summary="small transformer from scratch over a tokenizer of the training texts, idf-pooled",
+            factory="kshot_text.encoders.mini_transformer:mini_transformer",
+            paper="after Devlin et al., BERT, NAACL 2019",
+            modality="text",
+        ),
+        EncoderSpec(
+            name="tfidf",
+            summary="TF-IDF bag of the training texts' words: an untrained baseline",
+            factory="kshot_text.encoders.tfidf:tfidf",
+            paper="Spärck Jones, Journal of Documentation 28, 1972",
+            modality="text",
+        ),
+    )
 
 
 @hookimpl
 def kshot_sources() -> Sequence[SourceSpec]:
-    return ()
+    """The plugin's sources."""
+    return (
+        SourceSpec(
+            name="pydocs",
+            summary="docstrings of the running Python's standard library, names masked; class = module",
+            factory="kshot_text.pydocs.source:pydocs",
+            licence="PSF-2.0",
+            modality="text",
+        ),
+        SourceSpec(
+            name="text_table",
+            summary="your own texts: Parquet, CSV, JSON Lines, class folders or a hub id",
+            factory="kshot_text.table:text_table",
+            modality="text",
+        ),
+    )

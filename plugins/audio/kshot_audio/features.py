@@ -1,0 +1,107 @@
+"""Log-mel features of recordings of any length and rate."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from kshot.errors import DataError, KshotError
+from kshot.interfaces import Inputs
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from kshot_audio.waveform import Waveform, resample
+
+WINDOW, HOP = 0.025, 0.010
+"""Length and step of a frame in seconds."""
+LOWEST = 20.0
+"""Where the lowest band begins, in Hz."""
+HIGHEST = 0.475
+"""Where the highest band ends, as a share of the sampling rate."""
+FLOOR = 1e-6
+"""Added to a band's energy before the logarithm."""
+TOGETHER = 64
+"""Recordings transformed at a time: their spectra take far more memory than the features."""
+
+
+class LogMel:
+    """Recordings → logarithmic mel energies, one frame every 10 ms.
+
+    A frame lies wholly within the recording it describes, so that what a batch is padded with
+    never reaches a valid frame. A recording shorter than one frame is padded to it.
+
+    Args:
+        rate: samples per second at which features are computed; other recordings are resampled.
+        mels: number of bands, from 20 Hz to 95 % of half the rate.
+        seconds: only so much of a recording's beginning is used.
+
+    Raises:
+        KshotError: more bands than the rate's spectrum can fill.
+    """
+
+    def __init__(self, *, rate: int, mels: int, seconds: float) -> None:
+        self._rate = rate
+        self._longest = max(1, round(seconds * rate))
+        self._hop = round(HOP * rate)
+        window = round(WINDOW * rate)
+        self._fft = 1 << (window - 1).bit_length()
+        self._transform = _transform(rate, mels, window, self._hop, self._fft)
+
+    def __call__(self, raw: Sequence[Any]) -> Inputs:
+        """B recordings → ``input_features`` (B, F, mels) and ``attention_mask`` (B, F), both
+        zero where a recording is shorter than the longest.
+
+        Raises:
+            DataError: not a :class:`Waveform`, or one without samples or with NaN among them.
+        """
+        features: list[Tensor] = []
+        for start in range(0, len(raw), TOGETHER):
+            features += self._features([self._samples(one) for one in raw[start : start + TOGETHER]])
+        counts = torch.tensor([len(one) for one in features])
+        padded = pad_sequence(features, batch_first=True)
+        mask = torch.arange(padded.shape[1]) < counts[:, None]
+        return {"input_features": padded, "attention_mask": mask.long()}
+
+    def _features(self, samples: Sequence[Tensor]) -> list[Tensor]:
+        """Samples (n,) of each recording → its features (F, mels)."""
+        with torch.no_grad():
+            energies = self._transform(pad_sequence(list(samples), batch_first=True))
+        logarithms = (energies + FLOOR).log().transpose(1, 2)
+        counts = [1 + (len(one) - self._fft) // self._hop for one in samples]
+        return [one[:count] for one, count in zip(logarithms, counts, strict=True)]
+
+    def _samples(self, waveform: Any) -> Tensor:
+        if not isinstance(waveform, Waveform):
+            raise DataError(f"an audio encoder prepares recordings (Waveform), not {type(waveform).__name__}")
+        if not len(waveform.samples):
+            raise DataError("a recording without samples cannot be encoded")
+        samples = torch.as_tensor(resample(waveform, self._rate).samples)[: self._longest]
+        if not torch.isfinite(samples).all():
+            raise DataError("a recording with NaN or infinite samples cannot be encoded")
+        return torch.nn.functional.pad(samples, (0, max(0, self._fft - len(samples))))
+
+
+def _transform(rate: int, mels: int, window: int, hop: int, fft: int) -> Any:
+    from torchaudio.transforms import MelSpectrogram
+
+    with warnings.catch_warnings():  # torchaudio warns of empty bands; they are refused below
+        warnings.simplefilter("ignore")
+        transform = MelSpectrogram(
+            rate,
+            n_fft=fft,
+            win_length=window,
+            hop_length=hop,
+            n_mels=mels,
+            f_min=LOWEST,
+            f_max=HIGHEST * rate,
+            center=False,
+        )
+    empty = int((transform.mel_scale.fb.amax(0) == 0).sum())
+    if empty:
+        raise KshotError(
+            f"mels: {mels} bands are too many at {rate} samples per second, {empty} of them would hold "
+            "nothing; ask for fewer, or for a higher rate"
+        )
+    return transform

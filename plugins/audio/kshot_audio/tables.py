@@ -1,0 +1,56 @@
+"""The source ``audio_table``: a user's own recordings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kshot.interfaces import Presentation, Source
+from kshot.tables import SplitOptions, table_source
+
+from kshot_audio.waveform import decode, encode_wav
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+
+
+def audio_table(
+    *,
+    path: str | list[str],
+    audio: str = "audio",
+    label: str = "label",
+    split: SplitOptions | None = None,
+    class_groups: list[str] | None = None,
+    example_groups: list[str] | None = None,
+) -> Source:
+    """Recordings from Parquet, CSV or JSON Lines, a folder of one folder per class, or the hub.
+
+    Several channels are averaged; any sampling rate will do, encoders resample.
+
+    Args:
+        path: file, folder or hub id, or a list of them whose rows are joined.
+        audio: column of the recordings: bytes of an audio file, a ``{bytes, path}`` struct, or
+            the path of a file. In folders: files ending in wav, flac, ogg or mp3.
+        label: column of the class.
+        split: the classes of each split; default: fractions 0.6, 0.2, 0.2 under seed 0.
+        class_groups: columns with one value per class (such as ``sex``), for ``within``.
+        example_groups: columns of the examples' groups (such as ``utterance``), for ``apart``.
+
+    Raises:
+        DataError: data that cannot serve; the message names file and row, column or class.
+    """
+    return table_source(
+        modality="audio",
+        path=path,
+        content="bytes",
+        media=audio,
+        label=label,
+        split=split,
+        decode=decode,
+        present=_present,
+        suffixes=SUFFIXES,
+        class_groups=class_groups or (),
+        example_groups=example_groups or (),
+    )
+
+
+def _present(raw: Any) -> Presentation:
+    return Presentation("audio/wav", encode_wav(raw))

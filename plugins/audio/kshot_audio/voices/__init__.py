@@ -1,0 +1,1 @@
+"""The source ``voices``: speakers synthesised on the user's machine."""

@@ -1,0 +1,61 @@
+"""Shared by the audio plugin's tests: real data, one thread, made-up recordings, a few voices."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from kshot_audio.waveform import Waveform
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def speech_folder() -> Path:
+    root = Path(os.environ.get("KSHOT_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
+    folder = root / "speech"
+    if not folder.is_dir():
+        pytest.skip(f"no real speech at {folder}; set KSHOT_TEST_DATA to the folder above it")
+    return folder
+
+
+@pytest.fixture
+def recording() -> Callable[..., Waveform]:
+    """Noise with a tone in it, different for every seed."""
+
+    def make(seconds: float, rate: int = 16000, seed: int = 0) -> Waveform:
+        generator = np.random.Generator(np.random.Philox(key=seed))
+        time = np.arange(round(seconds * rate)) / rate
+        tone = np.sin(2 * np.pi * generator.uniform(200, 2000) * time)
+        samples = 0.2 * tone + 0.05 * generator.standard_normal(len(time))
+        return Waveform(samples.astype(np.float32), rate)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def espeak() -> None:
+    if importlib.util.find_spec("espeakng_loader") is None:
+        pytest.skip('eSpeak NG is not installed: pip install "kshot-audio[voices]"')
+
+
+@pytest.fixture(scope="session")
+def voices(espeak: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Four short clips of every speaker, made once a session in a cache of its own."""
+    from kshot_audio.voices.source import Voices
+
+    source = Voices(utterances=4, seconds=0.5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KSHOT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        source.fetch(0)
+    return source

@@ -1,0 +1,89 @@
+"""The field's small backbone: four blocks of 3x3 convolution, batch norm, ReLU and 2x2 max-pool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, final
+
+from kshot.episode import Inputs
+from kshot.interfaces import Encoder
+from pydantic import Field
+from torch import Tensor, nn
+
+from kshot_image.pictures import pixel_values
+
+_BLOCKS = 4
+
+
+@final
+class Conv4(Encoder):
+    """Conv-4, the embedding of matching networks, prototypical networks and MAML.
+
+    Vinyals et al., "Matching networks for one shot learning" (NeurIPS 2016); with 64 filters,
+    as in Snell et al., "Prototypical networks for few-shot learning" (NeurIPS 2017), a 28x28
+    picture becomes 64 numbers and an 84x84 one 1,600.
+
+    Pictures of any size and mode are resized to ``size``. A pool halves the side, rounding
+    down; once the side is one pixel the remaining pools are left out, so that any size works.
+
+    Args:
+        width: filters of each block.
+        size: height and width to which pictures are resized.
+        channels: 1 for grey, 3 for colour.
+    """
+
+    modality = "image"
+
+    def __init__(self, width: int, size: int, channels: int) -> None:
+        super().__init__()
+        self.size, self.channels = size, channels
+        blocks: list[nn.Module] = []
+        side, incoming = size, channels
+        for _ in range(_BLOCKS):
+            blocks.append(_block(incoming, width, pools=side > 1))
+            side, incoming = max(side // 2, 1), width
+        self.blocks = nn.Sequential(*blocks)
+        self.dim = width * side * side
+
+    def prepare(self, raw: Sequence[Any]) -> Inputs:
+        """B PIL images → ``pixel_values`` (B, channels, size, size), white 0 and black 1."""
+        return {"pixel_values": pixel_values(raw, self.size, self.channels, "conv4")}
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """``pixel_values`` (B, channels, size, size) → (B, dim), the last block's map flattened."""
+        pixels = inputs["pixel_values"]
+        expected = (self.channels, self.size, self.size)
+        if tuple(pixels.shape[1:]) != expected:
+            raise ValueError(
+                f"pixel_values must be (B, {', '.join(map(str, expected))}), got {tuple(pixels.shape)}"
+            )
+        return self.blocks(pixels).flatten(1)
+
+    def parameter_groups(self) -> Mapping[str, Sequence[str]]:
+        """``last``: the fourth block; ``all``."""
+        names = [name for name, _ in self.named_parameters()]
+        return {"last": [name for name in names if name.startswith(f"blocks.{_BLOCKS - 1}.")], "all": names}
+
+
+def conv4(
+    *,
+    width: Annotated[int, Field(ge=1)] = 64,
+    size: Annotated[int, Field(ge=1)] = 28,
+    channels: Literal[1, 3] = 1,
+) -> Encoder:
+    """The four-block backbone of the field (Conv-4).
+
+    Args:
+        width: filters of each block.
+        size: height and width to which pictures are resized.
+        channels: 1 for grey, 3 for colour.
+    """
+    return Conv4(width, size, channels)
+
+
+def _block(incoming: int, outgoing: int, pools: bool) -> nn.Sequential:
+    convolution = nn.Conv2d(incoming, outgoing, 3, padding=1)
+    nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
+    nn.init.zeros_(convolution.bias)
+    layers = [convolution, nn.BatchNorm2d(outgoing), nn.ReLU()]
+    return nn.Sequential(*layers, nn.MaxPool2d(2)) if pools else nn.Sequential(*layers)

@@ -1,0 +1,1 @@
+"""Letters of many scripts, drawn from the DejaVu faces that matplotlib brings along."""

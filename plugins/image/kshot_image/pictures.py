@@ -1,0 +1,113 @@
+"""PIL images: decoded from files, drawn for people, stacked into tensors."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from kshot.errors import DataError
+from kshot.interfaces import Presentation
+from PIL import Image, ImageOps
+from torch import Tensor
+
+MAX_PIXELS = 64_000_000
+"""A picture of more is refused: no camera that feeds a few-shot set makes one, a bomb does."""
+
+
+def decode(data: bytes) -> Image.Image:
+    """Read a whole image file.
+
+    Args:
+        data: the file's bytes, in any format that Pillow reads. Of an animation the first
+            frame counts.
+
+    Returns:
+        Mode L or RGB, upright as EXIF says, transparency laid on white paper.
+
+    Raises:
+        ValueError: with a short reason.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            _refuse_bomb(image)
+            return plain(ImageOps.exif_transpose(image))
+    except Image.UnidentifiedImageError as error:
+        raise ValueError("not an image in a known format") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ValueError(f"more than {MAX_PIXELS:,} pixels") from error
+    except Exception as error:  # Pillow's decoders raise anything on damaged files, SyntaxError included
+        raise ValueError(str(error) or type(error).__name__) from error
+
+
+def _refuse_bomb(image: Image.Image) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(f"{image.width} x {image.height} is more than {MAX_PIXELS:,} pixels")
+
+
+def plain(image: Image.Image) -> Image.Image:
+    """An image of any mode as 8-bit grey (L) or colour (RGB), transparency laid on white."""
+    if image.mode in ("L", "RGB"):
+        image.load()
+        return image
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode.startswith("I"):
+        # Pillow's own conversion cuts 16-bit greys off at 255.
+        return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+    if image.mode == "F":
+        raise ValueError("floating-point pixels have no agreed range; store 8-bit or 16-bit pixels")
+    if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
+        grey = image.mode in ("LA", "La")
+        layer = image.convert("RGBA")
+        paper = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(paper, layer).convert("L" if grey else "RGB")
+    return image.convert("RGB")
+
+
+def present(image: Image.Image) -> Presentation:
+    """An image as a PNG file."""
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return Presentation("image/png", stream.getvalue())
+
+
+def pixel_values(images: Sequence[Any], size: int, channels: int, who: str) -> Tensor:
+    """Images of any size and mode, resized and stacked.
+
+    Args:
+        images: B PIL images. One that is not square is squashed into a square; shrinking
+            averages (bilinear, antialiased).
+        size: height and width of the result.
+        channels: 1 for grey, 3 for colour.
+        who: name of the encoder, for error messages.
+
+    Returns:
+        (B, channels, size, size) float32, white 0 and black 1: a convolution's zero padding
+        then goes on as white paper.
+
+    Raises:
+        DataError: an example that is not a PIL image, or whose mode cannot be shown.
+    """
+    pixels = np.empty((len(images), size, size, channels), dtype=np.uint8)
+    for number, image in enumerate(images):
+        if not isinstance(image, Image.Image):
+            kind = type(image).__name__
+            raise DataError(
+                f"{who}: example {number} of the batch is a {kind}, not a PIL image; check the source"
+            )
+        try:
+            pixels[number] = _square(image, size, channels)
+        except ValueError as error:
+            raise DataError(f"{who}: example {number} of the batch: {error}") from error
+    stacked = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+    return stacked.float().div_(-255).add_(1)
+
+
+def _square(image: Image.Image, size: int, channels: int) -> np.ndarray:
+    image = plain(image).convert("L" if channels == 1 else "RGB")
+    if image.size != (size, size):
+        image = image.resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(image).reshape(size, size, channels)

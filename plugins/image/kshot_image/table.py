@@ -1,0 +1,45 @@
+"""Your own pictures: a table, or a folder with one sub-folder per class."""
+
+from __future__ import annotations
+
+from kshot.interfaces import Source
+from kshot.tables import SplitOptions, table_source
+
+from kshot_image.pictures import decode, present
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+
+
+def image_table(
+    *,
+    path: str | list[str],
+    image: str = "image",
+    label: str = "label",
+    split: SplitOptions | None = None,
+    class_groups: list[str] | None = None,
+    example_groups: list[str] | None = None,
+) -> Source:
+    """Pictures from Parquet, CSV, JSON Lines, class folders or the Hugging Face hub.
+
+    Args:
+        path: a table, a folder with one sub-folder per class, a hub id, or a list of these.
+        image: column of the picture: a file's bytes, a ``{bytes, path}`` struct, or the path of
+            a file.
+        label: column of the class.
+        split: the classes of each split; default: fractions 0.6, 0.2, 0.2 under seed 0.
+        class_groups: columns with one value per class (such as a superclass), for ``within``.
+        example_groups: columns of the examples' groups (such as a photographer), for ``apart``.
+    """
+    return table_source(
+        modality="image",
+        path=path,
+        content="bytes",
+        media=image,
+        label=label,
+        split=split,
+        decode=decode,
+        present=present,
+        suffixes=SUFFIXES,
+        class_groups=class_groups or (),
+        example_groups=example_groups or (),
+    )

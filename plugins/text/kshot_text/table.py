@@ -1,0 +1,42 @@
+"""Your own texts: a table, or a folder with one sub-folder of text files per class."""
+
+from __future__ import annotations
+
+from kshot.interfaces import Source
+from kshot.tables import SplitOptions, table_source
+
+from kshot_text.texts import decode, present
+
+
+def text_table(
+    *,
+    path: str | list[str],
+    text: str = "text",
+    label: str = "label",
+    split: SplitOptions | None = None,
+    class_groups: list[str] = [],  # noqa: B006  (options are never written to)
+    example_groups: list[str] = [],  # noqa: B006
+) -> Source:
+    """Texts from Parquet, CSV, JSON Lines, class folders of .txt files or the Hugging Face hub.
+
+    Args:
+        path: a table, a folder with one sub-folder per class, a hub id, or a list of these.
+        text: column of the text.
+        label: column of the class.
+        split: the classes of each split; default: fractions 0.6, 0.2, 0.2 under seed 0.
+        class_groups: columns with one value per class (such as a domain), for ``within``.
+        example_groups: columns of the examples' groups (such as an author), for ``apart``.
+    """
+    return table_source(
+        modality="text",
+        path=path,
+        content="text",
+        media=text,
+        label=label,
+        split=split,
+        decode=decode,
+        present=present,
+        suffixes=(".txt",),
+        class_groups=class_groups,
+        example_groups=example_groups,
+    )
