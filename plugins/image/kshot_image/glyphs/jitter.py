@@ -16,8 +16,8 @@ FILL = 0.7
 
 TURN, STRETCH, SHEAR, SHIFT = 0.06, 0.1, 0.08, 0.08
 """Largest pose: tangent of half the turn (so 7 degrees), change of width and height, slant, and
-shift of the picture's side. More makes the task hard rather than rich: with three times the turn
-and slant Conv-4 stays below 75 % at 5-way 1-shot where it now passes 90 %."""
+shift of the picture's side. More makes the task hard rather than rich: with more than three times
+the turn and slant, Conv-4 is at 75 % (5-way 1-shot) after 800 episodes where it is now at 88 %."""
 
 STROKE, STROKE_VARIES = 0.011, 0.019
 """What is added on either side of a stroke, of the letter's longer side."""
