@@ -11,9 +11,9 @@ MODALITIES = {"image": "kshot-image", "audio": "kshot-audio", "text": "kshot-tex
 """The house's distribution for each modality."""
 
 _BRINGS: dict[str, dict[str, tuple[str, ...]]] = {
-    "kshot-image": {"encoders": ("conv4",), "sources": ("glyphs", "image_table", "omniglot")},
-    "kshot-audio": {"encoders": ("dvector",), "sources": ("audio_table", "voices")},
-    "kshot-text": {"encoders": ("mini_transformer", "minilm"), "sources": ("pydocs", "text_table")},
+    "kshot-image": {"encoders": ("conv4", "pixels"), "sources": ("glyphs", "image_table", "omniglot")},
+    "kshot-audio": {"encoders": ("dvector", "mel_statistics"), "sources": ("audio_table", "voices")},
+    "kshot-text": {"encoders": ("mini_transformer", "minilm", "tfidf"), "sources": ("pydocs", "text_table")},
 }
 
 _EXTRAS = {("sources", "voices"): "voices", ("encoders", "minilm"): "minilm"}

@@ -1,10 +1,11 @@
 """eSpeak NG through ctypes, with its traps fenced off.
 
-The engine is one process-wide state: two threads in it abort the process, and its
-oscillators run on from one utterance to the next, so that no repeat is bit-exact. Here each
-use loads a *copy* of the library, whose state is new, and so the same calls in the same order
-give the same samples, whatever else in the process speaks; one lock keeps threads apart. The
-data files are copied beside it, because the engine holds its data path in 160 characters.
+The engine is one process-wide state: two threads in it abort the process, its oscillators run
+on from one utterance to the next, and its breath is seeded by the clock, so that no repeat is
+bit-exact. Here each use loads a *copy* of the library, whose state is new, and seeds it; so the
+same calls in the same order give the same samples on one machine, whatever spoke before. One
+lock keeps threads apart. The data files are copied beside the library, because the engine holds
+its data path in 160 characters.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import ctypes
 import importlib.metadata
 import importlib.util
+import os
 import shutil
 import tempfile
 import threading
@@ -25,6 +27,7 @@ from kshot.errors import KshotError, nearest
 from numpy.typing import NDArray
 
 LANGUAGE = "en"
+SEED = 1
 _DATA_FILES = ("phontab", "phonindex", "phondata", "intonations", "en_dict", "lang/gmw/en")
 _VARIANTS = "voices/!v"
 _LONGEST_PATH = 159
@@ -40,7 +43,7 @@ Speak = Callable[[str, str, int, int], NDArray[np.float32]]
 
 @contextmanager
 def engine() -> Iterator[tuple[Speak, int]]:
-    """The engine, in the state that a new process would find it in.
+    """The engine, in a state of its own that depends on nothing spoken before.
 
     Yields:
         ``speak(variant, sentence, rate, pitch)``, which returns (n,) samples in [-1, 1], and
@@ -75,6 +78,9 @@ class _Engine:
                 f"to {_LONGEST_PATH}); set TMPDIR to a folder with a short name"
             )
         library.espeak_SetSynthCallback(self._callback)
+        library.espeak_ng_SetRandSeed(ctypes.c_long(SEED))
+        if os.name == "posix":  # found through the library; the Klatt voices draw from it
+            library.srand(SEED)
 
     def speak(self, variant: str, sentence: str, rate: int, pitch: int) -> NDArray[np.float32]:
         # An unknown variant counts as success and is spoken in the default voice.

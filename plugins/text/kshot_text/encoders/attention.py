@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import torch
@@ -29,7 +29,7 @@ def attention_over(mask: Tensor) -> Tensor:
 
 
 @contextmanager
-def differentiable() -> Iterator[None]:
+def differentiable() -> Generator[None]:
     """Where gradients are wanted, compute attention by formula.
 
     The fused kernels have no second derivative on the CPU, which MAML needs; without

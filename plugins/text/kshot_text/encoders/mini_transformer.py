@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from kshot_text.encoders.attention import attention_over, differentiable
+from kshot_text.encoders.norms import with_own_norms
 from kshot_text.encoders.pooling import unit, weighted_mean
 from kshot_text.state import bytes_of, text_of
 from kshot_text.texts import checked
@@ -70,6 +71,7 @@ class MiniTransformer(Encoder):
         self.wide = nn.Embedding(vocabulary, dim)
         nn.init.normal_(self.wide.weight, std=dim**-0.5)
         self.transformer = _bert(vocabulary, hidden, layers, max_length)
+        self._last = f"transformer.encoder.layer.{layers - 1}."
         self.project = nn.Linear(hidden, dim, bias=False)
         self.log_scale = nn.Parameter(torch.tensor(math.log(_SCALE)))
         self.register_buffer("idf", torch.zeros(vocabulary))
@@ -117,8 +119,7 @@ class MiniTransformer(Encoder):
     def parameter_groups(self) -> Mapping[str, Sequence[str]]:
         """``last``: the last transformer layer and its projection; ``all``."""
         names = [name for name, _ in self.named_parameters()]
-        last = f"transformer.encoder.layer.{self.transformer.config.num_hidden_layers - 1}."
-        return {"last": [name for name in names if name.startswith((last, "project."))], "all": names}
+        return {"last": [name for name in names if name.startswith((self._last, "project."))], "all": names}
 
     def get_extra_state(self) -> Tensor:
         """The tokenizer, as bytes of its JSON; empty before ``fit``."""
@@ -170,4 +171,4 @@ def _bert(vocabulary: int, hidden: int, layers: int, max_length: int) -> nn.Modu
         attention_probs_dropout_prob=0.0,
         attn_implementation="sdpa",
     )
-    return BertModel(config, add_pooling_layer=False)
+    return with_own_norms(BertModel(config, add_pooling_layer=False))

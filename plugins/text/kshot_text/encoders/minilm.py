@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, final
@@ -16,11 +16,12 @@ from torch import Tensor, nn
 
 from kshot_text.encoders.attention import attention_over, differentiable
 from kshot_text.encoders.minilm_files import verified_folder
+from kshot_text.encoders.norms import with_own_norms
 from kshot_text.encoders.pooling import unit, weighted_mean
 from kshot_text.texts import checked
 from kshot_text.tokens import encode, padded
 
-_LAYERS = 6
+_LAYERS, _DIM = 6, 384
 
 
 @final
@@ -48,7 +49,7 @@ class MiniLM(Encoder):
         self._tokenizer.enable_truncation(max_length)
         self._max_length = max_length
         self.model = _pretrained(folder)
-        self.dim = int(self.model.config.hidden_size)
+        self.dim = _DIM
 
     def prepare(self, raw: Sequence[Any]) -> Inputs:
         """B texts → ``input_ids`` and ``attention_mask``, both (B, L)."""
@@ -86,7 +87,7 @@ def _pretrained(folder: Path) -> nn.Module:
     from transformers import AutoModel
 
     with _quiet():
-        return AutoModel.from_pretrained(
+        model = AutoModel.from_pretrained(
             folder,
             local_files_only=True,
             use_safetensors=True,
@@ -97,10 +98,11 @@ def _pretrained(folder: Path) -> nn.Module:
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
         )
+    return with_own_norms(model)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> Generator[None]:
     """No progress bar, and no report that the pooler, which the model card leaves out, is left out."""
     from transformers.utils import logging
 
