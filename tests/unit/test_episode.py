@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from kshot.episode import Episodes, Examples
 
 
@@ -51,3 +53,29 @@ def test_blocks_of_two_modalities_are_joined_in_order() -> None:
 def test_malformed_episodes_are_refused(make, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    t=st.integers(1, 6),
+    way=st.integers(2, 5),
+    shots=st.lists(st.integers(1, 4), min_size=1, max_size=3),
+    queries=st.integers(1, 4),
+    cut=st.integers(0, 6),
+)
+def test_slices_put_together_are_the_whole(
+    t: int, way: int, shots: list[int], queries: int, cut: int
+) -> None:
+    """Whatever the number of blocks: cutting a batch of episodes and joining it loses nothing."""
+    names = tuple(tuple(f"{i}-{k}" for k in range(way)) for i in range(t))
+    whole = Episodes(
+        tuple(block(t, way * shot, way) for shot in shots), (block(t, way * queries, way),), names
+    )
+    cut = min(cut, t)
+    parts = [whole.slice(0, cut), whole.slice(cut, t)]
+    assert sum(len(part) for part in parts) == len(whole) == t
+    assert parts[0].classes + parts[1].classes == whole.classes
+    for one, *halves in zip(whole.support, *(part.support for part in parts), strict=True):
+        assert torch.equal(torch.cat([half.inputs["x"] for half in halves]), one.inputs["x"])
+        assert torch.equal(torch.cat([half.labels for half in halves]), one.labels)
+    assert whole.query_labels.shape == (t, way * queries)

@@ -28,6 +28,16 @@ def cut(samples: Samples, length: int, place: float) -> Samples:
     return np.pad(piece, (0, length - len(piece)))
 
 
+def resize(samples: Samples, length: int) -> Samples:
+    """(n,) samples as (length,) samples of the same duration, band-limited; ``length`` at most n.
+
+    By cutting the spectrum, so the clip's ends are joined as if it were periodic. (A filter
+    would need torchaudio, which spreads such small work over threads that wait for each other.)
+    """
+    spectrum = np.fft.rfft(samples)[: length // 2 + 1]
+    return (np.fft.irfft(spectrum, n=length) * (length / len(samples))).astype(np.float32)
+
+
 def spoil(samples: Samples, rate: int, line: Line) -> Samples:
     """Channel, noise and level of ``line`` upon (n,) samples; returns (n,) in [-1, 1]."""
     heard = _through(samples, rate, line.channel)

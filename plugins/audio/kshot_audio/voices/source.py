@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from kshot_audio.voices.engine import engine, require_engine
-from kshot_audio.voices.nuisance import cut, spoil
+from kshot_audio.voices.nuisance import cut, resize, spoil
 from kshot_audio.voices.recipe import Line, lines
 from kshot_audio.voices.speakers import SPEAKERS
-from kshot_audio.waveform import Waveform, encode_wav, resample
+from kshot_audio.waveform import Waveform, encode_wav
 
 RATE = 16000
 """Samples per second of the finished clips."""
@@ -125,9 +125,8 @@ def synthesise(spoken: list[Line], length: int) -> NDArray[np.int16]:
     with engine() as (speak, rate):
         for clip, line in zip(clips, spoken, strict=True):
             sentence = speak(line.speaker, line.sentence, line.rate, line.pitch)
-            piece = cut(sentence, -(-length * rate // RATE), line.place)
-            heard = spoil(resample(Waveform(piece, rate), RATE).samples[:length], RATE, line)
-            clip[:] = np.rint(heard * 32767)
+            piece = cut(sentence, round(length * rate / RATE), line.place)
+            clip[:] = np.rint(spoil(resize(piece, length), RATE, line) * 32767)
     return clips
 
 
