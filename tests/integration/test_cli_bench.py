@@ -146,7 +146,9 @@ write_report(Path("out"))
 assert not banned & {{name.partition(".")[0] for name in sys.modules}}
 print("done")
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.stdout.strip() == "done", done.stderr
 
 

