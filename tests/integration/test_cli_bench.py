@@ -60,6 +60,13 @@ def test_set_only_and_out(tmp_path: Path) -> None:
     assert cell.scores[0].episodes == 20
 
 
+def test_only_keeps_what_other_runs_found() -> None:
+    name = write(seeds=[0, 1])
+    main(["bench", name, "--only", "*.1"])
+    main(["bench", name, "--only", "*.0"])
+    assert [cell.seed for cell in results.load(Path("runs/toy-run")).cells] == [0, 1]
+
+
 def test_dry_run_lists_the_cells_and_runs_none(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", write(seeds=[0, 1]), "--dry-run"]) == 0
     out = capsys.readouterr().out

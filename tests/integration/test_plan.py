@@ -24,7 +24,7 @@ def test_the_grid_is_the_product_of_its_lists() -> None:
     assert len(ids) == len(set(ids)) == 8
     assert ids[0] == "prototypical.toy_encoder.a.0"
     assert ids[-1] == "prototypical+distance=cosine.toy_encoder.b.1"
-    assert [cell.id for cell in found.only("*cosine*.b.*").cells] == [
+    assert [cell.id for cell in found.only("*cosine*.b.*").to_run()] == [
         i for i in ids if "cosine" in i and ".b." in i
     ]
 

@@ -103,13 +103,13 @@ class Data:
 
 
 def data_problems(plan: Plan, data: Data) -> list[str]:
-    """Open every source and try every shape on it: all that is wrong, one line each."""
+    """Open every source that is to run and try every shape on it: all that is wrong, one line each."""
     configuration = plan.configuration
     wanted: list[tuple[Split, Shape]] = [("test", shape) for shape in configuration.evaluate.all_shapes()]
     if configuration.train.episodes:
         wanted.insert(0, ("train", configuration.train.shape))
     problems: list[str] = []
-    for part in {cell.source.id: cell.source for cell in plan.cells}.values():
+    for part in {cell.source.id: cell.source for cell in plan.to_run()}.values():
         try:
             data.source(part)
         except KshotError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -60,24 +60,37 @@ class PlannedCell:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A checked configuration and its cells, in the order in which they run."""
+    """A checked configuration and its cells, in the order in which they run.
+
+    Attributes:
+        configuration: as checked.
+        cells: all cells; results tell of each that is finished.
+        selected: ids of those that are to run.
+        metrics: further metrics by name.
+        registry: what found the names.
+    """
 
     configuration: Configuration
     cells: Sequence[PlannedCell]
+    selected: frozenset[str]
     metrics: Mapping[str, Callable[..., Any]]
     registry: Registry
 
     def only(self, pattern: str) -> Plan:
-        """The plan of the cells whose id matches a shell pattern.
+        """The same plan, of which only the cells whose id matches a shell pattern are to run.
 
         Raises:
             ConfigurationError: none does.
         """
-        chosen = [cell for cell in self.cells if fnmatchcase(cell.id, pattern)]
+        chosen = frozenset(cell.id for cell in self.cells if fnmatchcase(cell.id, pattern))
         if not chosen:
             there = listing(cell.id for cell in self.cells)
             raise ConfigurationError("--only", [f"no cell matches '{pattern}'; the cells are {there}"])
-        return Plan(self.configuration, chosen, self.metrics, self.registry)
+        return replace(self, selected=chosen)
+
+    def to_run(self) -> list[PlannedCell]:
+        """The selected cells, in order."""
+        return [cell for cell in self.cells if cell.id in self.selected]
 
 
 def make_plan(raw: Mapping[str, Any], where: str, registry: Registry) -> Plan:
@@ -113,7 +126,7 @@ def make_plan(raw: Mapping[str, Any], where: str, registry: Registry) -> Plan:
         problems.append("leave_out: leaves no cell to run")
     if problems:
         raise ConfigurationError(where, list(dict.fromkeys(problems)))
-    return Plan(configuration, cells, metrics, registry)
+    return Plan(configuration, cells, frozenset(cell.id for cell in cells), metrics, registry)
 
 
 def _left_out(cell: PlannedCell, configuration: Configuration) -> bool:

@@ -24,7 +24,7 @@ log = logging.getLogger("kshot")
 
 
 def run_benchmark(plan: Plan, folder: Path, where: str, device: torch.device) -> results.Results:
-    """Run every cell of the plan that ``folder`` does not hold finished already.
+    """Run every selected cell of the plan that ``folder`` does not hold finished already.
 
     Each finished cell is written at once, so a run that is interrupted goes on where it was. A
     cell counts as finished only if everything that its figures depend on is unchanged: its
@@ -37,7 +37,7 @@ def run_benchmark(plan: Plan, folder: Path, where: str, device: torch.device) ->
         device: where to compute.
 
     Returns:
-        the results of all cells of the plan, as written to ``folder``.
+        the results of all finished cells of the plan, as written to ``folder``.
 
     Raises:
         ConfigurationError: the data cannot serve the shapes asked for.
@@ -49,14 +49,15 @@ def run_benchmark(plan: Plan, folder: Path, where: str, device: torch.device) ->
     notify = _tolerant(plan)
     store = _Store(plan, folder, data)
     done = {cell.id: entry for cell in plan.cells if (entry := store.finished(cell))}
-    for part in {cell.source.id: cell.source for cell in plan.cells}.values():
+    cells = plan.to_run()
+    for part in {cell.source.id: cell.source for cell in cells}.values():
         results.save_sample(folder, data.sample(part))
     described = environment(plan.registry, device)
     notify(
         "kshot_run_started",
         name=plan.configuration.name,
-        cells=[cell.id for cell in plan.cells],
-        finished=list(done),
+        cells=[cell.id for cell in cells],
+        finished=[cell.id for cell in cells if cell.id in done],
     )
     around = Surroundings(plan, data, device, notify)
 
@@ -69,7 +70,7 @@ def run_benchmark(plan: Plan, folder: Path, where: str, device: torch.device) ->
         return found
 
     found = write()
-    for cell in plan.cells:
+    for cell in cells:
         if cell.id in done:
             continue
         entry = _attempt(cell, around, store)
@@ -117,9 +118,10 @@ class _Store:
             return None
         try:
             stored = results.read_entry(path, _Stored)
-        except KshotError:
+            same = stored.key == self._key(cell)
+        except KshotError:  # damaged, or of a source that cannot be opened and is not to run
             return None
-        return stored.cell if stored.key == self._key(cell) and stored.cell.status == "finished" else None
+        return stored.cell if same and stored.cell.status == "finished" else None
 
     def keep(self, cell: PlannedCell, entry: results.Cell) -> None:
         """Write a cell's result."""

@@ -94,7 +94,7 @@ def _plan(config: Path, overrides: list[str]) -> Any:
 def _print_plan(plan: Any) -> None:
     evaluate, train = plan.configuration.evaluate, plan.configuration.train
     shapes = ", ".join(f"{shape} with {shape.queries} queries" for shape in evaluate.all_shapes())
-    typer.echo(f"{len(plan.cells)} cells; each trained on {train.episodes} episodes of {train.shape}")
+    typer.echo(f"{len(plan.selected)} cells; each trained on {train.episodes} episodes of {train.shape}")
     typer.echo(f"and scored on {evaluate.episodes} episodes of {shapes}")
-    for cell in plan.cells:
+    for cell in plan.to_run():
         typer.echo(f"  {cell.id}")
