@@ -94,9 +94,16 @@ def test_collating_pads_on_the_right_with_zeros() -> None:
 
 def test_trimming_cuts_only_common_padding() -> None:
     mask = torch.tensor([[1, 1, 0, 0], [1, 1, 1, 0]])
-    cut = trimmed({"attention_mask": mask, "input_ids": mask * 7, "other": torch.ones(2, 6)})
+    features = torch.ones(2, 4, 5)
+    cut = trimmed(
+        {"attention_mask": mask, "input_ids": mask * 7, "input_features": features, "other": torch.ones(2, 6)}
+    )
     assert cut["input_ids"].tolist() == [[7, 7, 0], [7, 7, 7]]
+    assert cut["input_features"].shape == (2, 3, 5)
     assert cut["other"].shape == (2, 6)
+    assert trimmed({"attention_mask": mask[None], "input_features": features[None]})[
+        "input_features"
+    ].shape == (1, 2, 3, 5)
     assert trimmed({"values": torch.ones(2, 4)})["values"].shape == (2, 4)
 
 

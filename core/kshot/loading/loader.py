@@ -38,11 +38,12 @@ def batches(start: int, stop: int, size: int) -> list[tuple[int, int]]:
     return [(first, min(first + size, stop)) for first in range(start, stop, size)]
 
 
-def assemble(
-    drawn: Drawn, support: dict[str, Tensor], query: dict[str, Tensor], catalogue: Catalogue
-) -> Episodes:
-    """Inputs with leaves (T, n, …) and what was drawn → episodes."""
-    device = next(iter(support.values())).device
+def assemble(drawn: Drawn, inputs: dict[str, Tensor], catalogue: Catalogue) -> Episodes:
+    """Inputs of support and query together, leaves (T, S + Q, …), and what was drawn → episodes."""
+    count = drawn.support.shape[1]
+    support = {name: leaf[:, :count] for name, leaf in inputs.items()}
+    query = {name: leaf[:, count:] for name, leaf in inputs.items()}
+    device = next(iter(inputs.values())).device
     names = catalogue.classes
     way = drawn.classes.shape[1]
     return Episodes(

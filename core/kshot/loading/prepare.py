@@ -60,14 +60,17 @@ def _padded(leaf: Tensor, target: np.ndarray) -> Tensor:
 
 
 def trimmed(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Cut padding that every example of the batch shares, where an ``attention_mask`` shows it."""
+    """Cut padding that all examples share, where an ``attention_mask`` (…, L) shows it.
+
+    Leaves with the mask's own dimensions, and any after them, are cut to the longest example.
+    """
     mask = inputs.get("attention_mask")
-    if mask is None or mask.ndim != 2:
+    if mask is None or mask.ndim < 2:
         return dict(inputs)
-    used = mask.any(dim=0).nonzero()
+    used = mask.flatten(0, -2).any(dim=0).nonzero()
     length = int(used[-1]) + 1 if len(used) else 1
-    width = mask.shape[1]
+    place = mask.ndim - 1
     return {
-        name: leaf[:, :length] if leaf.ndim > 1 and leaf.shape[1] == width else leaf
+        name: leaf.narrow(place, 0, length) if leaf.shape[: place + 1] == mask.shape else leaf
         for name, leaf in inputs.items()
     }

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from kshot.episode import Episodes, Inputs
 from kshot.loading.loader import Loader, assemble, batches
+from kshot.loading.prepare import trimmed
 from kshot.sampling import Catalogue, Sampler
 
 
@@ -44,4 +45,7 @@ class ResidentLoader(Loader):
         """Draw and gather, batch by batch."""
         for first, last in batches(start, stop, size):
             drawn = sampler.draw(first, last)
-            yield assemble(drawn, self.gather(drawn.support), self.gather(drawn.query), self.catalogue)
+            both = self.gather(np.concatenate([drawn.support, drawn.query], axis=1))
+            if self.device.type == "cpu":  # elsewhere the length would have to be waited for
+                both = trimmed(both)
+            yield assemble(drawn, both, self.catalogue)

@@ -61,10 +61,7 @@ class StreamingLoader(Loader):
         drawn = sampler.draw(first, last)
         # One call, so that support and query are padded alike.
         both = self._prepare(np.concatenate([drawn.support, drawn.query], axis=1))
-        count = drawn.support.shape[1]
-        support = {name: leaf[:, :count] for name, leaf in both.items()}
-        query = {name: leaf[:, count:] for name, leaf in both.items()}
-        return assemble(drawn, support, query, self.catalogue)
+        return assemble(drawn, both, self.catalogue)
 
     def _prepare(self, positions: np.ndarray) -> dict[str, Tensor]:
         unique, inverse = np.unique(positions.reshape(-1), return_inverse=True)
