@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from kshot.episode import Inputs
 from kshot.errors import DataError, KshotError
-from kshot.interfaces import Inputs
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
@@ -88,7 +88,7 @@ def _transform(rate: int, mels: int, window: int, hop: int, fft: int) -> Any:
 
     with warnings.catch_warnings():  # torchaudio warns of empty bands; they are refused below
         warnings.simplefilter("ignore")
-        transform = MelSpectrogram(
+        transform: Any = MelSpectrogram(
             rate,
             n_fft=fft,
             win_length=window,

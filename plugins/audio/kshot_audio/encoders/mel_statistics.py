@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Annotated, Any, final
 
 import torch
-from kshot.interfaces import Encoder, Inputs
+from kshot.episode import Inputs
+from kshot.interfaces import Encoder
 from pydantic import Field
 from torch import Tensor
 

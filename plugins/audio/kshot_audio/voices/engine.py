@@ -17,7 +17,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ Speak = Callable[[str, str, int, int], NDArray[np.float32]]
 
 
 @contextmanager
-def engine() -> Iterator[tuple[Speak, int]]:
+def engine() -> Generator[tuple[Speak, int], None, None]:
     """The engine, in a state of its own that depends on nothing spoken before.
 
     Yields:

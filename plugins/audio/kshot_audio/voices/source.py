@@ -12,7 +12,7 @@ from typing import Annotated, Any, final
 import numpy as np
 from kshot.errors import KshotError
 from kshot.files import cache_dir, write_atomic_with
-from kshot.interfaces import Presentation, Source, Split
+from kshot.interfaces import SPLITS, Presentation, Source, Split
 from kshot.sampling import Catalogue
 from numpy.typing import NDArray
 from pydantic import Field
@@ -63,26 +63,20 @@ class Voices(Source):
         self._engine_version = require_engine()
         self._samples = round(seconds * RATE)
         self._options = {"utterances": utterances, "seconds": seconds, "seed": seed}
-        self._lines: dict[Split, list[Line]] = {
-            split: [line for speaker in speakers for line in lines(speaker, utterances, seed)]
-            for split, speakers in SPEAKERS.items()
-        }
+        speakers = [speaker for one in SPLITS for speaker in SPEAKERS[one]]
+        self._lines = [line for speaker in speakers for line in lines(speaker, utterances, seed)]
         self._catalogues: dict[Split, Catalogue] = {}
 
     def catalogue(self, split: Split) -> Catalogue:
         """Speakers and clips of one split; keys number a speaker's clips."""
         if split not in self._catalogues:
-            before = 0
-            for name, members in self._lines.items():
-                if name == split:
-                    break
-                before += len(members)
-            spoken = self._lines[split]
+            speakers = set(SPEAKERS[split])
+            rows = [row for row, line in enumerate(self._lines) if line.speaker in speakers]
             self._catalogues[split] = Catalogue.build(
-                [line.speaker for line in spoken],
-                [line.key for line in spoken],
+                [self._lines[row].speaker for row in rows],
+                [self._lines[row].key for row in rows],
                 version=self._version,
-                rows=range(before, before + len(spoken)),
+                rows=rows,
             )
         return self._catalogues[split]
 
@@ -96,10 +90,9 @@ class Voices(Source):
 
     @property
     def _version(self) -> str:
-        """Content version: repeats of eSpeak are alike but not bit-exact, so no hash of samples."""
-        return (
-            f"{CONTENT}, espeakng-loader {self._engine_version}, {json.dumps(self._options, sort_keys=True)}"
-        )
+        # No hash of the samples: machines may differ in their last bits, episodes must not.
+        options = json.dumps(self._options, sort_keys=True)
+        return f"{CONTENT}, espeakng-loader {self._engine_version}, {options}"
 
     @property
     def path(self) -> Path:
@@ -108,12 +101,12 @@ class Voices(Source):
 
     @cached_property
     def _clips(self) -> NDArray[np.int16]:
-        spoken = [line for members in self._lines.values() for line in members]
+        shape = (len(self._lines), self._samples)
         with _making:
-            kept = _read(self.path, (len(spoken), self._samples))
+            kept = _read(self.path, shape)
             if kept is None:
-                _write(self.path, synthesise(spoken, self._samples))
-                kept = _read(self.path, (len(spoken), self._samples))
+                _write(self.path, synthesise(self._lines, self._samples))
+                kept = _read(self.path, shape)
         if kept is None:
             raise KshotError(f"the clips just written to {self.path} cannot be read back; check the disk")
         return kept

@@ -11,6 +11,10 @@ the median nearest neighbour 2.1. The split is by order of the SHA-1 of the name
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from kshot.interfaces import Split
+
 TRAIN = (
     *("Alex", "Alicia", "Andrea", "Andy", "Annie", "AnxiousAndy", "Demonic", "Denis", "Gene2", "Hugo"),
     *("Jacky", "Marco", "Mario", "Mr serious", "RicishayMax", "Tweaky", "UniRobot", "antonio", "belinda"),
@@ -23,5 +27,5 @@ TEST = (
     *("Reed", "RicishayMax2", "Storm", "anika", "iven3", "klatt3", "linda", "m2", "m4", "marcelo", "max"),
     *("pedro", "robert", "robosoft", "shelby", "zac"),
 )
-SPEAKERS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
+SPEAKERS: Mapping[Split, tuple[str, ...]] = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
 """Variants of each split."""
