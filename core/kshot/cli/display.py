@@ -186,11 +186,13 @@ class LiveDisplay(Display):
     def kshot_cell_finished(self, result: dict[str, Any]) -> None:
         self._finished += 1
         self._cells.append(results.Cell(**result))
+        self._live.refresh()
 
     @hookimpl
     def kshot_cell_failed(self, cell: str, error: str) -> None:
         self._finished += 1
         self._errors.append(f"{cell} failed: {error}")
+        self._live.refresh()
 
     def _draw(self) -> RenderableType:
         p = self._progress
