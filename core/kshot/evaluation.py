@@ -20,8 +20,10 @@ from kshot.sampling import Sampler
 
 Metric = Callable[[Tensor, Tensor], Tensor]
 
-CHUNK_ELEMENTS = 2**24
-"""Numbers in the inputs of the episodes that are classified together: bounds memory."""
+EMBEDDED_NUMBERS = 2**24
+RAW_NUMBERS = 2**20
+"""Numbers in the inputs of the episodes that are classified together, embedded or not: bounds
+memory. What an encoder makes of its inputs on the way is tens of times larger."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def _score(
     named: dict[str, Metric] = {"accuracy": accuracy, **metrics}
     values: dict[str, list[Tensor]] = {name: [] for name in named}
     started = time.perf_counter()
-    for batch in loader.episodes(sampler, 0, episodes, _chunk(loader, sampler)):
+    for batch in loader.episodes(sampler, 0, episodes, _chunk(learner, loader, sampler)):
         logits = learner.adapt(batch.support)(batch.query_inputs)
         labels = batch.query_labels
         for name, metric in named.items():
@@ -120,8 +122,9 @@ def _score(
     return Scored(interval(joined["accuracy"]), intervals, joined["accuracy"], seconds)
 
 
-def _chunk(loader: Loader, sampler: Sampler) -> int:
+def _chunk(learner: Learner, loader: Loader, sampler: Sampler) -> int:
     """Episodes per batch: a function of shapes only, so that results do not depend on the machine's load."""
     example = sum(leaf.numel() for leaf in loader.gather(np.zeros(1, dtype=np.int64)).values())
+    limit = EMBEDDED_NUMBERS if isinstance(learner.encoder, Embedded) else RAW_NUMBERS
     shape = sampler.shape
-    return max(1, CHUNK_ELEMENTS // (example * shape.way * (shape.shot + shape.queries)))
+    return max(1, limit // (example * shape.way * (shape.shot + shape.queries)))

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 import torch
 from kshot import EncoderSpec, LearnerSpec, SourceSpec, hookimpl, results
+from kshot.episode import Episodes, Examples
 from kshot.errors import ConfigurationError
+from kshot.interfaces import Classifier, Learner
+from kshot.learners.prototypical import Prototypical
 from kshot.sampling import Sampler
 from kshot.shapes import Shape
-from kshot.testing import Toy
+from kshot.testing import Toy, toy_encoder
 
 from .conftest import run, toy_registry
 
@@ -284,10 +287,56 @@ SEEN: list[int] = []
 
 def fixed_way(encoder: torch.nn.Module, *, way: int) -> object:
     """Prototypical networks that write down the way they are given."""
-    from kshot.learners.prototypical import Prototypical
-
     SEEN.append(way)
     return Prototypical(encoder)
 
 
 __all__ = ["SourceSpec"]
+
+
+class Centred(Learner):
+    """Prototypical networks on embeddings from which the training set's mean was taken."""
+
+    trains = False
+    wants_base = True
+
+    def __init__(self, encoder: torch.nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.register_buffer("mean", torch.zeros(()))
+
+    def begin(self, embeddings: torch.Tensor, labels: torch.Tensor) -> None:
+        BASES.append((tuple(embeddings.shape), len(labels.unique()), float(embeddings.mean())))
+        self.mean = embeddings.mean(0)
+
+    def adapt(self, support: tuple[Examples, ...]) -> Classifier:
+        assert self.mean.ndim == 1, "begin comes before evaluation"
+        return Prototypical(self.encoder).adapt(support)
+
+    def loss(self, episodes: Episodes) -> torch.Tensor:
+        raise AssertionError("has no training of its own")
+
+
+BASES: list[tuple[tuple[int, ...], int, float]] = []
+
+
+def centred(encoder: torch.nn.Module) -> Learner:
+    """A learner that wants to see the training set."""
+    return Centred(encoder)
+
+
+@pytest.mark.parametrize("trained", ["none", "all"])
+def test_a_learner_sees_the_training_set_once_before_evaluation(tmp_path: Path, trained: str) -> None:
+    BASES.clear()
+    registry = toy_registry(("learners", LearnerSpec("centred", "wants a base", f"{__name__}:centred")))
+    encoders = {"toy": {"use": "toy_encoder", "train": trained}}
+    [cell] = run(tmp_path, registry, learners=["centred"], encoders=encoders).cells
+    assert cell.error is None
+    assert cell.note == "nothing to train"
+    [(shape, classes, mean)] = BASES
+    assert shape == (12 * 24, 16)
+    assert classes == 12
+    torch.manual_seed(0)
+    source, encoder = Toy(), toy_encoder().eval()
+    raw = [source.fetch(int(row)) for row in source.catalogue("train").rows]
+    assert mean == pytest.approx(float(encoder(encoder.prepare(raw)).mean().detach()), abs=1e-5)

@@ -59,7 +59,8 @@ def test_results_do_not_depend_on_the_chunk(policy: str, monkeypatch: pytest.Mon
     loader, samplers = setting(Shape(5, 1, 5))
     learner = Prototypical(toy_encoder())
     [whole] = evaluate(learner, loader, samplers, 30, batch_statistics=policy)
-    monkeypatch.setattr("kshot.evaluation.CHUNK_ELEMENTS", 16 * 30 * 7)
+    for name in ("EMBEDDED_NUMBERS", "RAW_NUMBERS"):
+        monkeypatch.setattr(f"kshot.evaluation.{name}", 16 * 30 * 7)
     [cut] = evaluate(learner, loader, samplers, 30, batch_statistics=policy)
     torch.testing.assert_close(whole.per_episode, cut.per_episode)
 
