@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from importlib import import_module
@@ -36,7 +37,7 @@ def test_names() -> None:
 def test_options_are_documented_and_readable(spec: Spec) -> None:
     factory = resolved(spec)
     for name in OptionsOf(factory).names:
-        assert f"        {name}: " in factory.__doc__
+        assert f"\n    {name}: " in (inspect.getdoc(factory) or "")
 
 
 @pytest.mark.parametrize("spec", plugin.kshot_encoders(), ids=lambda spec: spec.name)
