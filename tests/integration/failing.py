@@ -1,8 +1,39 @@
-"""A factory that fails."""
+"""Factories that fail, or bring what is hard to use."""
 
 from __future__ import annotations
+
+from kshot.interfaces import Presentation, Source, Split
+from kshot.sampling import Catalogue
+from kshot.testing import Toy
 
 
 def encoder() -> object:
     """Never returns."""
     raise RuntimeError("out of ink")
+
+
+class _Uneven(Source):
+    """The toy, all but three examples of its first test class taken away."""
+
+    modality = "toy"
+
+    def __init__(self) -> None:
+        self._whole = Toy()
+
+    def catalogue(self, split: Split) -> Catalogue:
+        whole = self._whole.catalogue(split)
+        names = [whole.classes[number] for number in whole.labels]
+        keep = [i for i, name in enumerate(names) if name != "test-024" or i % 24 < 3]
+        keys = [f"{i:05d}" for i in keep]
+        return Catalogue.build([names[i] for i in keep], keys, version="1", rows=whole.rows[keep])
+
+    def fetch(self, row: int) -> object:
+        return self._whole.fetch(row)
+
+    def present(self, raw: object) -> Presentation:
+        return Presentation("text/plain", b"a toy")
+
+
+def uneven() -> Source:
+    """A source with one small class."""
+    return _Uneven()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from kshot import EncoderSpec, results
+from kshot import EncoderSpec, SourceSpec, results
 from kshot.cli import main
 from kshot.cli.display import LiveDisplay
 from rich.console import Console
@@ -99,6 +99,16 @@ def test_check_looks_at_the_data_too(capsys: pytest.CaptureFixture[str]) -> None
     assert "toy.yaml: good; 1 cells" in capsys.readouterr().out
     assert main(["check", write(sources={"toy": {"classes": 4}})]) == 2
     assert "the train split has 4 classes" in capsys.readouterr().err
+
+
+def test_check_names_the_classes_that_a_shape_leaves_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uneven = SourceSpec("uneven", "one class is small", "tests.integration.failing:uneven", modality="toy")
+    monkeypatch.setattr("kshot.registry.load_registry", lambda: toy_registry(("sources", uneven)))
+    assert main(["check", write(sources={"uneven": None}, evaluate={"shapes": ["5w1s"], "queries": 5})]) == 0
+    out = capsys.readouterr().out
+    assert "5w1s with 5 queries of the test split leaves out 1 classes too small for it: test-024" in out
 
 
 def test_a_folder_that_cannot_be_written(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from kshot.benchmark.plan import Part, Plan, PlannedCell
 from kshot.config import Configuration
-from kshot.errors import DataError, KshotError
+from kshot.errors import DataError, KshotError, listing
 from kshot.interfaces import Encoder, Source, Split
 from kshot.loading import Loader, LoadingOptions, make_loader
 from kshot.results import Sample, SampleExample
@@ -104,20 +104,38 @@ class Data:
 
 def data_problems(plan: Plan, data: Data) -> list[str]:
     """Open every source that is to run and try every shape on it: all that is wrong, one line each."""
-    configuration = plan.configuration
-    wanted: list[tuple[Split, Shape]] = [("test", shape) for shape in configuration.evaluate.all_shapes()]
-    if configuration.train.episodes:
-        wanted.insert(0, ("train", configuration.train.shape))
     problems: list[str] = []
-    for part in {cell.source.id: cell.source for cell in plan.to_run()}.values():
+    for part in _sources(plan):
         try:
             data.source(part)
         except KshotError as error:
             problems.append(str(error))
             continue
-        for split, shape in wanted:
+        for split, shape in _wanted(plan.configuration):
             try:
                 data.sampler(part, split, shape, 0)
             except KshotError as error:
                 problems.append(str(error))
     return list(dict.fromkeys(problems))
+
+
+def left_out(plan: Plan, data: Data) -> list[str]:
+    """Which classes are too small for which shape, one line each, of data without problems."""
+    lines: list[str] = []
+    for part in _sources(plan):
+        for split, shape in _wanted(plan.configuration):
+            names = data.sampler(part, split, shape, 0).left_out
+            if names:
+                where = f"sources.{part.id}: {shape} with {shape.queries} queries of the {split} split"
+                lines.append(f"{where} leaves out {len(names)} classes too small for it: {listing(names)}")
+    return lines
+
+
+def _sources(plan: Plan) -> list[Part]:
+    return list({cell.source.id: cell.source for cell in plan.to_run()}.values())
+
+
+def _wanted(configuration: Configuration) -> list[tuple[Split, Shape]]:
+    """The splits and shapes that a run draws from."""
+    tested: list[tuple[Split, Shape]] = [("test", shape) for shape in configuration.evaluate.all_shapes()]
+    return [("train", configuration.train.shape), *tested] if configuration.train.episodes else tested

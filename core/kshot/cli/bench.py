@@ -63,15 +63,18 @@ def check(config: Config, overrides: Overrides = []) -> None:  # noqa: B006
     """
     import torch
 
-    from kshot.benchmark import data_problems
+    from kshot.benchmark import data_problems, left_out
     from kshot.benchmark.data import Data
     from kshot.errors import ConfigurationError
 
     plan = _plan(config, overrides)
-    problems = data_problems(plan, Data(plan.configuration, torch.device("cpu")))
+    data = Data(plan.configuration, torch.device("cpu"))
+    problems = data_problems(plan, data)
     if problems:
         raise ConfigurationError(str(config), problems)
     typer.echo(f"{config}: good; {len(plan.cells)} cells")
+    for line in left_out(plan, data):
+        typer.echo(f"  - {line}")
 
 
 def report(
