@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import signal
 import sys
 import tempfile
 import threading
@@ -119,6 +120,26 @@ def test_silence_is_reported(answering: Callable[[str, int], None]) -> None:
     answering("Synth", 0)
     with engine() as (speak, _), pytest.raises(KshotError, match="'m1' said nothing"):
         speak("m1", SENTENCE, 170, 50)
+
+
+def test_an_interrupt_is_neither_lost_nor_does_it_cut_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ctypes swallows what a callback raises: Ctrl-C waits until the sentence is spoken."""
+    pieces: list[int] = []
+    receive = engine_module._Engine._receive
+
+    def interrupted(self: Any, samples: Any, count: int, events: int | None) -> int:
+        if not pieces:
+            signal.raise_signal(signal.SIGINT)
+        pieces.append(count)
+        return receive(self, samples, count, events)
+
+    with engine() as (speak, _):
+        whole = len(speak("m1", SENTENCE, 170, 50))
+    monkeypatch.setattr(engine_module._Engine, "_receive", interrupted)
+    with engine() as (speak, _), pytest.raises(KeyboardInterrupt):
+        speak("m1", SENTENCE, 170, 50)
+    assert sum(pieces) == whole
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_threads_wait_for_each_other() -> None:

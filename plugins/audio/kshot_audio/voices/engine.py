@@ -15,6 +15,7 @@ import importlib.metadata
 import importlib.util
 import os
 import shutil
+import signal
 import tempfile
 import threading
 from collections.abc import Callable, Generator
@@ -92,8 +93,9 @@ class _Engine:
         self._call("SetVoiceByName", f"{LANGUAGE}+{variant}".encode())
         self._call("SetParameter", _RATE, rate, 0)
         self._call("SetParameter", _PITCH, pitch, 0)
-        self._call("Synth", text, ctypes.c_size_t(len(text) + 1), 0, 1, 0, _UTF8, None, None)
-        self._call("Synchronize")
+        with _interrupts_wait():
+            self._call("Synth", text, ctypes.c_size_t(len(text) + 1), 0, 1, 0, _UTF8, None, None)
+            self._call("Synchronize")
         if not self._pieces:
             raise KshotError(f"eSpeak NG's variant '{variant}' said nothing to {sentence!r}")
         return np.concatenate(self._pieces).astype(np.float32) / np.float32(32768)
@@ -111,6 +113,26 @@ class _Engine:
         if samples and count > 0:
             self._pieces.append(np.ctypeslib.as_array(samples, (count,)).copy())
         return 0
+
+
+@contextmanager
+def _interrupts_wait() -> Generator[None, None, None]:
+    """Hold Ctrl-C back for the length of a sentence.
+
+    Raised within the engine's callback it would be swallowed by ctypes, and a piece of the
+    sentence with it. Python runs signal handlers in the main thread only, others need no care.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    waiting: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: waiting.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+        for number in waiting:
+            signal.raise_signal(number)
 
 
 def require_engine() -> str:
