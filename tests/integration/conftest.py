@@ -8,7 +8,7 @@ from typing import Any
 import pluggy
 import pytest
 import torch
-from kshot import EncoderSpec, LearnerSpec, SourceSpec, builtin, hookspecs
+from kshot import EncoderSpec, SourceSpec, builtin, hookspecs
 from kshot.benchmark import Plan, make_plan, run_benchmark
 from kshot.registry import Entry, PluginReport, Registry
 from kshot.results import Results
@@ -56,6 +56,3 @@ def plan(registry: Registry | None = None, **changes: Any) -> Plan:
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KSHOT_CACHE", str(tmp_path_factory.mktemp("cache")))
-
-
-__all__ = ["LearnerSpec"]

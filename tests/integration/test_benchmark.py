@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from kshot import EncoderSpec, LearnerSpec, SourceSpec, hookimpl, results
+from kshot import EncoderSpec, LearnerSpec, hookimpl, results
 from kshot.episode import Episodes, Examples
 from kshot.errors import ConfigurationError
 from kshot.interfaces import Classifier, Learner
@@ -218,14 +218,6 @@ def test_training_only_the_last_layer(tmp_path: Path) -> None:
     assert found.cells[0].scores != found.cells[1].scores
 
 
-class Failing:
-    """Factories of things that fail, for the tests below."""
-
-    @staticmethod
-    def source() -> Toy:
-        return Toy(classes=4, examples=3)
-
-
 def failing_encoder() -> object:
     """An encoder that cannot be built."""
     raise RuntimeError("out of ink")
@@ -289,9 +281,6 @@ def fixed_way(encoder: torch.nn.Module, *, way: int) -> object:
     """Prototypical networks that write down the way they are given."""
     SEEN.append(way)
     return Prototypical(encoder)
-
-
-__all__ = ["SourceSpec"]
 
 
 class Centred(Learner):

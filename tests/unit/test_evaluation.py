@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from kshot.config import Loading
 from kshot.encoders import Embedded
 from kshot.errors import CellError
 from kshot.evaluation import evaluate
 from kshot.interfaces import Classifier, Learner
 from kshot.learners.prototypical import Prototypical
-from kshot.loading import Loader, LoadingOptions, make_loader
+from kshot.loading import Loader, make_loader
 from kshot.metrics import cross_entropy
 from kshot.sampling import Sampler
 from kshot.shapes import Shape
@@ -21,7 +22,7 @@ CPU = torch.device("cpu")
 def setting(*shapes: Shape) -> tuple[Loader, list[Sampler]]:
     source = Toy()
     catalogue = source.catalogue("test")
-    loader = make_loader(source, catalogue, toy_encoder(), CPU, LoadingOptions())
+    loader = make_loader(source, catalogue, toy_encoder(), CPU, Loading())
     return loader, [Sampler(catalogue, "test", shape, 1) for shape in shapes]
 
 

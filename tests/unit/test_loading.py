@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from kshot.config import Loading
 from kshot.encoders.embedded import EMBEDDING
 from kshot.loading import (
-    LoadingOptions,
     RawExamples,
     ResidentLoader,
     StreamingLoader,
@@ -31,8 +31,8 @@ def test_resident_and_streaming_loaders_agree() -> None:
     source, encoder = Toy(), toy_encoder()
     catalogue = source.catalogue("train")
     sampler = Sampler(catalogue, "train", Shape(5, 2, 3), 0)
-    resident = make_loader(source, catalogue, encoder, CPU, LoadingOptions())
-    streaming = make_loader(source, catalogue, encoder, CPU, LoadingOptions(memory_gib=1e-9))
+    resident = make_loader(source, catalogue, encoder, CPU, Loading())
+    streaming = make_loader(source, catalogue, encoder, CPU, Loading(memory_gib=1e-9))
     assert isinstance(resident, ResidentLoader)
     assert isinstance(streaming, StreamingLoader)
     pairs = zip(resident.episodes(sampler, 3, 10, 4), streaming.episodes(sampler, 3, 10, 4), strict=True)
@@ -68,7 +68,7 @@ def test_episodes_hold_the_examples_that_were_drawn() -> None:
     source, encoder = Toy(), toy_encoder()
     catalogue = source.catalogue("test")
     sampler = Sampler(catalogue, "test", Shape(4, 1, 2), 7)
-    loader = make_loader(source, catalogue, encoder, CPU, LoadingOptions())
+    loader = make_loader(source, catalogue, encoder, CPU, Loading())
     [episodes] = loader.episodes(sampler, 0, 5, 5)
     drawn = sampler.draw(0, 5)
     for t in range(5):
@@ -109,7 +109,7 @@ def test_trimming_cuts_only_common_padding() -> None:
 
 def test_embedding_by_chunks_equals_one_pass_and_leaves_the_mode() -> None:
     source, encoder = Toy(classes=30, examples=50), toy_encoder()
-    loader = make_loader(source, source.catalogue("train"), encoder, CPU, LoadingOptions())
+    loader = make_loader(source, source.catalogue("train"), encoder, CPU, Loading())
     positions = np.arange(1500)[::-1].copy()
     encoder.train()
     found = embed_positions(encoder, loader.gather, positions)

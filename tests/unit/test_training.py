@@ -6,12 +6,12 @@ import math
 
 import pytest
 import torch
-from kshot.config import Train
+from kshot.config import Loading, Train
 from kshot.errors import CellError
 from kshot.evaluation import evaluate
 from kshot.interfaces import Learner
 from kshot.learners.prototypical import Prototypical
-from kshot.loading import LoadingOptions, make_loader
+from kshot.loading import make_loader
 from kshot.metrics import Interval
 from kshot.sampling import Sampler
 from kshot.shapes import Shape
@@ -29,14 +29,14 @@ def fit(
     encoder = toy_encoder()
     learner = learner or Prototypical(encoder)
     source = Toy(classes=30)
-    loader = make_loader(source, source.catalogue("train"), encoder, CPU, LoadingOptions())
+    loader = make_loader(source, source.catalogue("train"), encoder, CPU, Loading())
     sampler = Sampler(source.catalogue("train"), "train", SHAPE, seed)
     return learner, train(learner, loader, sampler, options, **more)
 
 
 def accuracy(learner: Learner, policy: str = "frozen") -> Interval:
     source = Toy(classes=30)
-    loader = make_loader(source, source.catalogue("test"), toy_encoder(), CPU, LoadingOptions())
+    loader = make_loader(source, source.catalogue("test"), toy_encoder(), CPU, Loading())
     sampler = Sampler(source.catalogue("test"), "test", SHAPE, 1)
     [scored] = evaluate(learner, loader, [sampler], 100, batch_statistics=policy)
     return scored.accuracy
@@ -67,7 +67,7 @@ def test_a_step_over_several_episodes_is_the_mean_of_their_gradients() -> None:
     encoder = toy_encoder(norm="none").double()
     learner = Prototypical(encoder)
     source = Toy()
-    loader = make_loader(source, source.catalogue("train"), encoder, CPU, LoadingOptions())
+    loader = make_loader(source, source.catalogue("train"), encoder, CPU, Loading())
     sampler = Sampler(source.catalogue("train"), "train", SHAPE, 0)
     [batch] = loader.episodes(sampler, 0, 3, 3)
     doubled = [

@@ -11,7 +11,7 @@ from kshot.benchmark.plan import Part, Plan, PlannedCell
 from kshot.config import Configuration
 from kshot.errors import DataError, KshotError, listing
 from kshot.interfaces import Encoder, Source, Split
-from kshot.loading import Loader, LoadingOptions, make_loader
+from kshot.loading import Loader, make_loader
 from kshot.results import Sample, SampleExample
 from kshot.sampling import Sampler
 from kshot.shapes import Shape
@@ -56,10 +56,10 @@ class Data:
             self._pairing = pairing
         if split not in self._loaders:
             source = self.source(cell.source)
-            loading = self._configuration.loading
-            options = LoadingOptions(loading.memory_gib, loading.workers)
             catalogue = source.catalogue(split)
-            self._loaders[split] = make_loader(source, catalogue, encoder, self._device, options)
+            self._loaders[split] = make_loader(
+                source, catalogue, encoder, self._device, self._configuration.loading
+            )
         return self._loaders[split]
 
     def sampler(self, part: Part, split: Split, shape: Shape, seed: int) -> Sampler:

@@ -4,7 +4,6 @@ from kshot.functional.embedding import embed, embed_jointly, query_pass, support
 from kshot.functional.norms import (
     EpisodicBatchNorm,
     Pass,
-    has_batch_statistics,
     per_episode_norms,
     statistics,
 )
@@ -14,7 +13,6 @@ __all__ = [
     "Pass",
     "embed",
     "embed_jointly",
-    "has_batch_statistics",
     "per_episode_norms",
     "query_pass",
     "statistics",

@@ -143,8 +143,3 @@ def per_episode_norms(encoder: nn.Module) -> nn.Module:
     for name, child in encoder.named_children():
         setattr(encoder, name, per_episode_norms(child))
     return encoder
-
-
-def has_batch_statistics(encoder: nn.Module) -> bool:
-    """True when the encoder's output can depend on the other examples of its batch."""
-    return any(isinstance(module, AnyBatchNorm | EpisodicBatchNorm) for module in encoder.modules())

@@ -1,6 +1,6 @@
 """From drawn positions to tensors on the device: three roads behind one interface."""
 
-from kshot.loading.choose import LoadingOptions, make_loader
+from kshot.loading.choose import make_loader
 from kshot.loading.embedding import embed_positions, embedded_split, encoder_state_hash
 from kshot.loading.loader import Loader
 from kshot.loading.prepare import RawExamples, collate
@@ -9,7 +9,6 @@ from kshot.loading.streaming import StreamingLoader
 
 __all__ = [
     "Loader",
-    "LoadingOptions",
     "RawExamples",
     "ResidentLoader",
     "StreamingLoader",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 
+from kshot.config import Loading
 from kshot.interfaces import Encoder, Source
 from kshot.loading.loader import Loader
 from kshot.loading.prepare import RawExamples, collate
@@ -16,21 +15,8 @@ from kshot.sampling import Catalogue
 CHUNK = 256
 
 
-@dataclass(frozen=True)
-class LoadingOptions:
-    """How splits are held.
-
-    Args:
-        memory_gib: a split whose prepared inputs are larger is streamed.
-        workers: processes that decode a streamed split.
-    """
-
-    memory_gib: float = 4.0
-    workers: int = 0
-
-
 def make_loader(
-    source: Source, catalogue: Catalogue, encoder: Encoder, device: torch.device, options: LoadingOptions
+    source: Source, catalogue: Catalogue, encoder: Encoder, device: torch.device, options: Loading
 ) -> Loader:
     """A loader for one split; both roads give equal episodes."""
     raw = RawExamples.of_split(source, catalogue)
