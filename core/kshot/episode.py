@@ -15,6 +15,9 @@ from torch import Tensor
 Inputs = Mapping[str, Tensor]
 """Model inputs under the names that Hugging Face models use, such as ``pixel_values``."""
 
+TENSOR = "tensor"
+"""Name of the one input of a module that takes a bare tensor, not a mapping."""
+
 
 @dataclass(frozen=True, eq=False)
 class Examples:
@@ -45,6 +48,21 @@ class Examples:
                 )
         if self.way < 2:
             raise ValueError(f"an episode needs at least two classes, got way={self.way}")
+
+    @classmethod
+    def of(cls, inputs: Tensor | Inputs, labels: Tensor, way: int | None = None) -> Examples:
+        """Examples of one episode, or of T, from what is at hand in a loop of one's own.
+
+        Args:
+            inputs: a tensor (n, …) for an encoder that takes bare tensors, or a mapping of such;
+                (T, n, …) where ``labels`` are (T, n).
+            labels: (n,) or (T, n) integers in 0 … way-1.
+            way: number of classes; default: the largest label plus one.
+        """
+        leaves = {TENSOR: inputs} if isinstance(inputs, Tensor) else inputs
+        if labels.ndim == 1:
+            leaves, labels = {name: leaf.unsqueeze(0) for name, leaf in leaves.items()}, labels.unsqueeze(0)
+        return cls(leaves, labels, int(labels.max()) + 1 if way is None else way)
 
     def slice(self, start: int, stop: int) -> Examples:
         """Episodes ``start`` to ``stop`` of the batch."""
@@ -84,6 +102,21 @@ class Episodes:
         ways = {block.way for block in blocks} | {len(names) for names in self.classes}
         if len(ways) > 1:
             raise ValueError(f"support, query and classes disagree on the way: {sorted(ways)}")
+
+    @classmethod
+    def of(
+        cls,
+        support: Tensor | Inputs,
+        support_labels: Tensor,
+        query: Tensor | Inputs,
+        query_labels: Tensor,
+        way: int | None = None,
+    ) -> Episodes:
+        """One episode, or T, of one modality; arguments as for :meth:`Examples.of`."""
+        first = Examples.of(support, support_labels, way)
+        second = Examples.of(query, query_labels, first.way)
+        names = tuple(str(label) for label in range(first.way))
+        return cls((first,), (second,), (names,) * len(first.labels))
 
     @property
     def way(self) -> int:

@@ -6,12 +6,12 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self, final
 
 import torch
 from torch import Tensor, nn
 
-from kshot.episode import Episodes, Examples, Inputs
+from kshot.episode import TENSOR, Episodes, Examples, Inputs
 from kshot.sampling import Catalogue
 from kshot.shapes import SPLITS, Split
 
@@ -157,6 +157,38 @@ class Learner(nn.Module, ABC):
     @abstractmethod
     def loss(self, episodes: Episodes) -> Tensor:
         """Scalar training loss, averaged over episodes."""
+
+    def training_logits(self, support: tuple[Examples, ...], query: tuple[Inputs, ...]) -> Tensor:
+        """Logits (T, Q, way) as the method computes them in training.
+
+        Default: those of :meth:`adapt`. A method whose training treats the episode otherwise
+        (support and query in one pass, running statistics updated) says so here.
+        """
+        return self.adapt(support)(query)
+
+    @final
+    def forward(
+        self, support: Tensor | Inputs, support_labels: Tensor, query: Tensor | Inputs, way: int | None = None
+    ) -> Tensor:
+        """One episode in a loop of one's own: support, its labels and queries → query logits.
+
+        Args:
+            support: a tensor (S, …) for an encoder that takes bare tensors, or a mapping of
+                such; (T, S, …) where the labels are (T, S).
+            support_labels: (S,) or (T, S) integers in 0 … way-1.
+            query: (Q, …) or (T, Q, …), likewise.
+            way: number of classes; default: the largest label plus one.
+
+        Returns:
+            (Q, way) or (T, Q, way); in training mode as :meth:`training_logits` has them.
+        """
+        block = Examples.of(support, support_labels, way)
+        inputs = {TENSOR: query} if isinstance(query, Tensor) else query
+        if support_labels.ndim == 1:
+            inputs = {name: leaf.unsqueeze(0) for name, leaf in inputs.items()}
+        blocks = (block,)
+        logits = self.training_logits(blocks, (inputs,)) if self.training else self.adapt(blocks)((inputs,))
+        return logits.squeeze(0) if support_labels.ndim == 1 else logits
 
     def begin(self, embeddings: Tensor, labels: Tensor) -> None:
         """See the training set once before evaluation, where ``wants_base`` says so.

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from kshot.encoders import Embedded
 from kshot.episode import Episodes, Examples
 from kshot.interfaces import BatchStatistics, Learner
-from kshot.learners.prototypical import Prototypical, class_means
+from kshot.learners.embedding import class_means
+from kshot.learners.prototypical import Prototypical
 from kshot.testing import toy_encoder
 from torch import Tensor, nn
 

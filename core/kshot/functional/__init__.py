@@ -1,6 +1,14 @@
 """What learners are built from: embedding passes and norms that keep episodes apart."""
 
-from kshot.functional.embedding import embed, embed_jointly, query_pass, support_pass
+from kshot.functional.embedding import (
+    embed,
+    embed_flat,
+    embed_jointly,
+    query_pass,
+    support_pass,
+    width_of,
+)
+from kshot.functional.losses import query_cross_entropy
 from kshot.functional.norms import (
     EpisodicBatchNorm,
     Pass,
@@ -12,9 +20,12 @@ __all__ = [
     "EpisodicBatchNorm",
     "Pass",
     "embed",
+    "embed_flat",
     "embed_jointly",
     "per_episode_norms",
+    "query_cross_entropy",
     "query_pass",
     "statistics",
     "support_pass",
+    "width_of",
 ]

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kshot.episode import Episodes, Inputs, inputs_of
+from kshot.episode import TENSOR, Inputs
 from kshot.functional.norms import Pass, statistics
 from kshot.interfaces import BatchStatistics
 
@@ -28,11 +28,31 @@ def embed(encoder: nn.Module, blocks: Sequence[Inputs], current: Pass) -> Tensor
     with statistics(current):
         for block in blocks:
             flat = {name: leaf.flatten(0, 1) for name, leaf in block.items()}
-            embedded: Tensor = encoder(flat)
-            if embedded.dtype in (torch.float16, torch.bfloat16):
-                embedded = embedded.float()  # distances lose their meaning in half precision
-            parts.append(embedded.unflatten(0, (current.episodes, -1)))
+            parts.append(embed_flat(encoder, flat).unflatten(0, (current.episodes, -1)))
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def embed_flat(encoder: nn.Module, inputs: Inputs) -> Tensor:
+    """Inputs with leaves (B, …) → (B, dim), float32 or wider."""
+    embedded: Tensor = encoder(inputs.get(TENSOR, inputs))
+    if embedded.dtype in (torch.float16, torch.bfloat16):
+        return embedded.float()  # distances lose their meaning in half precision
+    return embedded
+
+
+def width_of(encoder: nn.Module) -> int:
+    """Width of an encoder's embeddings.
+
+    Raises:
+        ValueError: the encoder does not tell.
+    """
+    dim = getattr(encoder, "dim", None)
+    if not isinstance(dim, int) or dim < 1:
+        raise ValueError(
+            f"this learner must know the embedding's width: give the {type(encoder).__name__} "
+            "an attribute 'dim', such as encoder.dim = 64"
+        )
+    return dim
 
 
 def support_pass(policy: BatchStatistics, episodes: int) -> Pass:
@@ -51,15 +71,22 @@ def query_pass(policy: BatchStatistics, support: Pass) -> Pass:
     return Pass(support.episodes, own=policy == "query", recorded=support.recorded)
 
 
-def embed_jointly(encoder: nn.Module, episodes: Episodes) -> tuple[Tensor, Tensor]:
+def embed_jointly(
+    encoder: nn.Module, support: Sequence[Inputs], query: Sequence[Inputs]
+) -> tuple[Tensor, Tensor]:
     """Support and query in one pass, as metric learners train: (T, S, dim) and (T, Q, dim).
 
     An encoder in evaluation mode (a frozen one) keeps its running statistics.
+
+    Args:
+        encoder: maps inputs with leaves (B, …) to (B, dim).
+        support: blocks with leaves (T, S, …).
+        query: blocks with leaves (T, Q, …).
     """
-    support, query = inputs_of(episodes.support), episodes.query_inputs
-    current = Pass(len(episodes), own=encoder.training)
+    example = next(iter(support[0].values()))
+    current = Pass(len(example), own=encoder.training)
     if len(support) == len(query) == 1 and support[0].keys() == query[0].keys():
-        count = episodes.support[0].labels.shape[1]
+        count = example.shape[1]
         both = {name: _concatenate(leaf, query[0][name]) for name, leaf in support[0].items()}
         embedded = embed(encoder, [both], current)
         return embedded[:, :count], embedded[:, count:]

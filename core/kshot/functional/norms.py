@@ -31,12 +31,17 @@ class Pass:
         records: True to keep these statistics in ``recorded`` for a later pass.
         recorded: per norm the (T, C) mean and variance of an earlier pass. With ``own`` False
             a norm found here uses these, any other uses its running statistics.
+        tracks: True to let norms in training mode update their running statistics from ``own``.
+        mapped: True inside ``torch.func.vmap``, where the fused kernels' second derivatives are
+            wrong (their affine part is taken for a constant) and the formula's are right.
     """
 
     episodes: int
     own: bool
     records: bool = False
     recorded: dict[nn.Module, Moments] = field(default_factory=dict[nn.Module, Moments])
+    tracks: bool = True
+    mapped: bool = False
 
 
 _current: ContextVar[Pass | None] = ContextVar("kshot_pass", default=None)
@@ -78,27 +83,30 @@ class EpisodicBatchNorm(nn.Module):
         if current.own or self.running_mean is None:
             return self._by_own(x, current)
         moments = current.recorded.get(self)
-        if moments is None:
-            assert self.running_var is not None
-            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
-        return self._normalise(x, *moments)
+        if moments is not None:
+            return self._normalise(x, *moments)
+        assert self.running_var is not None
+        if current.mapped:
+            return self._normalise(x, self.running_mean.unsqueeze(0), self.running_var.unsqueeze(0))
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 
     def _by_own(self, x: Tensor, current: Pass) -> Tensor:
-        if x.device.type == "cpu" and not current.records:
+        tracks = self.training and current.tracks
+        if x.device.type == "cpu" and not current.records and not current.mapped:
             # There the fused kernel, once per episode, is twice as fast as the formula over all.
-            return torch.cat([self._fused(episode) for episode in x.chunk(current.episodes)])
+            return torch.cat([self._fused(episode, tracks) for episode in x.chunk(current.episodes)])
         per_episode = x.unflatten(0, (current.episodes, -1))
         others = (1, *range(3, per_episode.ndim))
         variance, mean = torch.var_mean(per_episode, dim=others, correction=0)
         if current.records:
             current.recorded[self] = (mean, variance)
-        if self.training:
+        if tracks:
             self._track(mean, variance, per_episode[0].numel() // x.shape[1])
         return self._normalise(x, mean, variance)
 
-    def _fused(self, x: Tensor) -> Tensor:
+    def _fused(self, x: Tensor, tracks: bool) -> Tensor:
         """One episode's (n, C, …) by the library's kernel, running statistics included."""
-        if not self.training or self.running_mean is None:
+        if not tracks or self.running_mean is None:
             return F.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
         mean, variance, factor = self.running_mean, self.running_var, float(self._next_factor())
         return F.batch_norm(x, mean, variance, self.weight, self.bias, True, factor, self.eps)

@@ -9,15 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kshot.episode import Episodes, Examples, Inputs, inputs_of, labels_of
-from kshot.functional import embed, embed_jointly, per_episode_norms, query_pass, support_pass
-from kshot.interfaces import Classifier, Learner
+from kshot.episode import Episodes
+from kshot.functional import per_episode_norms, query_cross_entropy
+from kshot.learners.embedding import Comparison, EmbeddingLearner, class_means
 
 Distance = Literal["squared_euclidean", "cosine"]
 
 
 @final
-class Prototypical(Learner):
+class Prototypical(EmbeddingLearner):
     """Prototypical networks: a class is the mean of its support embeddings.
 
     Snell, Swersky, Zemel, "Prototypical Networks for Few-shot Learning", NeurIPS 2017. Queries
@@ -54,32 +54,15 @@ class Prototypical(Learner):
             raise ValueError(f"scale must be positive, got {start}")
         self.log_scale = nn.Parameter(torch.tensor(math.log(start)), requires_grad=learn_scale)
 
-    def adapt(self, support: tuple[Examples, ...]) -> Classifier:
-        """Average the support of each class.
-
-        Args:
-            support: blocks with labels (T, n); classes may have different numbers of examples.
-
-        Returns:
-            a classifier of queries of the same T episodes.
-        """
-        labels = labels_of(support)
-        first = support_pass(self.batch_statistics, len(labels))
-        embedded = embed(self.encoder, inputs_of(support), first)
-        prototypes = class_means(embedded, labels, support[0].way)
-
-        def classify(query: tuple[Inputs, ...]) -> Tensor:
-            second = query_pass(self.batch_statistics, first)
-            return self._logits(prototypes, embed(self.encoder, query, second))
-
-        return classify
+    def compare(self, support: Tensor, labels: Tensor, way: int) -> Comparison:
+        """Average the support of each class."""
+        prototypes = class_means(support, labels, way)
+        return lambda query: self._logits(prototypes, query)
 
     def loss(self, episodes: Episodes) -> Tensor:
         """Mean cross-entropy of the queries, in nats."""
-        support, query = embed_jointly(self.encoder, episodes)
-        prototypes = class_means(support, labels_of(episodes.support), episodes.way)
-        logits = self._logits(prototypes, query)
-        return F.cross_entropy(logits.flatten(0, 1), episodes.query_labels.flatten())
+        logits = self.training_logits(episodes.support, episodes.query_inputs)
+        return query_cross_entropy(logits, episodes.query_labels)
 
     def _logits(self, prototypes: Tensor, query: Tensor) -> Tensor:
         """(T, way, dim) and (T, Q, dim) → (T, Q, way)."""
@@ -89,9 +72,3 @@ class Prototypical(Learner):
         products = query @ prototypes.mT
         squares = query.square().sum(-1, keepdim=True) + prototypes.square().sum(-1).unsqueeze(1)
         return scale * (2 * products - squares)
-
-
-def class_means(embedded: Tensor, labels: Tensor, way: int) -> Tensor:
-    """(T, n, dim) embeddings, (T, n) labels → (T, way, dim) mean of each class."""
-    members = F.one_hot(labels, way).to(embedded.dtype)
-    return members.mT @ embedded / members.sum(1).unsqueeze(-1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, final
 
+import torch
 from kshot.episode import Inputs
 from kshot.interfaces import Encoder
 from pydantic import Field
@@ -42,7 +43,8 @@ class Conv4(Encoder):
         for _ in range(_BLOCKS):
             blocks.append(_block(incoming, width, pools=side > 1))
             side, incoming = max(side // 2, 1), width
-        self.blocks = nn.Sequential(*blocks)
+        # Channels last is half as fast again on the CPU, and what bfloat16 wants on a GPU.
+        self.blocks = nn.Sequential(*blocks).to(memory_format=torch.channels_last)
         self.dim = width * side * side
 
     def prepare(self, raw: Sequence[Any]) -> Inputs:
@@ -57,7 +59,7 @@ class Conv4(Encoder):
             raise ValueError(
                 f"pixel_values must be (B, {', '.join(map(str, expected))}), got {tuple(pixels.shape)}"
             )
-        return self.blocks(pixels).flatten(1)
+        return self.blocks(pixels.contiguous(memory_format=torch.channels_last)).flatten(1)
 
     def parameter_groups(self) -> Mapping[str, Sequence[str]]:
         """``last``: the fourth block; ``all``."""
