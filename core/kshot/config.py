@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -50,18 +51,36 @@ class ShapeEntry(Strict):
         return Shape(self.way, self.shot, count, self.within, self.apart)
 
 
-class Train(Strict):
+class Optimisation(Strict):
+    """How parameters are moved.
+
+    Attributes:
+        optimizer: ``adam``, ``adamw`` or ``sgd`` (momentum 0.9).
+        learning_rate: of the first step.
+        schedule: ``constant``, ``cosine`` (to zero) or ``halving``.
+        halving_every: episodes (examples, in pretraining) after which ``halving`` halves the rate;
+            none: a fifth of the training.
+        weight_decay: as the optimiser defines it.
+        clip: largest norm of the gradient; none: not clipped.
+        precision: ``float32``, or ``bfloat16`` by autocast.
+    """
+
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: float = Field(default=1e-3, gt=0)
+    schedule: Literal["constant", "cosine", "halving"] = "constant"
+    halving_every: int | None = Field(default=None, ge=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+    clip: float | None = Field(default=None, gt=0)
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+
+class Train(Optimisation):
     """How learners are trained.
 
     Attributes:
         way, shot, queries, within, apart: shape of the training episodes.
         episodes: training episodes in all.
         meta_batch: episodes per optimiser step.
-        optimizer: ``adam``, ``adamw`` or ``sgd`` (momentum 0.9).
-        learning_rate: of the first step after warm-up.
-        schedule: ``constant``, ``cosine`` (to zero) or ``halving`` (every fifth of the episodes).
-        weight_decay: as the optimiser defines it.
-        clip: largest norm of the gradient; none: not clipped.
         validations: how often validation episodes are scored while training, evenly spread.
         validation_episodes: episodes each time.
     """
@@ -73,11 +92,6 @@ class Train(Strict):
     apart: str | None = None
     episodes: int = Field(default=2000, ge=0)
     meta_batch: int = Field(default=1, ge=1)
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    learning_rate: float = Field(default=1e-3, gt=0)
-    schedule: Literal["constant", "cosine", "halving"] = "constant"
-    weight_decay: float = Field(default=0.0, ge=0)
-    clip: float | None = Field(default=None, gt=0)
     validations: int = Field(default=5, ge=0)
     validation_episodes: int = Field(default=50, ge=2)
 
@@ -85,6 +99,19 @@ class Train(Strict):
     def shape(self) -> Shape:
         """Shape of the training episodes."""
         return Shape(self.way, self.shot, self.queries, self.within, self.apart)
+
+
+class Pretrain(Optimisation):
+    """Ordinary classification of the training classes, before episodes or instead of them.
+
+    Attributes:
+        epochs: passes over the training examples.
+        batch: examples per step.
+    """
+
+    epochs: int = Field(default=20, ge=1)
+    batch: int = Field(default=64, ge=2)
+    schedule: Literal["constant", "cosine", "halving"] = "cosine"
 
 
 class Evaluate(Strict):
@@ -154,6 +181,27 @@ class EncoderVariant(Variant):
     train: Subset | None = None
 
 
+class EvaluateOverride(Strict):
+    """What a learner may evaluate otherwise than the rest; seed, queries and episodes are everybody's."""
+
+    shapes: list[ShapeEntry] | None = Field(default=None, min_length=1)
+    batch_statistics: Literal["frozen", "support", "query"] | None = None
+
+
+class LearnerVariant(Variant):
+    """A learner, its options, and where its training and evaluation differ from the rest.
+
+    Attributes:
+        train: keys of ``train`` with other values.
+        pretrain: keys of ``pretrain`` with other values; ``false``: none.
+        evaluate: other shapes, other batch statistics.
+    """
+
+    train: dict[str, Any] = Field(default_factory=dict[str, Any])
+    pretrain: dict[str, Any] | Literal[False] = Field(default_factory=dict[str, Any])
+    evaluate: EvaluateOverride = Field(default_factory=EvaluateOverride)
+
+
 class SourceEntry(Use):
     """A source; ``use`` defaults to the key under which it stands."""
 
@@ -169,7 +217,8 @@ class Configuration(Strict):
     seeds: list[int] = Field(default_factory=lambda: [0], min_length=1)
     sources: dict[str, SourceEntry] = Field(min_length=1)
     encoders: dict[str, Annotated[list[EncoderVariant], BeforeValidator(_as_list)]] = Field(min_length=1)
-    learners: Annotated[list[Variant], BeforeValidator(_as_list)] = Field(min_length=1)
+    learners: Annotated[list[LearnerVariant], BeforeValidator(_as_list)] = Field(min_length=1)
+    pretrain: Pretrain | None = None
     train: Train = Field(default_factory=Train)
     evaluate: Evaluate = Field(default_factory=Evaluate)
     loading: Loading = Field(default_factory=Loading)
@@ -186,6 +235,43 @@ class Configuration(Strict):
             filled = {} if entry is None else entry
             named[key] = {"use": key, **filled} if isinstance(filled, dict) else filled
         return {**value, "sources": named}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one learner of a configuration is pretrained, trained and evaluated."""
+
+    pretrain: Pretrain | None
+    train: Train
+    evaluate: Evaluate
+
+
+def settings_of(
+    configuration: Configuration, variant: LearnerVariant, where: str
+) -> tuple[Settings, list[str]]:
+    """The configuration's settings with a learner's own on top, and what is wrong with these."""
+    train, problems = _with(configuration.train, Train, variant.train, f"{where}.train")
+    pretrain = None
+    if variant.pretrain is not False and (configuration.pretrain or variant.pretrain):
+        base = configuration.pretrain or Pretrain()
+        pretrain, more = _with(base, Pretrain, variant.pretrain, f"{where}.pretrain")
+        problems += more
+    changes = variant.evaluate.model_dump(exclude_none=True)
+    evaluate, more = _with(configuration.evaluate, Evaluate, changes, f"{where}.evaluate")
+    return Settings(pretrain, train, evaluate), problems + more
+
+
+M = TypeVar("M", bound=Strict)
+
+
+def _with(base: M, model: type[M], changes: Mapping[str, Any], where: str) -> tuple[M, list[str]]:
+    if not changes:
+        return base, []
+    try:
+        return model.model_validate({**base.model_dump(), **changes}), []
+    except ValidationError as error:
+        known = list(model.model_fields)
+        return base, [f"{where}.{_problem(details, known)}" for details in error.errors()]
 
 
 def read(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
@@ -233,12 +319,12 @@ def check(raw: Mapping[str, Any]) -> tuple[Configuration | None, list[str]]:
         return None, problems
 
 
-def _problem(details: Any) -> str:
+def _problem(details: Any, known: Sequence[str] | None = None) -> str:
     """One line for one pydantic error: key, what is wrong, the value, the nearest match."""
     location = [str(part) for part in details["loc"]]
     key = ".".join(location)
     if details["type"] == "extra_forbidden":
-        known = _known_keys(location[:-1])
+        known = known or _known_keys(location[:-1])
         return f"{key}: unknown key{nearest(location[-1], known)} (known: {', '.join(known)})"
     if details["type"] == "missing":
         return f"{key}: is missing"
@@ -249,7 +335,12 @@ def _problem(details: Any) -> str:
 
 
 def _known_keys(location: Sequence[str]) -> list[str]:
-    models: dict[str, type[BaseModel]] = {"train": Train, "evaluate": Evaluate, "loading": Loading}
+    models: dict[str, type[BaseModel]] = {
+        "train": Train,
+        "pretrain": Pretrain,
+        "evaluate": Evaluate,
+        "loading": Loading,
+    }
     if not location:
         return list(Configuration.model_fields)
     if location[:2] == ["evaluate", "shapes"]:

@@ -127,4 +127,5 @@ def _chunk(learner: Learner, loader: Loader, sampler: Sampler) -> int:
     example = sum(leaf.numel() for leaf in loader.gather(np.zeros(1, dtype=np.int64)).values())
     limit = EMBEDDED_NUMBERS if isinstance(learner.encoder, Embedded) else RAW_NUMBERS
     shape = sampler.shape
-    return max(1, limit // (example * shape.way * (shape.shot + shape.queries)))
+    inputs = example * shape.way * (shape.shot + shape.queries)
+    return max(1, limit // (inputs + learner.weights_per_episode()))

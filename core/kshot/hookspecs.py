@@ -54,7 +54,19 @@ def kshot_run_started(name: str, cells: Sequence[str], finished: Sequence[str]) 
 
 @hookspec
 def kshot_cell_started(cell: str, stage: str) -> None:
-    """A cell enters a stage: ``"data"``, ``"embed"``, ``"train"`` or ``"evaluate"``."""
+    """A cell enters a stage: ``"data"``, ``"pretrain"``, ``"embed"``, ``"train"`` or ``"evaluate"``."""
+
+
+@hookspec
+def kshot_pretrained(cell: str, epoch: int, total: int, loss: float) -> None:
+    """An epoch of pretraining ended.
+
+    Args:
+        cell: the cell's identifier.
+        epoch: epochs done.
+        total: epochs that this cell is pretrained for.
+        loss: mean loss of the epoch, in nats.
+    """
 
 
 @hookspec

@@ -22,6 +22,7 @@ __all__ = [
     "Encoder",
     "Learner",
     "Presentation",
+    "PretrainHead",
     "Source",
     "Split",
 ]
@@ -33,6 +34,10 @@ BatchStatistics = Literal["frozen", "support", "query", "joint"]
 each pass its own, so the queries see each other (transductive). ``joint``: support and query
 in one pass, in training only.
 """
+
+
+PretrainHead = Literal["linear", "cosine"]
+"""What classifies the training classes in a pretraining."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +87,15 @@ class Encoder(nn.Module, ABC):
         dim: width of the embedding.
         pretrained: True when the encoder comes with trained weights.
         weights_licence: licence of those weights.
+        vmap: False where ``torch.func.vmap`` cannot map ``forward`` over weights, or gives wrong
+            second derivatives; inner loops then go from task to task.
     """
 
     modality: str
     dim: int
     pretrained: bool = False
     weights_licence: str = ""
+    vmap: bool = True
 
     @abstractmethod
     def prepare(self, raw: Sequence[Any]) -> Inputs:
@@ -141,6 +149,8 @@ class Learner(nn.Module, ABC):
         adapts_encoder: True when ``adapt`` changes the encoder's weights within an episode,
             so that embeddings cannot be computed beforehand.
         wants_base: True when ``begin`` must see the training set's embeddings.
+        way: the only number of classes that it serves; none: any.
+        pretrain_head: what classifies the training classes where the encoder is pretrained.
         batch_statistics: the policy that ``adapt`` and its classifier follow.
     """
 
@@ -148,6 +158,8 @@ class Learner(nn.Module, ABC):
     trains: bool = True
     adapts_encoder: bool = False
     wants_base: bool = False
+    way: int | None = None
+    pretrain_head: PretrainHead = "linear"
     batch_statistics: BatchStatistics = "frozen"
 
     @abstractmethod
@@ -198,6 +210,10 @@ class Learner(nn.Module, ABC):
             labels: (N,) class numbers.
         """
         del embeddings, labels
+
+    def weights_per_episode(self) -> int:
+        """Numbers that one episode's classifier holds as weights of its own; bounds a batch."""
+        return 0
 
     def around(self, encoder: nn.Module) -> Self:
         """The same learner, sharing its own parameters, around another encoder."""

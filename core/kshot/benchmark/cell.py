@@ -20,11 +20,19 @@ from kshot.encoders import Embedded
 from kshot.encoders.embedded import EMBEDDING
 from kshot.errors import CellError, DataError
 from kshot.evaluation import Scored, evaluate
-from kshot.interfaces import Encoder, Learner, Split
+from kshot.interfaces import Encoder, Learner, PretrainHead, Split
 from kshot.loading import Loader, RawExamples, ResidentLoader, embed_positions, embedded_split
 from kshot.metrics import Interval
 from kshot.sampling import Sampler
-from kshot.training import Training, train, trainable
+from kshot.training import (
+    Checkpoint,
+    PretrainedEncoder,
+    Pretraining,
+    Training,
+    pretrain,
+    train,
+    trainable,
+)
 
 NOTHING_TO_TRAIN = "nothing to train"
 
@@ -38,12 +46,16 @@ class Surroundings:
         data: opened sources and loaders.
         device: where everything is computed.
         notify: calls a run-time hook by name.
+        checkpoint: where a cell's training keeps its state.
+        pretrained: where the pretrained encoder of a description lies.
     """
 
     plan: Plan
     data: Data
     device: torch.device
     notify: Callable[..., None]
+    checkpoint: Callable[[PlannedCell], Checkpoint]
+    pretrained: Callable[[PlannedCell, PretrainHead], PretrainedEncoder]
 
 
 def run_cell(cell: PlannedCell, around: Surroundings) -> results.Cell:
@@ -65,13 +77,14 @@ class _Cell:
     def __init__(self, cell: PlannedCell, around: Surroundings) -> None:
         self._cell = cell
         self._around = around
-        self._configuration = around.plan.configuration
+        self._settings = cell.settings
         self._data = around.data
         self._stage("data")
         self._encoder = self._build_encoder()
         self._encoder.to(around.device)
         self._frozen = not trainable(self._encoder) and not self._encoder.augments
         self._learner = self._build_learner()
+        self._pretraining = self._pretrain()
         self._parameters = sum(p.numel() for p in self._learner.parameters())
         if self._frozen:
             # A frozen encoder's norms keep their running statistics in training, too.
@@ -79,7 +92,7 @@ class _Cell:
         self._embedded = (
             self._frozen
             and not self._learner.adapts_encoder
-            and self._configuration.evaluate.batch_statistics == "frozen"
+            and self._settings.evaluate.batch_statistics == "frozen"
         )
         if self._embedded:
             self._learner = self._learner.around(Embedded(cell.modality, self._encoder.dim))
@@ -90,7 +103,7 @@ class _Cell:
         if self._learner.wants_base:
             self._begin()
         samplers, scores = self._evaluate()
-        shape = self._configuration.train.shape
+        shape = self._settings.train.shape
         entry = results.Train(
             way=shape.way if training else None,
             shot=shape.shot if training else None,
@@ -98,6 +111,9 @@ class _Cell:
             episodes=training.episodes if training else 0,
             seconds=training.seconds if training else 0.0,
             episodes_per_second=training.episodes / training.seconds if training else None,
+            precision=self._settings.train.precision if training else None,
+            pretrain_epochs=self._pretraining.epochs if self._pretraining else None,
+            pretrain_seconds=self._pretraining.seconds if self._pretraining else None,
             parameters=self._parameters,
             peak_memory_bytes=peak.bytes(),
         )
@@ -107,7 +123,7 @@ class _Cell:
             **described,
             status="finished",
             pretrained=self._encoder.pretrained,
-            note="" if training else NOTHING_TO_TRAIN,
+            note="" if training or self._pretraining else NOTHING_TO_TRAIN,
             train=entry,
             curve=_curve(training),
             scores=[
@@ -127,17 +143,44 @@ class _Cell:
 
     def _build_learner(self) -> Learner:
         part = self._cell.learner
-        fixed = {"way": self._configuration.train.way} if _takes(part.factory, "way") else {}
+        fixed = {"way": self._settings.train.way} if _takes(part.factory, "way") else {}
         try:
             learner: Learner = part.factory(self._encoder, **fixed, **part.options)
         except ValueError as error:
             raise CellError(f"learner '{part.id}': {error}") from error
+        for shape in self._settings.evaluate.all_shapes():
+            if learner.way not in (None, shape.way):
+                raise CellError(
+                    f"learner '{part.id}' serves {learner.way} classes, as many as its training episodes "
+                    f"have, and cannot be tested on {shape}; set its head to one that serves any way, "
+                    f"or its evaluate.shapes to {learner.way}-way ones"
+                )
         return learner.to(self._around.device)
 
+    def _pretrain(self) -> Pretraining | None:
+        """Ordinary classification first, or the weights that it gave another cell already."""
+        options = self._settings.pretrain
+        if options is None or not trainable(self._encoder):
+            return None
+        head = self._learner.pretrain_head
+        kept = self._around.pretrained(self._cell, head)
+        before = kept.load(self._encoder)
+        if before:
+            return before
+        loader = self._data.loader(self._cell, self._encoder, "train")
+        self._stage("pretrain")
+
+        def progress(epoch: int, loss: float) -> None:
+            self._around.notify(
+                "kshot_pretrained", cell=self._cell.id, epoch=epoch, total=options.epochs, loss=loss
+            )
+
+        found = pretrain(self._encoder, loader, options, head, self._cell.seed, progress)
+        kept.save(self._encoder, found)
+        return found
+
     def _has_training(self) -> bool:
-        return (
-            self._learner.trains and bool(trainable(self._learner)) and self._configuration.train.episodes > 0
-        )
+        return self._learner.trains and bool(trainable(self._learner)) and self._settings.train.episodes > 0
 
     def _loader(self, split: Split) -> Loader:
         if not self._embedded:
@@ -157,7 +200,7 @@ class _Cell:
         return embedded_split(self._encoder, source, source.catalogue(split), built, self._around.device)
 
     def _train(self) -> Training:
-        cell, options = self._cell, self._configuration.train
+        cell, options = self._cell, self._settings.train
         loader = self._loader("train")
         sampler = self._data.sampler(cell.source, "train", options.shape, cell.seed)
         validate = self._validation()
@@ -173,11 +216,19 @@ class _Cell:
                 seconds=seconds,
             )
 
-        return train(self._learner, loader, sampler, options, validate=validate, progress=progress)
+        return train(
+            self._learner,
+            loader,
+            sampler,
+            options,
+            validate=validate,
+            progress=progress,
+            checkpoint=self._around.checkpoint(cell),
+        )
 
     def _validation(self) -> Callable[[int], Interval] | None:
         """A function that scores the learner on validation episodes; None where there are none."""
-        options, evaluation = self._configuration.train, self._configuration.evaluate
+        options, evaluation = self._settings.train, self._settings.evaluate
         if not options.validations:
             return None
         try:
@@ -210,7 +261,7 @@ class _Cell:
         self._learner.begin(embedded, torch.from_numpy(loader.catalogue.labels).to(embedded.device))
 
     def _evaluate(self) -> tuple[Sequence[Sampler], Sequence[Scored]]:
-        options = self._configuration.evaluate
+        options = self._settings.evaluate
         samplers = [
             self._data.sampler(self._cell.source, "test", shape, options.seed)
             for shape in options.all_shapes()
@@ -236,7 +287,7 @@ class _Cell:
         return samplers, scores
 
     def _score_entry(self, sampler: Sampler, scored: Scored) -> results.Score:
-        options, shape = self._configuration.evaluate, sampler.shape
+        options, shape = self._settings.evaluate, sampler.shape
         return results.Score(
             way=shape.way,
             shot=shape.shot,

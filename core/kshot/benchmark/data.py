@@ -111,7 +111,7 @@ def data_problems(plan: Plan, data: Data) -> list[str]:
         except KshotError as error:
             problems.append(str(error))
             continue
-        for split, shape in _wanted(plan.configuration):
+        for split, shape in _wanted(plan, part):
             try:
                 data.sampler(part, split, shape, 0)
             except KshotError as error:
@@ -123,7 +123,7 @@ def left_out(plan: Plan, data: Data) -> list[str]:
     """Which classes are too small for which shape, one line each, of data without problems."""
     lines: list[str] = []
     for part in _sources(plan):
-        for split, shape in _wanted(plan.configuration):
+        for split, shape in _wanted(plan, part):
             names = data.sampler(part, split, shape, 0).left_out
             if names:
                 where = f"sources.{part.id}: {shape} with {shape.queries} queries of the {split} split"
@@ -135,7 +135,14 @@ def _sources(plan: Plan) -> list[Part]:
     return list({cell.source.id: cell.source for cell in plan.to_run()}.values())
 
 
-def _wanted(configuration: Configuration) -> list[tuple[Split, Shape]]:
-    """The splits and shapes that a run draws from."""
-    tested: list[tuple[Split, Shape]] = [("test", shape) for shape in configuration.evaluate.all_shapes()]
-    return [("train", configuration.train.shape), *tested] if configuration.train.episodes else tested
+def _wanted(plan: Plan, source: Part) -> list[tuple[Split, Shape]]:
+    """The splits and shapes that the cells of a source draw from."""
+    wanted: list[tuple[Split, Shape]] = []
+    for cell in plan.to_run():
+        if cell.source.id != source.id:
+            continue
+        if cell.settings.train.episodes:
+            wanted.append(("train", cell.settings.train.shape))
+        for shape in cell.settings.evaluate.all_shapes():
+            wanted.append(("test", shape))
+    return list(dict.fromkeys(wanted))

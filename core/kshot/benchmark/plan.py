@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from kshot.benchmark.variants import Expanded, expand, is_id
-from kshot.config import Configuration, Subset, check
+from kshot.config import Configuration, LearnerVariant, Settings, Subset, check, settings_of
 from kshot.errors import ConfigurationError, KshotError, listing
 from kshot.options import OptionsOf
 from kshot.registry import Entry, Registry
@@ -28,6 +28,7 @@ class Part:
         options: every option with its value, defaults included.
         record: the same as JSON values, for the results.
         train: what the outer loop trains (encoders).
+        settings: how it is pretrained, trained and evaluated (learners).
     """
 
     id: str
@@ -36,6 +37,7 @@ class Part:
     options: Mapping[str, Any]
     record: Mapping[str, Any]
     train: Subset | None = None
+    settings: Settings | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,12 @@ class PlannedCell:
     def id(self) -> str:
         """Unique in its benchmark."""
         return f"{self.learner.id}.{self.encoder.id}.{self.source.id}.{self.seed}"
+
+    @property
+    def settings(self) -> Settings:
+        """How the cell is pretrained, trained and evaluated."""
+        assert self.learner.settings is not None
+        return self.learner.settings
 
     @property
     def modality(self) -> str:
@@ -110,7 +118,7 @@ def make_plan(raw: Mapping[str, Any], where: str, registry: Registry) -> Plan:
     planner = _Planner(registry, problems)
     sources = planner.sources(configuration)
     encoders = planner.encoders(configuration)
-    learners = planner.variants("learners", configuration.learners, "learners")
+    learners = planner.learners(configuration)
     metrics = planner.metrics(configuration)
     if not problems:
         planner.match(sources, encoders, configuration)
@@ -166,13 +174,29 @@ class _Planner:
             self._problems.append(f"encoders: two modalities have an encoder with the id '{name}'")
         return parts
 
+    def learners(self, configuration: Configuration) -> list[Part]:
+        parts: list[Part] = []
+        for one in self._expanded(configuration.learners, "learners"):
+            where = f"learners.{one.id}"
+            part = self._part("learners", one, where, None)
+            assert isinstance(one.origin, LearnerVariant)
+            settings, problems = settings_of(configuration, one.origin, where)
+            self._problems += problems
+            if part:
+                parts.append(replace(part, settings=settings))
+        return parts
+
     def variants(
         self, kind: str, variants: Sequence[Any], where: str, modality: str | None = None
     ) -> list[Part]:
+        found = self._expanded(variants, where)
+        parts = [self._part(kind, one, f"{where}.{one.id}", modality) for one in found]
+        return [part for part in parts if part]
+
+    def _expanded(self, variants: Sequence[Any], where: str) -> list[Expanded]:
         expanded, problems = expand(variants, where)
         self._problems += problems
-        parts = [self._part(kind, one, f"{where}.{one.id}", modality) for one in expanded]
-        return [part for part in parts if part]
+        return expanded
 
     def metrics(self, configuration: Configuration) -> dict[str, Callable[..., Any]]:
         found: dict[str, Callable[..., Any]] = {}

@@ -19,6 +19,8 @@ from kshot.benchmark.environment import environment, versions
 from kshot.benchmark.plan import Plan, PlannedCell
 from kshot.errors import ConfigurationError, KshotError, PluginError
 from kshot.files import write_atomic
+from kshot.interfaces import PretrainHead
+from kshot.training import Checkpoint, PretrainedEncoder
 
 log = logging.getLogger("kshot")
 
@@ -59,7 +61,7 @@ def run_benchmark(plan: Plan, folder: Path, where: str, device: torch.device) ->
         cells=[cell.id for cell in cells],
         finished=[cell.id for cell in cells if cell.id in done],
     )
-    around = Surroundings(plan, data, device, notify)
+    around = Surroundings(plan, data, device, notify, store.checkpoint, store.pretrained)
 
     def write() -> results.Results:
         entries = [done[cell.id] for cell in plan.cells if cell.id in done]
@@ -132,21 +134,52 @@ class _Store:
         write_atomic(self._path(cell).with_name("traceback.txt"), text)
         log.debug("%s failed\n%s", cell.id, text)
 
+    def checkpoint(self, cell: PlannedCell) -> Checkpoint:
+        """Where a cell's training keeps its state.
+
+        A schedule that does not look at the length of the training lets a longer one go on
+        from where a shorter one ended.
+        """
+        train = cell.settings.train
+        open_ended = train.schedule == "constant" or train.halving_every is not None
+        left = {"episodes", "validations", "validation_episodes"} if open_ended else set[str]()
+        depends = {**self._training(cell), "train": train.model_dump(mode="json", exclude=left)}
+        return Checkpoint(self._path(cell).with_name("checkpoint.safetensors"), _hash(depends))
+
+    def pretrained(self, cell: PlannedCell, head: PretrainHead) -> PretrainedEncoder:
+        """Where the pretrained encoder lies, for every cell that begins with it."""
+        described = self._training(cell)
+        depends = {key: value for key, value in described.items() if key not in ("id", "learner")}
+        depends["options"] = {k: v for k, v in described["options"].items() if k != "learner"}
+        depends |= {"factories": described["factories"][1:], "head": head}
+        name = f"{cell.encoder.id}.{cell.source.id}.{cell.seed}-{_hash(depends)[:16]}.safetensors"
+        return PretrainedEncoder(self._folder / "pretrained" / name)
+
     def _path(self, cell: PlannedCell) -> Path:
         return self._folder / "cells" / cell.id / "cell.json"
 
     def _key(self, cell: PlannedCell) -> str:
-        source = self._data.source(cell.source)
-        configuration = self._plan.configuration
-        depends: dict[str, Any] = {
+        depends = {
+            **self._training(cell),
+            "train": cell.settings.train.model_dump(mode="json"),
+            "evaluate": cell.settings.evaluate.model_dump(mode="json"),
+        }
+        return _hash(depends)
+
+    def _training(self, cell: PlannedCell) -> dict[str, Any]:
+        """What a cell's training depends on, its own settings aside."""
+        source, pretrain = self._data.source(cell.source), cell.settings.pretrain
+        return {
             **identity(cell),
             "factories": [part.entry.spec.factory for part in (cell.learner, cell.encoder, cell.source)],
             "data": [source.catalogue(split).fingerprint for split in ("train", "test")],
-            "train": configuration.train.model_dump(mode="json"),
-            "evaluate": configuration.evaluate.model_dump(mode="json"),
+            "pretrain": pretrain.model_dump(mode="json") if pretrain else None,
             "versions": self._versions,
         }
-        return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+
+
+def _hash(depends: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 
 
 def _tolerant(plan: Plan) -> Callable[..., None]:

@@ -6,7 +6,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kshot.config import EncoderVariant, Subset, Variant
@@ -24,12 +24,14 @@ class Expanded:
         use: the registered name.
         options: what is passed to the factory.
         train: what the outer loop trains, for an encoder that says so.
+        origin: the configuration's entry.
     """
 
     id: str
     use: str
     options: dict[str, Any]
     train: Subset | None = None
+    origin: Variant | None = None
 
 
 def expand(variants: Sequence[Variant], where: str) -> tuple[list[Expanded], list[str]]:
@@ -49,7 +51,7 @@ def expand(variants: Sequence[Variant], where: str) -> tuple[list[Expanded], lis
             extra = dict(draft.options)
             if draft.train is not None:
                 extra["train"] = draft.train
-            draft = Expanded(_named(draft.use, extra), draft.use, draft.options, draft.train)
+            draft = replace(draft, id=_named(draft.use, extra))
         expanded.append(draft)
     problems = [
         f"{where}: the id '{draft.id}' may hold letters, digits and '_.+=,-' only"
@@ -76,7 +78,7 @@ def _sweep(variant: Variant) -> list[tuple[Variant, Expanded]]:
     for values in itertools.product(*swept.values()):
         chosen = dict(zip(swept, values, strict=True))
         name = _named(variant.id or variant.use, chosen)
-        drafts.append((variant, Expanded(name, variant.use, {**options, **chosen}, train)))
+        drafts.append((variant, Expanded(name, variant.use, {**options, **chosen}, train, variant)))
     return drafts
 
 

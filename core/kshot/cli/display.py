@@ -121,6 +121,12 @@ class PlainDisplay(Display):
             print(f"  {cell}: {p.figures}", flush=True)
 
     @hookimpl
+    def kshot_pretrained(self, cell: str, epoch: int, total: int, loss: float) -> None:
+        if time.monotonic() - self._last >= LINE_SECONDS:
+            self._last = time.monotonic()
+            print(f"  {cell}: pretraining epoch {epoch}/{total}, loss {loss:.3f}", flush=True)
+
+    @hookimpl
     def kshot_validated(self, accuracy: float) -> None:
         self._progress.accuracy = accuracy
 
@@ -174,6 +180,10 @@ class LiveDisplay(Display):
         self._progress.enter(cell, stage)
 
     @hookimpl
+    def kshot_pretrained(self, epoch: int, total: int, loss: float) -> None:
+        self._progress.stage = f"pretrain, epoch {epoch} of {total}, loss {loss:.3f}"
+
+    @hookimpl
     def kshot_episodes_trained(self, episodes: int, total: int, loss: float, seconds: float) -> None:
         p = self._progress
         p.episodes, p.total, p.loss, p.seconds = episodes, total, loss, seconds
@@ -224,8 +234,17 @@ def _drawn(cells: Sequence[results.Cell]) -> RenderableType:
 def _scores(cell: results.Cell) -> str:
     label = results.labeller([cell])
     scores = ", ".join(f"{label(s)} {100 * s.accuracy:.1f} ± {100 * (s.ci95 or 0):.1f}" for s in cell.scores)
-    remark = cell.note or f"trained {cell.train.episodes} episodes in {_clock(cell.train.seconds or 0)}"
+    remark = cell.note or f"trained {_budget(cell.train)}"
     return f"{scores} ({remark})"
+
+
+def _budget(train: results.Train) -> str:
+    spent: list[str] = []
+    if train.pretrain_epochs:
+        spent.append(f"{train.pretrain_epochs} epochs in {_clock(train.pretrain_seconds or 0)}")
+    if train.episodes:
+        spent.append(f"{train.episodes} episodes in {_clock(train.seconds or 0)}")
+    return ", ".join(spent)
 
 
 def _clock(seconds: float) -> str:

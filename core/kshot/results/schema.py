@@ -104,6 +104,9 @@ class Train(Entry):
         episodes: training episodes.
         seconds: time trained.
         episodes_per_second: speed of the training.
+        precision: ``float32``, or ``bfloat16`` by autocast.
+        pretrain_epochs: passes over the training classes before, as ordinary classification.
+        pretrain_seconds: time they took.
         parameters: number of parameters of learner and encoder.
         peak_memory_bytes: peak of the memory in use.
     """
@@ -114,6 +117,9 @@ class Train(Entry):
     episodes: Count | None = None
     seconds: Figure = None
     episodes_per_second: Figure = None
+    precision: str | None = None
+    pretrain_epochs: Count | None = None
+    pretrain_seconds: Figure = None
     parameters: Count | None = None
     peak_memory_bytes: Count | None = None
 

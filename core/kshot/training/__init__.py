@@ -1,0 +1,18 @@
+"""Gradient steps: meta-training on episodes, and ordinary classification before it."""
+
+from kshot.training.checkpoint import Checkpoint
+from kshot.training.meta import train
+from kshot.training.optimisation import trainable
+from kshot.training.pretraining import PretrainedEncoder, Pretraining, pretrain
+from kshot.training.record import CurvePoint, Training
+
+__all__ = [
+    "Checkpoint",
+    "CurvePoint",
+    "PretrainedEncoder",
+    "Pretraining",
+    "Training",
+    "pretrain",
+    "train",
+    "trainable",
+]

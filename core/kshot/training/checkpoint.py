@@ -1,0 +1,125 @@
+"""A training's state on disk, from which it goes on as if it had never stopped."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, final
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from kshot.files import write_atomic_with
+from kshot.metrics import Interval
+from kshot.training.optimisation import Meter
+from kshot.training.record import CurvePoint, Training
+
+_LEARNER, _OPTIMISER, _RANDOM, _LOSSES = "learner/", "optimizer/", "random/", "losses/"
+
+
+@dataclass
+class State:
+    """All that the next step of a training depends on.
+
+    Attributes:
+        learner: with its encoder.
+        optimiser: its moments.
+        generators: random number generators by name.
+        losses: the losses since the curve's last point.
+        training: how far it is.
+    """
+
+    learner: nn.Module
+    optimiser: torch.optim.Optimizer
+    generators: dict[str, torch.Generator]
+    losses: Meter
+    training: Training
+
+
+@final
+@dataclass(frozen=True)
+class Checkpoint:
+    """One file: safetensors, with the progress as JSON in its header.
+
+    Of the learner it holds what training changes: parameters that train, buffers, extra state.
+    Weights that stay as they were built (a frozen pretrained encoder's) are not written again.
+
+    Attributes:
+        path: of the file.
+        key: what the training depends on; a file with another key is not taken up.
+    """
+
+    path: Path
+    key: str
+
+    def save(self, state: State) -> None:
+        """Write the state, whole or not at all."""
+        tensors = {f"{_LEARNER}{name}": value for name, value in learned_state(state.learner).items()}
+        for number, slots in state.optimiser.state_dict()["state"].items():
+            tensors |= {
+                f"{_OPTIMISER}{number}/{name}": torch.as_tensor(value) for name, value in slots.items()
+            }
+        tensors |= {f"{_RANDOM}{name}": one.get_state() for name, one in state.generators.items()}
+        tensors |= {f"{_LOSSES}{name}": value for name, value in state.losses.state().items()}
+        write_tensors(self.path, tensors, {"key": self.key, "training": json.dumps(asdict(state.training))})
+
+    def load(self, state: State) -> None:
+        """Restore what :meth:`save` wrote; the state stays as it is where there is nothing to take up."""
+        if not self.path.is_file():
+            return
+        try:
+            with safe_open(self.path, framework="pt") as stored:
+                header = stored.metadata() or {}
+                if header.get("key") != self.key:
+                    return
+                tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+                training = _training(json.loads(header["training"]))
+        except (SafetensorError, OSError, KeyError, ValueError):  # damaged: train anew
+            return
+        state.training = training
+        state.learner.load_state_dict(_below(tensors, _LEARNER), strict=False)
+        for name, one in state.generators.items():
+            one.set_state(tensors[f"{_RANDOM}{name}"])
+        state.losses.restore(_below(tensors, _LOSSES))
+        described = state.optimiser.state_dict()
+        described["state"] = _optimiser_state(_below(tensors, _OPTIMISER))
+        state.optimiser.load_state_dict(described)
+
+
+def learned_state(learner: nn.Module) -> dict[str, Tensor]:
+    """What training changes in a learner: its state dict without the parameters that do not train."""
+    fixed = {name for name, parameter in learner.named_parameters() if not parameter.requires_grad}
+    return {name: value for name, value in learner.state_dict().items() if name not in fixed}
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
+    """A safetensors file, written whole or not at all."""
+    plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    write_atomic_with(path, lambda temporary: save_file(plain, temporary, metadata=header))
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _optimiser_state(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        number, key = name.split("/", 1)
+        state.setdefault(int(number), {})[key] = value
+    return state
+
+
+def _training(raw: dict[str, Any]) -> Training:
+    curve = [
+        CurvePoint(
+            point["episodes"],
+            point["loss"],
+            Interval(**point["validation"]) if point["validation"] else None,
+        )
+        for point in raw["curve"]
+    ]
+    return Training(raw["episodes"], raw["seconds"], curve)

@@ -1,0 +1,180 @@
+"""Meta-training: episodes in, gradient steps, a learning curve out."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+
+from kshot.config import Train
+from kshot.episode import Episodes, Examples
+from kshot.errors import CellError
+from kshot.interfaces import Encoder, Learner
+from kshot.loading import Loader
+from kshot.metrics import Interval
+from kshot.sampling import Sampler
+from kshot.training.checkpoint import Checkpoint, State
+from kshot.training.optimisation import Meter, Optimiser, precision, trainable
+from kshot.training.record import CurvePoint, Training
+
+REPORT_SECONDS = 0.5
+"""How often progress is told, at most: reading the loss waits for the device."""
+
+CHECKPOINT_SECONDS = 60.0
+"""How often the state is written, at most, between validations."""
+
+MEND = "lower train.learning_rate or set train.clip"
+
+Progress = Callable[[int, float, float], None]
+"""Called with episodes trained, mean loss since the last call, seconds trained."""
+
+
+class Validate(Protocol):
+    """Scores the learner, given the number of episodes trained so far."""
+
+    def __call__(self, episodes: int, /) -> Interval:
+        """Accuracy on validation episodes."""
+        ...
+
+
+def train(
+    learner: Learner,
+    loader: Loader,
+    sampler: Sampler,
+    options: Train,
+    *,
+    validate: Validate | None = None,
+    progress: Progress = lambda episodes, loss, seconds: None,
+    checkpoint: Checkpoint | None = None,
+) -> Training:
+    """Train a learner on episodes 0 … ``options.episodes`` - 1 of ``sampler``.
+
+    The learner is left in training mode. An encoder none of whose parameters train stays in
+    evaluation mode throughout: a frozen encoder keeps its running statistics too.
+
+    Args:
+        learner: on the loader's device.
+        loader: the training split's tensors.
+        sampler: the training episodes.
+        options: episodes, meta-batch, optimiser and schedule.
+        validate: scores the learner, given the episodes trained so far; called
+            ``options.validations`` times, evenly spread.
+        progress: told how far training is, a few times a second at most.
+        checkpoint: where the state is kept; training goes on from what lies there, to the bit.
+
+    Raises:
+        CellError: the loss is not finite; names the step. The last good checkpoint stays.
+    """
+    return _Run(learner, loader, sampler, options, validate, progress, checkpoint).run()
+
+
+class _Run:
+    def __init__(
+        self,
+        learner: Learner,
+        loader: Loader,
+        sampler: Sampler,
+        options: Train,
+        validate: Validate | None,
+        progress: Progress,
+        checkpoint: Checkpoint | None,
+    ) -> None:
+        self._learner, self._loader, self._sampler, self._options = learner, loader, sampler, options
+        self._validate, self._progress, self._checkpoint = validate, progress, checkpoint
+        steps = math.ceil(options.episodes / options.meta_batch)
+        self._optimiser = Optimiser(trainable(learner), options, steps, options.meta_batch)
+        augmentation = torch.Generator(loader.device).manual_seed(sampler.seed)
+        generators = {"augmentation": augmentation, "torch": torch.default_generator}
+        self._state = State(learner, self._optimiser.inner, generators, Meter(loader.device), Training())
+        self._stops = _validation_stops(options) if validate else []
+
+    def run(self) -> Training:
+        """Train from where the checkpoint left off, or from the start."""
+        if self._checkpoint:
+            self._checkpoint.load(self._state)
+        result, options, point = self._state.training, self._options, self._state.losses
+        self._stops = [stop for stop in self._stops if stop > result.episodes]
+        reported = Meter(self._loader.device)
+        _training_mode(self._learner)
+        before, started = result.seconds, time.perf_counter()
+        last_report = last_save = started
+        batches = self._loader.episodes(self._sampler, result.episodes, options.episodes, options.meta_batch)
+        for episodes in batches:
+            number = result.episodes // options.meta_batch
+            loss = self._step(episodes, number)
+            reported.add(loss, number)
+            point.add(loss, number)
+            result.episodes += len(episodes)
+            finished = result.episodes >= options.episodes
+            now = time.perf_counter()
+            result.seconds = before + now - started
+            if now - last_report >= REPORT_SECONDS or finished:
+                last_report = now
+                self._progress(result.episodes, reported.take(MEND), result.seconds)
+            due = bool(self._stops) and result.episodes >= self._stops[0]
+            if due or finished:
+                self._mark(point.take(MEND), due)
+            if due or finished or now - last_save >= CHECKPOINT_SECONDS:
+                self._save()
+                last_save = time.perf_counter()
+                started += last_save - now
+        return result
+
+    def _step(self, episodes: Episodes, number: int) -> torch.Tensor:
+        encoder = self._learner.encoder
+        if isinstance(encoder, Encoder) and encoder.augments:
+            episodes = _augmented(encoder, episodes, self._state.generators["augmentation"])
+        with precision(self._options, self._loader.device):
+            loss = self._learner.loss(episodes)
+        self._optimiser.step(loss, number)
+        return loss
+
+    def _mark(self, loss: float, due: bool) -> None:
+        """A point of the curve, with a validation where one is due."""
+        result = self._state.training
+        validation = self._validate(result.episodes) if self._validate and due else None
+        self._stops = [stop for stop in self._stops if stop > result.episodes]
+        result.curve.append(CurvePoint(result.episodes, loss, validation))
+        _training_mode(self._learner)
+
+    def _save(self) -> None:
+        """Write a checkpoint; what is not finite must not replace what was."""
+        if self._checkpoint is None:
+            return
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in trainable(self._learner)):
+            done = self._state.training.episodes
+            raise CellError(f"parameters are not finite after {done} episodes; {MEND}")
+        self._checkpoint.save(self._state)
+
+
+def _training_mode(learner: Learner) -> None:
+    learner.train()
+    if not trainable(learner.encoder):
+        learner.encoder.eval()
+
+
+def _augmented(encoder: Encoder, episodes: Episodes, generator: torch.Generator) -> Episodes:
+    """Every block varied by the encoder, examples of all episodes together."""
+
+    def vary(block: Examples) -> Examples:
+        flat = {name: leaf.flatten(0, 1) for name, leaf in block.inputs.items()}
+        varied = encoder.augment(flat, generator)
+        shape = block.labels.shape
+        return Examples(
+            {name: leaf.unflatten(0, shape) for name, leaf in varied.items()}, block.labels, block.way
+        )
+
+    return Episodes(
+        tuple(vary(block) for block in episodes.support),
+        tuple(vary(block) for block in episodes.query),
+        episodes.classes,
+    )
+
+
+def _validation_stops(options: Train) -> list[int]:
+    """Numbers of episodes after which validation is due, the last at the end."""
+    count = options.validations
+    return sorted({-(-options.episodes * (k + 1) // count) for k in range(count)} - {0})

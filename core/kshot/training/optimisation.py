@@ -1,0 +1,123 @@
+"""Optimiser, schedule, precision: what every kind of training shares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import nn
+
+from kshot.config import Optimisation
+from kshot.errors import CellError
+
+HALVINGS = 5
+"""Equal stretches of a ``halving`` schedule that does not say how long they are."""
+
+
+def trainable(learner: nn.Module) -> list[nn.Parameter]:
+    """The parameters that training would change."""
+    return [parameter for parameter in learner.parameters() if parameter.requires_grad]
+
+
+class Optimiser:
+    """An optimiser with its schedule and its clipping.
+
+    Args:
+        parameters: what to train.
+        options: optimiser, rate, schedule, weight decay, clip.
+        steps: of the whole training.
+        examples: episodes, or examples, per step; what ``halving_every`` counts in.
+    """
+
+    def __init__(
+        self, parameters: list[nn.Parameter], options: Optimisation, steps: int, examples: int
+    ) -> None:
+        self._parameters = parameters
+        self._clip = options.clip
+        self._factor = schedule(options, steps, examples)
+        self._rate = options.learning_rate
+        self.inner = _optimiser(parameters, options)
+
+    def step(self, loss: torch.Tensor, number: int) -> None:
+        """Step ``number`` (from 0), down the gradient of ``loss``."""
+        for group in self.inner.param_groups:
+            group["lr"] = self._rate * self._factor(number)
+        self.inner.zero_grad(set_to_none=True)
+        loss.backward()
+        if self._clip is not None:
+            nn.utils.clip_grad_norm_(self._parameters, self._clip)
+        self.inner.step()
+
+
+def precision(options: Optimisation, device: torch.device) -> AbstractContextManager[Any]:
+    """The context in which a loss is computed: autocast for bfloat16, nothing for float32."""
+    if options.precision == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
+
+
+def schedule(options: Optimisation, steps: int, examples: int) -> Callable[[int], float]:
+    """Step number → factor of the learning rate; arguments as for :class:`Optimiser`."""
+    if options.schedule == "cosine":
+        return lambda step: 0.5 * (1 + math.cos(math.pi * min(1.0, step / max(1, steps))))
+    if options.schedule == "halving" and options.halving_every is not None:
+        every = options.halving_every
+        return lambda step: 0.5 ** (step * examples // every)
+    if options.schedule == "halving":
+        return lambda step: 0.5 ** min(HALVINGS - 1, HALVINGS * step // max(1, steps))
+    return lambda step: 1.0
+
+
+class Meter:
+    """A running mean of losses that stays on the device until it is asked for."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._sum = torch.zeros((), device=device)
+        self._count = 0
+        self._broken = torch.full((), -1, dtype=torch.int64, device=device)
+
+    def add(self, loss: torch.Tensor, step: int) -> None:
+        """Take in the loss of one step."""
+        loss = loss.detach()
+        self._sum += loss
+        self._count += 1
+        first = (self._broken < 0) & ~torch.isfinite(loss)
+        self._broken = torch.where(first, step, self._broken)
+
+    def take(self, mend: str) -> float:
+        """The mean since the last call; waits for the device.
+
+        Raises:
+            CellError: a loss was not finite; names the step.
+        """
+        if self._count == 0:
+            return math.nan
+        step = int(self._broken)
+        if step >= 0:
+            raise CellError(f"the training loss was not finite in step {step + 1}; {mend}")
+        mean = float(self._sum) / self._count
+        self._sum.zero_()
+        self._count = 0
+        return mean
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """What :meth:`restore` takes back."""
+        return {"sum": self._sum, "count": torch.tensor(self._count), "broken": self._broken}
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Be as another meter was when it gave its :meth:`state`."""
+        self._sum = state["sum"].to(self._sum.device)
+        self._count = int(state["count"])
+        self._broken = state["broken"].to(self._broken.device)
+
+
+def _optimiser(parameters: list[nn.Parameter], options: Optimisation) -> torch.optim.Optimizer:
+    rate, decay = options.learning_rate, options.weight_decay
+    if options.optimizer == "adam":
+        return torch.optim.Adam(parameters, lr=rate, weight_decay=decay)
+    if options.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
+    return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, momentum=0.9)
