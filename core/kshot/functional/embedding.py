@@ -34,10 +34,22 @@ def embed(encoder: nn.Module, blocks: Sequence[Inputs], current: Pass) -> Tensor
 
 def embed_flat(encoder: nn.Module, inputs: Inputs) -> Tensor:
     """Inputs with leaves (B, …) → (B, dim), float32 or wider."""
-    embedded: Tensor = encoder(inputs.get(TENSOR, inputs))
-    if embedded.dtype in (torch.float16, torch.bfloat16):
-        return embedded.float()  # distances lose their meaning in half precision
-    return embedded
+    inputs = laid_out(inputs)
+    return widened(encoder(inputs.get(TENSOR, inputs)))
+
+
+def laid_out(inputs: Inputs) -> Inputs:
+    """Inputs with pictures (B, C, H, W) channels last, the layout that convolutions then keep to:
+    half as fast again on a CPU, and what half precision wants on a GPU."""
+    return {
+        name: leaf.contiguous(memory_format=torch.channels_last) if leaf.ndim == 4 else leaf
+        for name, leaf in inputs.items()
+    }
+
+
+def widened(embedded: Tensor) -> Tensor:
+    """Half precision as float32: distances lose their meaning in less."""
+    return embedded.float() if embedded.dtype in (torch.float16, torch.bfloat16) else embedded
 
 
 def width_of(encoder: nn.Module) -> int:

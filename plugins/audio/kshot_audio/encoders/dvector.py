@@ -66,6 +66,7 @@ class DVector(Encoder):
     ) -> None:
         super().__init__()
         self.dim = dim
+        self.vmap = network != "lstm"
         self.scale = scale
         self._log_mel = LogMel(rate=rate, mels=mels, seconds=seconds)
         self.network = NETWORKS[network](mels, width)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, final
 
-import torch
 from kshot.episode import Inputs
 from kshot.interfaces import Encoder
 from pydantic import Field
@@ -58,8 +57,7 @@ class Conv4(Encoder):
             raise ValueError(
                 f"pixel_values must be (B, {', '.join(map(str, expected))}), got {tuple(pixels.shape)}"
             )
-        # Convolutions follow the layout of their input; with channels last they are half as fast again.
-        return self.blocks(pixels.to(memory_format=torch.channels_last)).flatten(1)
+        return self.blocks(pixels).flatten(1)
 
     def parameter_groups(self) -> Mapping[str, Sequence[str]]:
         """``last``: the fourth block; ``all``."""

@@ -1,0 +1,190 @@
+"""What learners share that adapt weights to a support set, step by step."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Literal, final
+
+import torch
+from torch import Tensor, nn
+
+from kshot.encoders import Embedded
+from kshot.encoders.embedded import EMBEDDING
+from kshot.episode import Episodes, Examples, Inputs, inputs_of, labels_of
+from kshot.functional import (
+    Pass,
+    embed,
+    embed_jointly,
+    per_episode_norms,
+    query_cross_entropy,
+    query_pass,
+    support_pass,
+    width_of,
+)
+from kshot.functional.norms import EpisodicBatchNorm
+from kshot.functional.strategy import Strategy, StrategyName, choose
+from kshot.functional.tasks import HEAD_BIAS, HEAD_WEIGHT, Tasks, Weights, prefixed
+from kshot.interfaces import BatchStatistics, Classifier, Learner
+from kshot.learners.heads import Head, HeadName, make_head
+
+Adapted = Literal["head", "last", "lora", "all"]
+
+
+class InnerLoopLearner(Learner, ABC):
+    """A learner whose classifier is a network with weights adapted to the support.
+
+    The network is the encoder with a linear head. Of the encoder the subset ``adapt`` is adapted,
+    the parameters of its batch norms left out; with ``head`` it only embeds, once for all tasks.
+
+    Training follows the batch-statistics policy ``query`` (each pass its own statistics) where
+    the policy is ``frozen``, and updates the running statistics from the support at the initial
+    weights; with ``head`` support and query pass together, as metric learners train.
+    """
+
+    head: Head
+    numbers_per_weight: int = 3
+    """Weight, gradient and the step between them."""
+
+    def __init__(
+        self, encoder: nn.Module, adapt: Adapted, head: HeadName, way: int | None, strategy: StrategyName
+    ) -> None:
+        super().__init__()
+        self.encoder = per_episode_norms(encoder)
+        self.dim = width_of(encoder)
+        self.head = make_head(head, self.dim, way)
+        self.way = self.head.way
+        self.adapts_encoder = adapt != "head"
+        self._adapted = _subset(self.encoder, adapt)
+        self._strategy: StrategyName = strategy
+        if strategy == "vmap":
+            choose(strategy, self.encoder, torch.device("cpu"), 0)
+
+    @abstractmethod
+    def descend(self, tasks: Tasks, start: Weights) -> list[Weights]:
+        """The weights after each inner step; differentiable where the method is trained by it."""
+
+    @abstractmethod
+    def mean_loss(
+        self, tasks: Tasks, path: Sequence[Weights], query: tuple[Inputs, ...], labels: Tensor
+    ) -> Tensor:
+        """The training loss of the queries (T, Q) under the weights that :meth:`descend` gave."""
+
+    @final
+    def adapt(self, support: tuple[Examples, ...]) -> Classifier:
+        """Adapt the weights of T tasks to their support, labels (T, n) a block."""
+        labels, way = labels_of(support), support[0].way
+        if self.adapts_encoder:
+            tasks, start = self._tasks(inputs_of(support), labels, way, self.batch_statistics)
+            weights = self.descend(tasks, start)[-1]
+            return lambda query: tasks.logits(weights, query)
+        first = support_pass(self.batch_statistics, len(labels))
+        embedded = embed(self.encoder, inputs_of(support), first)
+        tasks, start = self._head_tasks(embedded, labels, way)
+        weights = self.descend(tasks, start)[-1]
+
+        def classify(query: tuple[Inputs, ...]) -> Tensor:
+            queries = embed(self.encoder, query, query_pass(self.batch_statistics, first))
+            return tasks.logits(weights, ({EMBEDDING: queries},))
+
+        return classify
+
+    @final
+    def training_logits(self, support: tuple[Examples, ...], query: tuple[Inputs, ...]) -> Tensor:
+        """Logits (T, Q, way) of the adapted weights, batch statistics as in training."""
+        tasks, start, queries = self._training_tasks(support, query)
+        return tasks.logits(self.descend(tasks, start)[-1], queries)
+
+    @final
+    def loss(self, episodes: Episodes) -> Tensor:
+        """Mean cross-entropy of the queries under the adapted weights, in nats."""
+        tasks, start, queries = self._training_tasks(episodes.support, episodes.query_inputs)
+        return self.mean_loss(tasks, self.descend(tasks, start), queries, episodes.query_labels)
+
+    @final
+    def weights_per_episode(self) -> int:
+        """Numbers adapted in an episode, times what the inner loop holds of each."""
+        if not self.adapts_encoder:
+            return 0
+        return self.numbers_per_weight * sum(math.prod(shape) for shape in self.adapted_shapes().values())
+
+    @final
+    def adapted_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every adapted weight; the head's as one output has them."""
+        own = dict(self.encoder.named_parameters())
+        names = zip(prefixed(self._adapted), self._adapted, strict=True)
+        encoder = {name: tuple(own[plain].shape) for name, plain in names}
+        return {**encoder, HEAD_WEIGHT: (self.dim,), HEAD_BIAS: ()}
+
+    def _training_tasks(
+        self, support: tuple[Examples, ...], query: tuple[Inputs, ...]
+    ) -> tuple[Tasks, Weights, tuple[Inputs, ...]]:
+        labels, way = labels_of(support), support[0].way
+        if not self.adapts_encoder:
+            embedded, queries = embed_jointly(self.encoder, inputs_of(support), query)
+            return *self._head_tasks(embedded, labels, way), ({EMBEDDING: queries},)
+        policy = self.batch_statistics
+        if policy == "frozen" and self.encoder.training:
+            policy = "query"
+            self._track(inputs_of(support), len(labels))
+        return *self._tasks(inputs_of(support), labels, way, policy), query
+
+    @torch.no_grad()
+    def _track(self, support: tuple[Inputs, ...], tasks: int) -> None:
+        """Update the running statistics, outside of any transform."""
+        if any(isinstance(module, EpisodicBatchNorm) for module in self.encoder.modules()):
+            embed(self.encoder, support, Pass(tasks, own=True))
+
+    def _tasks(
+        self, support: tuple[Inputs, ...], labels: Tensor, way: int, policy: BatchStatistics
+    ) -> tuple[Tasks, Weights]:
+        """Tasks that adapt the encoder, and the weights they start from."""
+        own = dict(self.encoder.named_parameters())
+        adapted = dict(zip(prefixed(self._adapted), (own[name] for name in self._adapted), strict=True))
+        strategy = choose(
+            self._strategy, self.encoder, labels.device, sum(w.numel() for w in adapted.values())
+        )
+        tasks = Tasks(self.encoder, support, labels, policy, strategy)
+        embedded = None
+        if self.head.sees_support:
+            passed = Pass(len(labels), own=policy != "frozen", tracks=False)
+            embedded = embed(self.encoder, support, passed)
+        head = self.head.start(way, embedded, labels)
+        return tasks, Weights({**adapted, **head.shared}, head.own)
+
+    def _head_tasks(self, embedded: Tensor, labels: Tensor, way: int) -> tuple[Tasks, Weights]:
+        """Tasks that adapt the head alone, on (T, S, dim) embeddings."""
+        identity = Embedded("", self.dim)
+        tasks = Tasks(identity, ({EMBEDDING: embedded},), labels, "frozen", Strategy(vmap=True))
+        return tasks, self.head.start(way, embedded, labels)
+
+
+def mean_query_loss(tasks: Tasks, weights: Weights, query: tuple[Inputs, ...], labels: Tensor) -> Tensor:
+    """Mean cross-entropy of the queries (T, Q) under adapted weights, in nats."""
+    return query_cross_entropy(tasks.logits(weights, query), labels)
+
+
+def _subset(encoder: nn.Module, adapt: Adapted) -> list[str]:
+    """Names of the encoder's parameters in a subset, those of batch norms left out.
+
+    Raises:
+        ValueError: the encoder has no such subset.
+    """
+    if adapt == "head":
+        return []
+    groups = getattr(encoder, "parameter_groups", None)
+    offered = groups() if groups else {"all": [name for name, _ in encoder.named_parameters()]}
+    if adapt not in offered:
+        there = ", ".join(["head", *sorted(offered)])
+        raise ValueError(f"adapt: {adapt} is not among what {type(encoder).__name__} offers ({there})")
+    norms = {
+        f"{path}.{name}"
+        for path, module in encoder.named_modules()
+        if isinstance(module, EpisodicBatchNorm)
+        for name, _ in module.named_parameters()
+    }
+    names = [name for name in offered[adapt] if name not in norms]
+    if not names:
+        raise ValueError(f"adapt: {adapt} has no parameters in {type(encoder).__name__}; take adapt: head")
+    return names
