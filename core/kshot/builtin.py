@@ -20,6 +20,30 @@ def kshot_learners() -> Sequence[LearnerSpec]:
             factory="kshot.learners.prototypical:Prototypical",
             paper="Snell, Swersky, Zemel 2017, arXiv:1703.05175",
         ),
+        LearnerSpec(
+            name="matching",
+            summary="attention over the support, whose labels it adds up",
+            factory="kshot.learners.matching:Matching",
+            paper="Vinyals, Blundell, Lillicrap, Kavukcuoglu, Wierstra 2016, arXiv:1606.04080",
+        ),
+        LearnerSpec(
+            name="siamese",
+            summary="a learnt likeness of pairs; the class of the most alike",
+            factory="kshot.learners.siamese:Siamese",
+            paper="Koch, Zemel, Salakhutdinov 2015; Hadsell, Chopra, LeCun 2006",
+        ),
+        LearnerSpec(
+            name="maml",
+            summary="an initialisation from which a few gradient steps suffice",
+            factory="kshot.learners.maml:MAML",
+            paper="Finn, Abbeel, Levine 2017, arXiv:1703.03400",
+        ),
+        LearnerSpec(
+            name="meta_lstm",
+            summary="an LSTM that learns how to update a classifier's weights",
+            factory="kshot.learners.meta_lstm:MetaLSTM",
+            paper="Ravi, Larochelle 2017, OpenReview rJY0-Kcll",
+        ),
     )
 
 

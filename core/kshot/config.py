@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from kshot.errors import ConfigurationError, nearest
-from kshot.shapes import Shape
+from kshot.shapes import Fixed, Shape
 
 Subset = Literal["none", "last", "lora", "all"]
 """A part of an encoder's parameters."""
@@ -49,6 +49,35 @@ class ShapeEntry(Strict):
         """The shape, with ``queries`` where the entry names none."""
         count = queries if self.queries is None else self.queries
         return Shape(self.way, self.shot, count, self.within, self.apart)
+
+
+class FixedEntry(Strict):
+    """A source's own list of test episodes in a configuration: ``{fixed: name}``."""
+
+    fixed: str = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _alone(cls, value: Any) -> Any:
+        if isinstance(value, dict) and len(cast("dict[str, Any]", value)) > 1:
+            raise ValueError("fixed episodes have a shape of their own; write {fixed: name} alone")
+        return value
+
+    def shape(self, queries: int) -> Fixed:
+        """The list; its episodes have their own number of queries."""
+        del queries
+        return Fixed(self.fixed)
+
+
+def _tested(value: Any) -> ShapeEntry | FixedEntry:
+    if isinstance(value, ShapeEntry | FixedEntry):
+        return value
+    fixed = isinstance(value, dict) and "fixed" in value
+    return FixedEntry.model_validate(value) if fixed else ShapeEntry.model_validate(value)
+
+
+# The union alone would tell of every error twice, once for each of its members.
+TestedShape = Annotated[ShapeEntry | FixedEntry, BeforeValidator(_tested)]
 
 
 class Optimisation(Strict):
@@ -118,25 +147,25 @@ class Evaluate(Strict):
     """How learners are evaluated.
 
     Attributes:
-        shapes: shapes of the test episodes, all scored from one training.
+        shapes: shapes of the test episodes, or fixed lists of them, all scored from one training.
         queries: queries per class where a shape names none.
-        episodes: test episodes per shape.
+        episodes: test episodes per shape; a fixed list is scored whole.
         seed: of the test and validation episodes; not the training seed.
-        batch_statistics: where batch norms take their statistics from.
+        batch_statistics: where batch norms take their statistics from; none: as each learner does.
         metrics: names of metrics scored beside accuracy.
     """
 
-    shapes: list[ShapeEntry] = Field(
+    shapes: list[TestedShape] = Field(
         default_factory=lambda: [ShapeEntry(way=5, shot=1), ShapeEntry(way=5, shot=5)], min_length=1
     )
     queries: int = Field(default=15, ge=1)
     episodes: int = Field(default=600, ge=2)
     seed: int = Field(default=1234, ge=0)
-    batch_statistics: Literal["frozen", "support", "query"] = "frozen"
+    batch_statistics: Literal["frozen", "support", "query"] | None = None
     metrics: list[str] = Field(default_factory=list[str])
 
-    def all_shapes(self) -> list[Shape]:
-        """The shapes with their query counts."""
+    def all_shapes(self) -> list[Shape | Fixed]:
+        """The shapes with their query counts, and fixed lists by name."""
         return [entry.shape(self.queries) for entry in self.shapes]
 
 
@@ -184,7 +213,7 @@ class EncoderVariant(Variant):
 class EvaluateOverride(Strict):
     """What a learner may evaluate otherwise than the rest; seed, queries and episodes are everybody's."""
 
-    shapes: list[ShapeEntry] | None = Field(default=None, min_length=1)
+    shapes: list[TestedShape] | None = Field(default=None, min_length=1)
     batch_statistics: Literal["frozen", "support", "query"] | None = None
 
 
@@ -344,7 +373,7 @@ def _known_keys(location: Sequence[str]) -> list[str]:
     if not location:
         return list(Configuration.model_fields)
     if location[:2] == ["evaluate", "shapes"]:
-        return list(ShapeEntry.model_fields)
+        return [*ShapeEntry.model_fields, *FixedEntry.model_fields]
     return list(models[location[0]].model_fields) if location[0] in models else []
 
 

@@ -16,7 +16,7 @@ from kshot.errors import CellError
 from kshot.interfaces import BatchStatistics, Learner
 from kshot.loading import Loader, ResidentLoader, embed_positions
 from kshot.metrics import Interval, accuracy, interval
-from kshot.sampling import Sampler
+from kshot.sampling import AnySampler
 
 Metric = Callable[[Tensor, Tensor], Tensor]
 
@@ -47,10 +47,10 @@ class Scored:
 def evaluate(
     learner: Learner,
     loader: Loader,
-    samplers: Sequence[Sampler],
+    samplers: Sequence[AnySampler],
     episodes: int,
     *,
-    batch_statistics: BatchStatistics = "frozen",
+    batch_statistics: BatchStatistics | None = None,
     metrics: Mapping[str, Metric] | None = None,
 ) -> list[Scored]:
     """Score a learner on the first ``episodes`` episodes of each sampler.
@@ -62,8 +62,8 @@ def evaluate(
         learner: in any mode; left as it was.
         loader: the split's tensors.
         samplers: one per shape, over the loader's catalogue.
-        episodes: how many of each.
-        batch_statistics: policy for batch-dependent norms.
+        episodes: how many of each; a list of fixed episodes is scored whole.
+        batch_statistics: policy for batch-dependent norms; default: the learner's own.
         metrics: scored beside accuracy.
 
     Raises:
@@ -73,9 +73,9 @@ def evaluate(
     encoder_training = learner.encoder.training
     learner.eval()
     try:
-        learner.batch_statistics = batch_statistics
+        learner.batch_statistics = batch_statistics or policy
         subject = learner
-        if batch_statistics == "frozen" and not learner.adapts_encoder:
+        if learner.batch_statistics == "frozen" and not learner.adapts_encoder:
             subject, loader = _embedded(learner, loader, samplers, episodes)
         return [_score(subject, loader, sampler, episodes, metrics or {}) for sampler in samplers]
     finally:
@@ -85,14 +85,14 @@ def evaluate(
 
 
 def _embedded(
-    learner: Learner, loader: Loader, samplers: Sequence[Sampler], episodes: int
+    learner: Learner, loader: Loader, samplers: Sequence[AnySampler], episodes: int
 ) -> tuple[Learner, Loader]:
     """The learner around embeddings, and a loader of those that the episodes need."""
     if isinstance(learner.encoder, Embedded):
         return learner, loader
     used = np.zeros(len(loader.catalogue), dtype=bool)
     for sampler in samplers:
-        for drawn in sampler.blocks(episodes):
+        for drawn in sampler.blocks(sampler.count(episodes)):
             used[drawn.support] = True
             used[drawn.query] = True
     positions = np.flatnonzero(used)
@@ -104,12 +104,13 @@ def _embedded(
 
 
 def _score(
-    learner: Learner, loader: Loader, sampler: Sampler, episodes: int, metrics: Mapping[str, Metric]
+    learner: Learner, loader: Loader, sampler: AnySampler, episodes: int, metrics: Mapping[str, Metric]
 ) -> Scored:
     named: dict[str, Metric] = {"accuracy": accuracy, **metrics}
     values: dict[str, list[Tensor]] = {name: [] for name in named}
     started = time.perf_counter()
-    for batch in loader.episodes(sampler, 0, episodes, _chunk(learner, loader, sampler)):
+    stop = sampler.count(episodes)
+    for batch in loader.episodes(sampler, 0, stop, _chunk(learner, loader, sampler)):
         logits = learner.adapt(batch.support)(batch.query_inputs)
         labels = batch.query_labels
         for name, metric in named.items():
@@ -122,7 +123,7 @@ def _score(
     return Scored(interval(joined["accuracy"]), intervals, joined["accuracy"], seconds)
 
 
-def _chunk(learner: Learner, loader: Loader, sampler: Sampler) -> int:
+def _chunk(learner: Learner, loader: Loader, sampler: AnySampler) -> int:
     """Episodes per batch: a function of shapes only, so that results do not depend on the machine's load."""
     example = sum(leaf.numel() for leaf in loader.gather(np.zeros(1, dtype=np.int64)).values())
     limit = EMBEDDED_NUMBERS if isinstance(learner.encoder, Embedded) else RAW_NUMBERS

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from kshot.episode import TENSOR, Episodes, Examples, Inputs
-from kshot.sampling import Catalogue
+from kshot.sampling import Catalogue, Drawn
 from kshot.shapes import SPLITS, Split
 
 __all__ = [
@@ -73,6 +73,15 @@ class Source(ABC):
     @abstractmethod
     def present(self, raw: Any) -> Presentation:
         """A raw example drawn for people."""
+
+    def fixed_episodes(self, split: Split) -> Mapping[str, Drawn]:
+        """Published lists of episodes of one split, by name; default: none.
+
+        Positions are the catalogue's. All episodes of a list are of one way, shot and number of
+        queries; the order of an episode's examples must not tell their labels.
+        """
+        del split
+        return {}
 
 
 class Encoder(nn.Module, ABC):
@@ -151,7 +160,8 @@ class Learner(nn.Module, ABC):
         wants_base: True when ``begin`` must see the training set's embeddings.
         way: the only number of classes that it serves; none: any.
         pretrain_head: what classifies the training classes where the encoder is pretrained.
-        batch_statistics: the policy that ``adapt`` and its classifier follow.
+        batch_statistics: the policy that ``adapt`` and its classifier follow; the default is the
+            method's own.
     """
 
     encoder: nn.Module

@@ -23,6 +23,7 @@ class Shape:
             come from one value of it.
         apart: name of an example group (such as an utterance); support and query examples of
             a class then never share a value of it.
+        fixed: name of the source's own list of episodes, where these are given and not drawn.
     """
 
     way: int
@@ -30,6 +31,7 @@ class Shape:
     queries: int
     within: str | None = None
     apart: str | None = None
+    fixed: str | None = None
 
     def __post_init__(self) -> None:
         if self.way < 2 or self.shot < 1 or self.queries < 1:
@@ -38,9 +40,23 @@ class Shape:
     def __str__(self) -> str:
         within = f" within {self.within}" if self.within else ""
         apart = f" apart {self.apart}" if self.apart else ""
-        return f"{self.way}w{self.shot}s{within}{apart}"
+        fixed = f" fixed {self.fixed}" if self.fixed else ""
+        return f"{self.way}w{self.shot}s{within}{apart}{fixed}"
 
     @property
     def chance(self) -> float:
         """Accuracy of a guess."""
         return 1 / self.way
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Test episodes that come with a source, asked for by the name of their list.
+
+    Way, shot, queries and number are the list's own, and known once the source is open.
+    """
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"fixed {self.name}"

@@ -23,7 +23,8 @@ from kshot.evaluation import Scored, evaluate
 from kshot.interfaces import Encoder, Learner, PretrainHead, Split
 from kshot.loading import Loader, RawExamples, ResidentLoader, embed_positions, embedded_split
 from kshot.metrics import Interval
-from kshot.sampling import Sampler
+from kshot.sampling import AnySampler
+from kshot.shapes import Shape
 from kshot.training import (
     Checkpoint,
     PretrainedEncoder,
@@ -90,9 +91,7 @@ class _Cell:
             # A frozen encoder's norms keep their running statistics in training, too.
             self._encoder.eval()
         self._embedded = (
-            self._frozen
-            and not self._learner.adapts_encoder
-            and self._settings.evaluate.batch_statistics == "frozen"
+            self._frozen and not self._learner.adapts_encoder and self._learner.batch_statistics == "frozen"
         )
         if self._embedded:
             self._learner = self._learner.around(Embedded(cell.modality, self._encoder.dim))
@@ -148,13 +147,15 @@ class _Cell:
             learner: Learner = part.factory(self._encoder, **fixed, **part.options)
         except ValueError as error:
             raise CellError(f"learner '{part.id}': {error}") from error
-        for shape in self._settings.evaluate.all_shapes():
-            if learner.way not in (None, shape.way):
+        for sampler in self._samplers():
+            if learner.way not in (None, sampler.shape.way):
                 raise CellError(
                     f"learner '{part.id}' serves {learner.way} classes, as many as its training episodes "
-                    f"have, and cannot be tested on {shape}; set its head to one that serves any way, "
+                    f"have, and cannot be tested on {sampler.shape}; set its head to one that serves any way, "
                     f"or its evaluate.shapes to {learner.way}-way ones"
                 )
+        if self._settings.evaluate.batch_statistics:
+            learner.batch_statistics = self._settings.evaluate.batch_statistics
         return learner.to(self._around.device)
 
     def _pretrain(self) -> Pretraining | None:
@@ -232,17 +233,15 @@ class _Cell:
         if not options.validations:
             return None
         try:
-            shape = evaluation.all_shapes()[0]
+            drawn = (shape for shape in evaluation.all_shapes() if isinstance(shape, Shape))
+            shape = next(drawn, options.shape)
             sampler = self._data.sampler(self._cell.source, "validation", shape, evaluation.seed)
         except DataError:  # a source need not have validation classes, nor enough of them
             return None
         loader = self._loader("validation")
 
         def validate(episodes: int) -> Interval:
-            statistics = evaluation.batch_statistics
-            [scored] = evaluate(
-                self._learner, loader, [sampler], options.validation_episodes, batch_statistics=statistics
-            )
+            [scored] = evaluate(self._learner, loader, [sampler], options.validation_episodes)
             self._around.notify(
                 "kshot_validated",
                 cell=self._cell.id,
@@ -260,12 +259,12 @@ class _Cell:
         embedded = embed_positions(self._learner.encoder, loader.gather, positions)
         self._learner.begin(embedded, torch.from_numpy(loader.catalogue.labels).to(embedded.device))
 
-    def _evaluate(self) -> tuple[Sequence[Sampler], Sequence[Scored]]:
-        options = self._settings.evaluate
-        samplers = [
-            self._data.sampler(self._cell.source, "test", shape, options.seed)
-            for shape in options.all_shapes()
-        ]
+    def _samplers(self) -> Sequence[AnySampler]:
+        options, source = self._settings.evaluate, self._cell.source
+        return [self._data.sampler(source, "test", shape, options.seed) for shape in options.all_shapes()]
+
+    def _evaluate(self) -> tuple[Sequence[AnySampler], Sequence[Scored]]:
+        options, samplers = self._settings.evaluate, self._samplers()
         loader = self._loader("test")
         self._stage("evaluate")
         scores = evaluate(
@@ -273,7 +272,6 @@ class _Cell:
             loader,
             samplers,
             options.episodes,
-            batch_statistics=options.batch_statistics,
             metrics=self._around.plan.metrics,
         )
         for sampler, scored in zip(samplers, scores, strict=True):
@@ -286,21 +284,22 @@ class _Cell:
             )
         return samplers, scores
 
-    def _score_entry(self, sampler: Sampler, scored: Scored) -> results.Score:
-        options, shape = self._settings.evaluate, sampler.shape
+    def _score_entry(self, sampler: AnySampler, scored: Scored) -> results.Score:
+        shape, episodes = sampler.shape, len(scored.per_episode)
         return results.Score(
             way=shape.way,
             shot=shape.shot,
             queries=shape.queries,
             within=shape.within,
             apart=shape.apart,
-            episodes=options.episodes,
+            fixed=shape.fixed,
+            episodes=episodes,
             accuracy=scored.accuracy.mean,
             ci95=scored.accuracy.ci95,
             chance=shape.chance,
-            manifest=sampler.manifest(options.episodes),
-            batch_statistics=options.batch_statistics,
-            episodes_per_second=options.episodes / scored.seconds,
+            manifest=sampler.manifest(episodes),
+            batch_statistics=self._learner.batch_statistics,
+            episodes_per_second=episodes / scored.seconds,
             metrics={
                 name: results.Measure(mean=one.mean, ci95=one.ci95) for name, one in scored.metrics.items()
             },

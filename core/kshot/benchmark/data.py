@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import final
+from typing import final, overload
 
 import torch
 
 from kshot.benchmark.plan import Part, Plan, PlannedCell
 from kshot.config import Configuration
-from kshot.errors import DataError, KshotError, listing
+from kshot.errors import DataError, KshotError, listing, nearest
 from kshot.interfaces import Encoder, Source, Split
 from kshot.loading import Loader, make_loader
 from kshot.results import Sample, SampleExample
-from kshot.sampling import Sampler
-from kshot.shapes import Shape
+from kshot.sampling import AnySampler, FixedSampler, Sampler
+from kshot.shapes import Fixed, Shape
 
 SAMPLE_QUERIES = 2
 """Queries per class that a sample episode shows."""
@@ -62,22 +62,36 @@ class Data:
             )
         return self._loaders[split]
 
-    def sampler(self, part: Part, split: Split, shape: Shape, seed: int) -> Sampler:
-        """Episodes of one shape.
+    @overload
+    def sampler(self, part: Part, split: Split, shape: Shape, seed: int) -> Sampler: ...
+    @overload
+    def sampler(self, part: Part, split: Split, shape: Shape | Fixed, seed: int) -> AnySampler: ...
+    def sampler(self, part: Part, split: Split, shape: Shape | Fixed, seed: int) -> AnySampler:
+        """Episodes of one shape, drawn under a seed, or a list that the source has.
 
         Raises:
-            DataError: the split cannot serve the shape; names the source.
+            DataError: the split cannot serve the shape, or has no such list; names the source.
         """
+        source = self.source(part)
         try:
-            return Sampler(self.source(part).catalogue(split), split, shape, seed)
+            if isinstance(shape, Fixed):
+                return _fixed(source, split, shape.name)
+            return Sampler(source.catalogue(split), split, shape, seed)
         except DataError as error:
             raise DataError(f"sources.{part.id}: {error}") from error
+
+    def fingerprints(self, part: Part) -> list[str]:
+        """Hashes of the training and test classes, and of all fixed lists of test episodes."""
+        source = self.source(part)
+        lists = [_fixed(source, "test", name) for name in sorted(source.fixed_episodes("test"))]
+        classes = [_fingerprint(source, "train"), _fingerprint(source, "test")]
+        return classes + [one.manifest(len(one)) for one in lists]
 
     def sample(self, part: Part) -> Sample:
         """The first test episode, drawn for people."""
         evaluate = self._configuration.evaluate
-        shape = evaluate.all_shapes()[0]
-        sampler = self.sampler(part, "test", shape, evaluate.seed)
+        sampler = self.sampler(part, "test", evaluate.all_shapes()[0], evaluate.seed)
+        shape = sampler.shape
         drawn = sampler.draw(0, 1)
         source, catalogue = self.source(part), sampler.catalogue
 
@@ -124,7 +138,8 @@ def left_out(plan: Plan, data: Data) -> list[str]:
     lines: list[str] = []
     for part in _sources(plan):
         for split, shape in _wanted(plan, part):
-            names = data.sampler(part, split, shape, 0).left_out
+            sampler = data.sampler(part, split, shape, 0)
+            names, shape = sampler.left_out, sampler.shape
             if names:
                 where = f"sources.{part.id}: {shape} with {shape.queries} queries of the {split} split"
                 lines.append(f"{where} leaves out {len(names)} classes too small for it: {listing(names)}")
@@ -135,9 +150,26 @@ def _sources(plan: Plan) -> list[Part]:
     return list({cell.source.id: cell.source for cell in plan.to_run()}.values())
 
 
-def _wanted(plan: Plan, source: Part) -> list[tuple[Split, Shape]]:
+def _fixed(source: Source, split: Split, name: str) -> FixedSampler:
+    lists = source.fixed_episodes(split)
+    if name not in lists:
+        there = listing(lists)
+        raise DataError(
+            f"the source has no list of {split} episodes '{name}' (it has: {there}){nearest(name, lists)}"
+        )
+    return FixedSampler(source.catalogue(split), split, name, lists[name])
+
+
+def _fingerprint(source: Source, split: Split) -> str:
+    try:
+        return source.catalogue(split).fingerprint
+    except DataError:  # what trains nothing needs no training classes
+        return ""
+
+
+def _wanted(plan: Plan, source: Part) -> list[tuple[Split, Shape | Fixed]]:
     """The splits and shapes that the cells of a source draw from."""
-    wanted: list[tuple[Split, Shape]] = []
+    wanted: list[tuple[Split, Shape | Fixed]] = []
     for cell in plan.to_run():
         if cell.source.id != source.id:
             continue

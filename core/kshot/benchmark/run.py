@@ -143,7 +143,11 @@ class _Store:
         train = cell.settings.train
         open_ended = train.schedule == "constant" or train.halving_every is not None
         left = {"episodes", "validations", "validation_episodes"} if open_ended else set[str]()
-        depends = {**self._training(cell), "train": train.model_dump(mode="json", exclude=left)}
+        depends = {
+            **self._training(cell),
+            "train": train.model_dump(mode="json", exclude=left),
+            "batch_statistics": cell.settings.evaluate.batch_statistics,
+        }
         return Checkpoint(self._path(cell).with_name("checkpoint.safetensors"), _hash(depends))
 
     def pretrained(self, cell: PlannedCell, head: PretrainHead) -> PretrainedEncoder:
@@ -168,11 +172,11 @@ class _Store:
 
     def _training(self, cell: PlannedCell) -> dict[str, Any]:
         """What a cell's training depends on, its own settings aside."""
-        source, pretrain = self._data.source(cell.source), cell.settings.pretrain
+        pretrain = cell.settings.pretrain
         return {
             **identity(cell),
             "factories": [part.entry.spec.factory for part in (cell.learner, cell.encoder, cell.source)],
-            "data": [source.catalogue(split).fingerprint for split in ("train", "test")],
+            "data": self._data.fingerprints(cell.source),
             "pretrain": pretrain.model_dump(mode="json") if pretrain else None,
             "versions": self._versions,
         }

@@ -96,8 +96,16 @@ def _plan(config: Path, overrides: list[str]) -> Any:
 
 def _print_plan(plan: Any) -> None:
     evaluate, train = plan.configuration.evaluate, plan.configuration.train
-    shapes = ", ".join(f"{shape} with {shape.queries} queries" for shape in evaluate.all_shapes())
+    scored = ", ".join(_asked(shape, evaluate.episodes) for shape in evaluate.all_shapes())
     typer.echo(f"{len(plan.selected)} cells; each trained on {train.episodes} episodes of {train.shape}")
-    typer.echo(f"and scored on {evaluate.episodes} episodes of {shapes}")
+    typer.echo(f"and scored on {scored}")
     for cell in plan.to_run():
         typer.echo(f"  {cell.id}")
+
+
+def _asked(shape: Any, episodes: int) -> str:
+    from kshot.shapes import Fixed
+
+    if isinstance(shape, Fixed):
+        return f"all of the source's episodes '{shape.name}'"
+    return f"{episodes} episodes of {shape} with {shape.queries} queries"

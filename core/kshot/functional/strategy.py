@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 Tree = Tensor | Mapping[str, "Tree"] | tuple["Tree", ...]
 """Tensors, each with a leading dimension T, in tuples and mappings."""
@@ -44,7 +45,9 @@ def over_tasks(strategy: Strategy, function: Callable[..., Tree], shared: Tree, 
         in_dims = (None, *(0 for _ in each))
         # Different: a network with dropout draws for every task anew, as it does in a loop.
         mapped = torch.func.vmap(function, in_dims, chunk_size=strategy.chunk, randomness="different")
-        return mapped(shared, *(_plain(tree) for tree in each))
+        # Fused attention has no batching rule: vmap would go from task to task, and warn of it.
+        with sdpa_kernel(SDPBackend.MATH):
+            return mapped(shared, *(_plain(tree) for tree in each))
     count = _tasks_in(each)
     return _stacked([function(shared, *(_picked(tree, task) for tree in each)) for task in range(count)])
 

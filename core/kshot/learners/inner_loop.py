@@ -38,9 +38,11 @@ class InnerLoopLearner(Learner, ABC):
     The network is the encoder with a linear head. Of the encoder the subset ``adapt`` is adapted,
     the parameters of its batch norms left out; with ``head`` it only embeds, once for all tasks.
 
-    Training follows the batch-statistics policy ``query`` (each pass its own statistics) where
-    the policy is ``frozen``, and updates the running statistics from the support at the initial
-    weights; with ``head`` support and query pass together, as metric learners train.
+    Where the encoder is adapted, the default batch-statistics policy is ``support``, in training
+    too: running statistics belong to weights that the inner loop leaves behind. Under ``frozen``
+    training takes each pass's own statistics and updates the running ones from the support at
+    the initial weights, as batch norm does elsewhere. With ``head`` the default is ``frozen``, and
+    support and query pass together in training, as metric learners train.
     """
 
     head: Head
@@ -58,6 +60,8 @@ class InnerLoopLearner(Learner, ABC):
         self.adapts_encoder = adapt != "head"
         self._adapted = _subset(self.encoder, adapt)
         self._strategy: StrategyName = strategy
+        # Running statistics belong to the weights before adaptation; the support's to those after.
+        self.batch_statistics: BatchStatistics = "support" if self.adapts_encoder else "frozen"
         if strategy == "vmap":
             choose(strategy, self.encoder, torch.device("cpu"), 0)
 

@@ -195,7 +195,7 @@ def preprocessed(x: Tensor) -> Tensor:
 
 def _joined(weights: dict[str, Tensor], names: Sequence[str]) -> Tensor:
     """Weights (T, …) → (T, P)."""
-    return torch.cat([weights[name].flatten(1) for name in names], dim=1)
+    return torch.cat([weights[name].reshape(len(weights[name]), -1) for name in names], dim=1)
 
 
 def _parted(theta: Tensor, names: Sequence[str], shapes: Sequence[torch.Size]) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from kshot.episode import Episodes, Examples
-from kshot.sampling import Catalogue, Drawn, Sampler
+from kshot.sampling import AnySampler, Catalogue, Drawn
 
 
 class Loader(ABC):
@@ -29,7 +29,7 @@ class Loader(ABC):
         """(B,) positions → inputs with leaves (B, …) on the device."""
 
     @abstractmethod
-    def episodes(self, sampler: Sampler, start: int, stop: int, size: int) -> Iterator[Episodes]:
+    def episodes(self, sampler: AnySampler, start: int, stop: int, size: int) -> Iterator[Episodes]:
         """Episodes ``start`` … ``stop`` - 1 in batches of ``size`` (the last may be smaller)."""
 
 

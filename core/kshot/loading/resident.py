@@ -12,7 +12,7 @@ from torch import Tensor
 from kshot.episode import Episodes, Inputs
 from kshot.loading.loader import Loader, assemble, batches
 from kshot.loading.prepare import trimmed
-from kshot.sampling import Catalogue, Sampler
+from kshot.sampling import AnySampler, Catalogue
 
 
 @final
@@ -41,7 +41,7 @@ class ResidentLoader(Loader):
             name: leaf.index_select(0, flat).unflatten(0, index.shape) for name, leaf in self._inputs.items()
         }
 
-    def episodes(self, sampler: Sampler, start: int, stop: int, size: int) -> Iterator[Episodes]:
+    def episodes(self, sampler: AnySampler, start: int, stop: int, size: int) -> Iterator[Episodes]:
         """Draw and gather, batch by batch."""
         for first, last in batches(start, stop, size):
             drawn = sampler.draw(first, last)

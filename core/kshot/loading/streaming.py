@@ -14,7 +14,7 @@ from kshot.episode import Episodes
 from kshot.interfaces import Encoder, Source
 from kshot.loading.loader import Loader, assemble, batches
 from kshot.loading.prepare import RawExamples
-from kshot.sampling import Catalogue, Sampler
+from kshot.sampling import AnySampler, Catalogue
 
 
 @final
@@ -42,7 +42,7 @@ class StreamingLoader(Loader):
         """(…,) positions → leaves (…, features)."""
         return {name: leaf.to(self.device) for name, leaf in self._prepare(positions).items()}
 
-    def episodes(self, sampler: Sampler, start: int, stop: int, size: int) -> Iterator[Episodes]:
+    def episodes(self, sampler: AnySampler, start: int, stop: int, size: int) -> Iterator[Episodes]:
         """Fetch, prepare and move, batch by batch, ahead of the consumer where there are workers."""
         dataset = _Batches(self, sampler, batches(start, stop, size))
         loader = DataLoader(
@@ -56,7 +56,7 @@ class StreamingLoader(Loader):
         for episodes in loader:
             yield cast(Episodes, episodes).to(self.device)
 
-    def batch(self, sampler: Sampler, first: int, last: int) -> Episodes:
+    def batch(self, sampler: AnySampler, first: int, last: int) -> Episodes:
         """Episodes ``first`` … ``last`` - 1 on the CPU."""
         drawn = sampler.draw(first, last)
         # One call, so that support and query are padded alike.
@@ -71,7 +71,7 @@ class StreamingLoader(Loader):
 
 
 class _Batches(Dataset[Episodes]):
-    def __init__(self, loader: StreamingLoader, sampler: Sampler, ranges: list[tuple[int, int]]) -> None:
+    def __init__(self, loader: StreamingLoader, sampler: AnySampler, ranges: list[tuple[int, int]]) -> None:
         self._loader = loader
         self._sampler = sampler
         self._ranges = ranges

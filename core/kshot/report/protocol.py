@@ -20,6 +20,7 @@ _SCORE = (
     "mean accuracy over the test episodes ± half-width of its 95\u00a0% interval. Test episodes are drawn "
     "once: all learners meet the same ones, and the hash names them."
 )
+_FIXED = "episodes that come with the source as they were published, all of them scored; none is drawn."
 _POLICIES = {
     "frozen": "running statistics of the training; a query's answer does not depend on its companions.",
     "support": "statistics of the support set; a query's answer does not depend on its companions.",
@@ -73,6 +74,8 @@ def _words(results: Results) -> Iterable[tuple[str, str]]:
     yield "episode", _EPISODE
     yield "score", _SCORE
     yield "chance", "the accuracy of a guess, 1/way."
+    if any(score.fixed for score in scores):
+        yield "fixed", _FIXED
     for policy in dict.fromkeys(score.batch_statistics for score in scores):
         if policy in _POLICIES:
             yield f"batch statistics: {policy}", _POLICIES[policy]

@@ -55,6 +55,7 @@ class Score(Entry):
         queries: query examples per class.
         within: class group that the classes of an episode share.
         apart: example group that support and query never share.
+        fixed: name of the source's own list of episodes, where these were given and not drawn.
         episodes: number of test episodes.
         accuracy: mean accuracy, a fraction.
         ci95: half-width of its 95 % interval over episodes; null for a single episode.
@@ -72,6 +73,7 @@ class Score(Entry):
     queries: int
     within: str | None = None
     apart: str | None = None
+    fixed: str | None = None
     episodes: Count
     accuracy: Fraction
     ci95: Interval = None
@@ -91,7 +93,7 @@ class Score(Entry):
     @property
     def shape(self) -> Shape:
         """The shape of the scored episodes."""
-        return Shape(self.way, self.shot, self.queries, self.within, self.apart)
+        return Shape(self.way, self.shot, self.queries, self.within, self.apart, self.fixed)
 
 
 class Train(Entry):

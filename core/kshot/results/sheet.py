@@ -17,6 +17,7 @@ _SCORE = (
     "queries",
     "within",
     "apart",
+    "fixed",
     "episodes",
     "accuracy",
     "ci95",

@@ -2,46 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, final
 
 import numpy as np
 
 from kshot.errors import DataError, listing, nearest
+from kshot.sampling.base import AnySampler, Drawn
 from kshot.sampling.catalogue import Catalogue, IntArray
 from kshot.sampling.streams import Stream, Words, below, distinct, orders
 from kshot.shapes import Shape
 
-BLOCK = 1024
-"""Episodes drawn at a time where many are needed; the result does not depend on it."""
 
-
-@dataclass(frozen=True, eq=False)
-class Drawn:
-    """Which examples make up T episodes, as positions in a catalogue.
-
-    Attributes:
-        classes: (T, way) class numbers; label k stands for ``classes[t, k]``.
-        support: (T, way·shot) positions, in random order.
-        support_labels: (T, way·shot) labels.
-        query: (T, way·queries) positions, in random order.
-        query_labels: (T, way·queries) labels.
-    """
-
-    classes: IntArray
-    support: IntArray
-    support_labels: IntArray
-    query: IntArray
-    query_labels: IntArray
-
-    def __len__(self) -> int:
-        """Number of episodes T."""
-        return len(self.classes)
-
-
-class Sampler:
+@final
+class Sampler(AnySampler):
     """Draws episodes of one shape from one split.
 
     Nothing is stored and nothing is consumed: any episode can be had at any time, so a run
@@ -58,9 +32,12 @@ class Sampler:
 
     Raises:
         DataError: too few classes or examples, or a group that the source does not declare.
+        ValueError: a shape of fixed episodes, which are not drawn.
     """
 
     def __init__(self, catalogue: Catalogue, split: str, shape: Shape, seed: int) -> None:
+        if shape.fixed:
+            raise ValueError(f"{shape}: fixed episodes are not drawn; FixedSampler has them")
         self.catalogue = catalogue
         self.split = split
         self.shape = shape
@@ -95,24 +72,9 @@ class Sampler:
         query, query_labels = _shuffled(positions[:, :, shot:], labels[:, shot:], shuffle[:, way * shot :])
         return Drawn(classes, support, support_labels, query, query_labels)
 
-    def blocks(self, episodes: int, size: int = BLOCK) -> Iterator[Drawn]:
-        """Episodes 0 … ``episodes`` - 1, ``size`` at a time."""
-        for start in range(0, episodes, size):
-            yield self.draw(start, min(start + size, episodes))
-
-    def manifest(self, episodes: int) -> str:
-        """Content hash of the first episodes: equal hashes mean the very same episodes."""
-        digest = hashlib.sha256(self.catalogue.fingerprint.encode())
-        for drawn in self.blocks(episodes):
-            for array in (
-                drawn.classes,
-                drawn.support,
-                drawn.support_labels,
-                drawn.query,
-                drawn.query_labels,
-            ):
-                digest.update(np.ascontiguousarray(array, dtype="<i8").tobytes())
-        return "sha256:" + digest.hexdigest()
+    def count(self, wanted: int) -> int:
+        """As many as are wanted: there is no end of them."""
+        return wanted
 
     def _draw_freely(self, classes: IntArray, words: Words) -> IntArray:
         return distinct(words, self.catalogue.sizes[classes])

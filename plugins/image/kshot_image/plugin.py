@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kshot import EncoderSpec, SourceSpec, hookimpl
+from kshot import EncoderSpec, LearnerSpec, SourceSpec, hookimpl
 
 KSHOT_API = 1
 
@@ -24,6 +24,18 @@ def kshot_encoders() -> Sequence[EncoderSpec]:
             modality="image",
             summary="raw pixels, the untrained baseline",
             factory="kshot_image.encoders.pixels:pixels",
+        ),
+    )
+
+
+@hookimpl
+def kshot_learners() -> Sequence[LearnerSpec]:
+    return (
+        LearnerSpec(
+            name="modified_hausdorff",
+            summary="nearest picture by the distance between ink, untrained; for the encoder pixels",
+            factory="kshot_image.hausdorff:ModifiedHausdorff",
+            paper="Dubuisson, Jain, A modified Hausdorff distance for object matching, ICPR 1994",
         ),
     )
 
@@ -52,5 +64,13 @@ def kshot_sources() -> Sequence[SourceSpec]:
             factory="kshot_image.omniglot.source:omniglot",
             paper="Lake et al., Human-level concept learning, Science 350, 2015",
             licence="MIT (Brenden Lake 2015; class lists Jake Snell 2017)",
+        ),
+        SourceSpec(
+            name="omniglot_runs",
+            modality="image",
+            summary="Lake's 20 fixed runs of 20-way one-shot classification inside one alphabet",
+            factory="kshot_image.omniglot.runs:omniglot_runs",
+            paper="Lake et al., Human-level concept learning, Science 350, 2015",
+            licence="MIT (Brenden Lake 2015)",
         ),
     )

@@ -33,8 +33,17 @@ def letters() -> Source:
 
 @pytest.fixture(scope="session")
 def omniglot_parquet() -> Path:
+    return _real("omniglot.parquet")
+
+
+@pytest.fixture(scope="session")
+def omniglot_runs_zip() -> Path:
+    return _real("omniglot_oneshot_runs.zip")
+
+
+def _real(name: str) -> Path:
     data = Path(os.environ.get("KSHOT_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
-    path = data / "images" / "omniglot.parquet"
+    path = data / "images" / name
     if not path.is_file():
         pytest.skip(f"no Omniglot at {path}; set KSHOT_TEST_DATA to the folder of real data")
     return path

@@ -9,10 +9,11 @@ from importlib import import_module
 from importlib.metadata import entry_points
 
 import pytest
-from kshot.interfaces import Encoder
+from kshot.interfaces import Encoder, Learner
 from kshot.options import OptionsOf
 from kshot.specs import Spec
 from kshot_image import plugin
+from kshot_image.encoders.pixels import pixels
 
 SPECS = [*plugin.kshot_encoders(), *plugin.kshot_sources()]
 
@@ -29,8 +30,10 @@ def test_the_entry_point_leads_here() -> None:
 
 
 def test_names() -> None:
-    assert {spec.name for spec in SPECS} == {"conv4", "pixels", "glyphs", "image_table", "omniglot"}
+    sources = {"glyphs", "image_table", "omniglot", "omniglot_runs"}
+    assert {spec.name for spec in SPECS} == {"conv4", "pixels", *sources}
     assert {spec.modality for spec in SPECS} == {"image"}
+    assert [spec.name for spec in plugin.kshot_learners()] == ["modified_hausdorff"]
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
@@ -47,6 +50,13 @@ def test_encoders_need_no_options(spec: Spec) -> None:
     assert encoder.modality == "image"
 
 
+@pytest.mark.parametrize("spec", plugin.kshot_learners(), ids=lambda spec: spec.name)
+def test_learners_need_no_options(spec: Spec) -> None:
+    learner = resolved(spec)(pixels())
+    assert isinstance(learner, Learner)
+    assert list(OptionsOf(resolved(spec), reserved=("encoder",)).names) == []
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
@@ -57,6 +67,7 @@ def test_encoders_need_no_options(spec: Spec) -> None:
         ("glyphs", {"per_face": 0}, "per_face"),
         ("glyphs", {"size": 7}, "size"),
         ("omniglot", {"split": "vinyal"}, "vinyals"),
+        ("omniglot_runs", {}, "path"),
         ("image_table", {}, "path"),
     ],
 )
@@ -75,7 +86,9 @@ def test_the_entry_point_imports_nothing_heavy() -> None:
 
 
 def test_factories_import_no_library_that_only_some_runs_need() -> None:
-    modules = ", ".join(sorted({spec.factory.partition(":")[0] for spec in SPECS}))
+    modules = ", ".join(
+        sorted({spec.factory.partition(":")[0] for spec in [*SPECS, *plugin.kshot_learners()]})
+    )
     heavy = "{'torchvision', 'matplotlib', 'datasets', 'pyarrow'}"
     code = f"import sys, {modules}; print(*{heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,0 +1,126 @@
+"""Matching networks."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal, final
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from kshot.episode import Episodes
+from kshot.functional import per_episode_norms, query_cross_entropy, width_of
+from kshot.learners.context import FullContext
+from kshot.learners.embedding import Comparison, EmbeddingLearner, one_hot
+
+Distance = Literal["cosine", "squared_euclidean"]
+
+
+@final
+class Matching(EmbeddingLearner):
+    """Matching networks: attention over the support, whose labels it adds up.
+
+    Vinyals, Blundell, Lillicrap, Kavukcuoglu, Wierstra, "Matching Networks for One Shot
+    Learning", NeurIPS 2016. A query attends to the support examples that it resembles; the
+    probability of a class is the sum of the attention that its examples get. Both sides are
+    embedded in the light of the whole support set (full context embeddings, FCE)::
+
+        a(q, x_i) = softmax over i of  scale · cos(f(q), g(x_i))   or   -scale · ‖f(q) - g(x_i)‖²
+        p(k | q)  = Σ a(q, x_i) over the support of class k,       logits_k = log p(k | q)
+
+    f and g are those of :class:`~kshot.learners.context.FullContext` over the encoder's
+    embeddings; without FCE both are the encoder. The logits are log-probabilities, so
+    cross-entropy applies unchanged. Deviations: the paper's cosine has no scale, and a softmax
+    over numbers in -1 … 1 is nearly flat: the scale is explicit and trained. K is 3, as in Ravi
+    and Larochelle's code. Squared Euclidean distance is an addition.
+
+    Args:
+        encoder: embeds both sides; its batch norms are converted to work per episode. FCE must
+            know its width (an attribute ``dim``).
+        distance: ``cosine`` or ``squared_euclidean``.
+        scale: factor of the similarities; default 10 for cosine, 1 for squared Euclidean.
+        learn_scale: train the scale along with the encoder (kept positive).
+        fce: full context embeddings.
+        steps: K, how often a query reads the support (FCE).
+        context_width: hidden width of the LSTMs (FCE); default: the embedding's, as in the
+            paper, or 128 for embeddings wider than 512.
+
+    Raises:
+        ValueError: a scale, a number of steps or an encoder that cannot be used.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        *,
+        distance: Distance = "cosine",
+        scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None,
+        learn_scale: bool = True,
+        fce: bool = True,
+        steps: Annotated[int, Field(ge=1)] = 3,
+        context_width: Annotated[int, Field(ge=1)] | None = None,
+    ) -> None:
+        super().__init__()
+        start = scale if scale is not None else 10.0 if distance == "cosine" else 1.0
+        if not (start > 0 and math.isfinite(start)):
+            raise ValueError(f"scale must be positive, got {start}")
+        if steps < 1:
+            raise ValueError(f"steps must be at least 1, got {steps}")
+        self.encoder = per_episode_norms(encoder)
+        self.distance: Distance = distance
+        self.log_scale = nn.Parameter(torch.tensor(math.log(start)), requires_grad=learn_scale)
+        self.context = FullContext(width_of(encoder), steps=steps, width=context_width) if fce else None
+
+    def compare(self, support: Tensor, labels: Tensor, way: int) -> Comparison:
+        """Embed the support in its own light."""
+        with _full_precision(support):
+            seen = self.context.of_support(support) if self.context else support
+
+        def classify(query: Tensor) -> Tensor:
+            with _full_precision(query):
+                embedded = self.context.of_queries(query, seen) if self.context else query
+                return class_log_probabilities(self._similarities(embedded, seen), labels, way)
+
+        return classify
+
+    def loss(self, episodes: Episodes) -> Tensor:
+        """Mean cross-entropy of the queries, in nats."""
+        logits = self.training_logits(episodes.support, episodes.query_inputs)
+        return query_cross_entropy(logits, episodes.query_labels)
+
+    def _similarities(self, query: Tensor, support: Tensor) -> Tensor:
+        """(T, Q, dim) and (T, S, dim) → (T, Q, S)."""
+        scale = self.log_scale.exp()
+        if self.distance == "cosine":
+            return scale * F.normalize(query, dim=-1) @ F.normalize(support, dim=-1).mT
+        products = query @ support.mT
+        squares = query.square().sum(-1, keepdim=True) + support.square().sum(-1).unsqueeze(1)
+        return scale * (2 * products - squares)
+
+
+def class_log_probabilities(similarities: Tensor, labels: Tensor, way: int) -> Tensor:
+    """Log of the softmax over the support, summed within each class.
+
+    Every class is measured from its own most similar example, so that none vanishes, however
+    far it lies behind; memory is that of the similarities.
+
+    Args:
+        similarities: (T, Q, S).
+        labels: (T, S) integers in 0 … way-1.
+        way: number of classes.
+
+    Returns:
+        (T, Q, way); -inf for a class without support.
+    """
+    index = labels.unsqueeze(1).expand_as(similarities)
+    lowest = similarities.new_full((*similarities.shape[:2], way), -math.inf)
+    largest = lowest.scatter_reduce(2, index, similarities.detach(), "amax")
+    shares = (similarities - largest.gather(2, index)).exp() @ one_hot(labels, way, similarities)
+    return (largest + shares.log()).log_softmax(-1)
+
+
+def _full_precision(like: Tensor) -> torch.autocast:
+    """No autocast: sums of attention and LSTMs over a whole support lose too much in half precision."""
+    return torch.autocast(like.device.type, enabled=False)

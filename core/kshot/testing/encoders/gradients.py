@@ -1,0 +1,152 @@
+"""An encoder can be trained, as a whole or in part, and adapted within an episode."""
+
+from __future__ import annotations
+
+from unittest import SkipTest
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
+
+from kshot.episode import Inputs
+from kshot.functional import Pass, per_episode_norms, statistics
+from kshot.interfaces import Encoder
+from kshot.testing.expectations import expect, expect_close, expect_finite, name_of
+from kshot.testing.subject import Subject
+
+GROUPS = ("last", "lora", "all")
+
+Weights = dict[str, Tensor]
+
+
+def check_groups(subject: Subject) -> None:
+    """Every parameter subset names parameters, at least one; ``all`` is all that train."""
+    encoder = subject.encoder()
+    who, groups = name_of(encoder, subject), encoder.parameter_groups()
+    names = {name for name, _ in encoder.named_parameters()}
+    odd = sorted(set(groups) - set(GROUPS))
+    expect(not odd and "all" in groups, who, f"groups are {sorted(groups)}", f"use {', '.join(GROUPS)}")
+    for group, members in groups.items():
+        unknown = sorted(set(members) - names)
+        expect(
+            not unknown, who, f"group '{group}' names no parameters of its own: {unknown}", "mend the names"
+        )
+        filled = bool(members) or not names
+        expect(filled, who, f"group '{group}' is empty", "leave it out, or mend the names")
+    trained = {name for name, parameter in encoder.named_parameters() if parameter.requires_grad}
+    left = sorted(trained - set(groups["all"]))
+    expect(not left, who, f"group 'all' leaves out {left[:4]}", "name every parameter that trains")
+
+
+def check_gradients(subject: Subject) -> None:
+    """Every parameter gets a finite gradient, in training mode."""
+    encoder = subject.encoder().train()
+    trained = dict(_trained(encoder, subject))
+    embedded = encoder(subject.inputs())
+    _project(embedded).sum().backward()
+    who = name_of(encoder, subject)
+    missing = [name for name, parameter in trained.items() if parameter.grad is None]
+    expect(
+        not missing, who, f"no gradient reaches {', '.join(missing[:4])}", "use it, or do not let it train"
+    )
+    for name, parameter in trained.items():
+        if parameter.grad is not None:
+            expect_finite(parameter.grad, who, f"the gradient of {name} is not finite", "guard square roots")
+
+
+def check_second_order(subject: Subject) -> None:
+    """The gradient through an inner gradient step is right: it agrees with finite differences."""
+    encoder = _converted(subject)
+    weights = _detached(encoder, subject)
+    generator = torch.Generator().manual_seed(5)
+    direction = {name: torch.randn(w.shape, generator=generator).to(w) for name, w in weights.items()}
+    inputs = _task(subject, 0)
+
+    def at(step: float) -> Tensor:
+        moved = {name: w + step * direction[name] for name, w in weights.items()}
+        return _after_inner_step(encoder, moved, inputs)
+
+    gradients = torch.autograd.grad(at(0.0), list(weights.values()))
+    along = torch.stack([(g * d).sum() for g, d in zip(gradients, direction.values(), strict=True)]).sum()
+    step = 1e-5
+    numeric = (at(step) - at(-step)) / (2 * step)
+    expect_close(
+        along,
+        numeric,
+        name_of(encoder, subject),
+        "its second derivatives are wrong",
+        "use operations whose gradient can be differentiated: no fused attention, no cuDNN LSTM",
+        rtol=1e-4,
+        atol=1e-6,
+    )
+
+
+def check_vmap(subject: Subject) -> None:
+    """``torch.func.vmap`` over tasks gives loss and meta-gradient of a loop over them."""
+    encoder = _converted(subject)
+    if not encoder.vmap:
+        raise SkipTest(f"{name_of(encoder, subject)} says that vmap cannot map it (vmap = False)")
+    weights = _detached(encoder, subject)
+    tasks = [_task(subject, number) for number in range(2)]
+    stacked = {name: torch.stack([task[name] for task in tasks]) for name in tasks[0]}
+
+    def adapted(inputs: Inputs) -> Tensor:
+        return _after_inner_step(encoder, weights, inputs, mapped=True)
+
+    alone = torch.stack([_after_inner_step(encoder, weights, task) for task in tasks])
+    together: Tensor = vmap(adapted)(stacked)
+    who, mend = (
+        name_of(encoder, subject),
+        "write its norms out, give masks their full shape, or set vmap = False",
+    )
+    expect_close(together, alone, who, "vmap and a loop over tasks disagree", mend)
+    pairs = zip(
+        torch.autograd.grad(together.sum(), list(weights.values())),
+        torch.autograd.grad(alone.sum(), list(weights.values())),
+        strict=True,
+    )
+    for name, (one, other) in zip(weights, pairs, strict=True):
+        expect_close(one, other, who, f"vmap gives another meta-gradient of {name} than a loop", mend)
+
+
+def _after_inner_step(encoder: Encoder, weights: Weights, inputs: Inputs, *, mapped: bool = False) -> Tensor:
+    """A loss after one gradient step on it, differentiable in the weights."""
+
+    def loss(current: Weights) -> Tensor:
+        return _project(functional_call(encoder, current, (inputs,))).square().mean()
+
+    # cuDNN's LSTM has no second derivative; torch's own has.
+    with (
+        statistics(Pass(1, own=True, tracks=False, mapped=mapped)),
+        torch.backends.cudnn.flags(enabled=False),
+    ):
+        gradient = grad(loss)(weights)
+        return loss({name: weight - 0.1 * gradient[name] for name, weight in weights.items()})
+
+
+def _project(embedded: Tensor) -> Tensor:
+    """(B, dim) → (B,), each dimension with a weight of its own."""
+    return embedded @ torch.linspace(-1, 1.5, embedded.shape[1]).to(embedded)
+
+
+def _converted(subject: Subject) -> Encoder:
+    """In float64, its norms converted as learners convert them."""
+    encoder = subject.encoder(torch.float64)
+    per_episode_norms(encoder)
+    return encoder.eval()
+
+
+def _trained(encoder: nn.Module, subject: Subject) -> list[tuple[str, nn.Parameter]]:
+    found = [(name, parameter) for name, parameter in encoder.named_parameters() if parameter.requires_grad]
+    if not found:
+        raise SkipTest(f"{name_of(encoder, subject)} has nothing to train")
+    return found
+
+
+def _detached(encoder: Encoder, subject: Subject) -> Weights:
+    return {name: parameter.detach().requires_grad_() for name, parameter in _trained(encoder, subject)}
+
+
+def _task(subject: Subject, number: int) -> Inputs:
+    """Six examples of different classes; another number, other examples."""
+    return {name: leaf[number:42:7] for name, leaf in subject.inputs(torch.float64).items()}

@@ -1,0 +1,164 @@
+"""What a learner or an encoder is tried on: a few raw examples, and the encoder that takes them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from kshot.episode import Episodes, Examples, Inputs
+from kshot.interfaces import Encoder
+from kshot.testing.toy import Toy, toy_encoder
+
+CPU = torch.device("cpu")
+
+
+@final
+@dataclass(frozen=True)
+class Subject:
+    """A tiny separable source of one modality, and an encoder for it.
+
+    Everything drawn from it is a function of its arguments: two calls give the same, and
+    neither touches the global random state.
+
+    Args:
+        name: shown in messages and in the ids of tests.
+        build: makes the encoder, small and not fitted; called under a fixed seed.
+        raw: the raw examples, class by class: at least 6 classes of at least 8 examples each,
+            which the encoder tells apart well enough to learn from.
+        device: where encoders and episodes live.
+    """
+
+    name: str
+    build: Callable[[], Encoder]
+    raw: Sequence[Sequence[Any]]
+    device: torch.device = CPU
+
+    def __post_init__(self) -> None:
+        if len(self.raw) < 6 or min(len(examples) for examples in self.raw) < 8:
+            sizes = [len(examples) for examples in self.raw]
+            raise ValueError(f"subject '{self.name}' needs 6 classes of 8 examples or more, got {sizes}")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def on(self, device: torch.device) -> Subject:
+        """The same subject on another device."""
+        return replace(self, device=device)
+
+    @property
+    def flat(self) -> list[Any]:
+        """All raw examples, one class after the other."""
+        return [example for examples in self.raw for example in examples]
+
+    @property
+    def labels(self) -> Tensor:
+        """(N,) class number of each of these."""
+        sizes = torch.tensor([len(examples) for examples in self.raw])
+        return torch.repeat_interleave(torch.arange(len(sizes)), sizes).to(self.device)
+
+    def fresh(self, seed: int = 0) -> Encoder:
+        """An encoder as ``build`` makes it: not fitted, on the CPU, in training mode."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return self.build()
+
+    def encoder(self, dtype: torch.dtype = torch.float32) -> Encoder:
+        """A fitted encoder in training mode, always of the same weights."""
+        return copy.deepcopy(self._fitted).to(self.device, dtype)
+
+    def inputs(self, dtype: torch.dtype = torch.float32) -> Inputs:
+        """All examples, prepared together: each leaf (N, …), classes in order."""
+        return self.place(self._prepared, dtype)
+
+    def place(self, inputs: Inputs, dtype: torch.dtype = torch.float32) -> Inputs:
+        """Inputs on the subject's device, the floating-point ones of ``dtype``."""
+        return {
+            name: leaf.to(self.device, dtype if leaf.is_floating_point() else leaf.dtype)
+            for name, leaf in inputs.items()
+        }
+
+    def episodes(
+        self,
+        count: int = 3,
+        way: int = 3,
+        shots: int | Sequence[int] = 2,
+        queries: int = 4,
+        *,
+        dtype: torch.dtype = torch.float32,
+        classes: Sequence[int] | None = None,
+        seed: int = 0,
+    ) -> Episodes:
+        """Episodes in which neither the classes nor the examples stand in any order.
+
+        Args:
+            count: T.
+            way: classes of each.
+            shots: support examples of a class, or of each class in turn; the turn begins with
+                another class in each episode, so that all have as many examples.
+            queries: query examples of a class.
+            dtype: of the floating-point inputs.
+            classes: draw from these only; default: all.
+            seed: another gives others.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        support: list[tuple[Tensor, Tensor]] = []
+        query: list[tuple[Tensor, Tensor]] = []
+        names: list[tuple[str, ...]] = []
+        pool = torch.tensor(list(range(len(self.raw)) if classes is None else classes))
+        for number in range(count):
+            chosen = pool[torch.randperm(len(pool), generator=generator)[:way]]
+            rows = [self._rows(int(one), generator) for one in chosen]
+            each = (
+                [shots] * way if isinstance(shots, int) else [shots[(k + number) % way] for k in range(way)]
+            )
+            support.append(_shuffled([own[:n] for own, n in zip(rows, each, strict=True)], generator))
+            taken = [own[n : n + queries] for own, n in zip(rows, each, strict=True)]
+            query.append(_shuffled(taken, generator))
+            names.append(tuple(f"class-{one}" for one in chosen))
+        return Episodes(
+            (self._examples(support, way, dtype),), (self._examples(query, way, dtype),), tuple(names)
+        )
+
+    @cached_property
+    def _fitted(self) -> Encoder:
+        encoder = self.fresh()
+        encoder.fit(self.flat)
+        return encoder
+
+    @cached_property
+    def _prepared(self) -> Inputs:
+        return self._fitted.prepare(self.flat)
+
+    def _rows(self, number: int, generator: torch.Generator) -> Tensor:
+        """Rows of one class's examples, in random order."""
+        start = sum(len(examples) for examples in self.raw[:number])
+        return start + torch.randperm(len(self.raw[number]), generator=generator)
+
+    def _examples(self, drawn: Sequence[tuple[Tensor, Tensor]], way: int, dtype: torch.dtype) -> Examples:
+        rows = torch.stack([one for one, _ in drawn]).to(self.device)
+        labels = torch.stack([one for _, one in drawn]).to(self.device)
+        return Examples({name: leaf[rows] for name, leaf in self.inputs(dtype).items()}, labels, way)
+
+
+@cache
+def toy_subject() -> Subject:
+    """The toy source's training classes, their noise low enough to learn from in a few steps."""
+    source = Toy(classes=12, examples=12, noise=1.0)
+    catalogue = source.catalogue("train")
+    ends = zip(catalogue.offsets[:-1], catalogue.offsets[1:], strict=True)
+    raw = [[source.fetch(int(row)) for row in catalogue.rows[start:stop]] for start, stop in ends]
+    return Subject("toy", lambda: toy_encoder(dim=8), raw)
+
+
+def _shuffled(rows: Sequence[Tensor], generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Rows of each class → all of them in random order, and their labels."""
+    joined = torch.cat(list(rows))
+    labels = torch.cat([torch.full((len(own),), label) for label, own in enumerate(rows)])
+    order = torch.randperm(len(joined), generator=generator)
+    return joined[order], labels[order]

@@ -1,0 +1,23 @@
+"""Every encoder of the house through every conformance check."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from kshot.testing import ENCODER_CHECKS, run_checks
+
+from .families import parameters, subject
+
+
+@pytest.mark.parametrize("check", ENCODER_CHECKS)
+@pytest.mark.parametrize("family", parameters())
+def test_encoder(family: str, check: str) -> None:
+    ENCODER_CHECKS[check](subject(family))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device here")
+@pytest.mark.parametrize("family", parameters())
+def test_encoder_on_a_gpu(family: str) -> None:
+    outcomes = run_checks(ENCODER_CHECKS, subject(family).on(torch.device("cuda")))
+    assert [f"{outcome.name}: {outcome.reason}" for outcome in outcomes if outcome.result == "failed"] == []
