@@ -44,6 +44,24 @@ def kshot_learners() -> Sequence[LearnerSpec]:
             factory="kshot.learners.meta_lstm:MetaLSTM",
             paper="Ravi, Larochelle 2017, OpenReview rJY0-Kcll",
         ),
+        LearnerSpec(
+            name="simpleshot",
+            summary="nearest mean of centred, normalised embeddings; no training of its own",
+            factory="kshot.learners.simpleshot:SimpleShot",
+            paper="Wang, Chao, Weinberger, van der Maaten 2019, arXiv:1911.04623",
+        ),
+        LearnerSpec(
+            name="linear_probe",
+            summary="logistic regression on frozen embeddings; no training of its own",
+            factory="kshot.learners.linear_probe:LinearProbe",
+            paper="Tian, Wang, Krishnan, Tenenbaum, Isola 2020, arXiv:2003.11539",
+        ),
+        LearnerSpec(
+            name="baseline++",
+            summary="a cosine classifier on frozen embeddings; pretrain the encoder first",
+            factory="kshot.learners.baseline_plus:BaselinePlusPlus",
+            paper="Chen, Liu, Kira, Wang, Huang 2019, arXiv:1904.04232",
+        ),
     )
 
 

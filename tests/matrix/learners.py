@@ -53,6 +53,10 @@ _TABLE: Mapping[str, Case] = {
     "maml": Case("maml", exceptions=_LEARNT_ROWS, adapts=True),
     "maml-anil": Case("maml", {"adapt": "head", "head": "prototype", "inner_steps": 2, "inner_rate": 0.05}),
     "meta_lstm": Case("meta_lstm", {"inner_steps": 2, "hidden": 4}, _LEARNT_ROWS, adapts=True),
+    "baseline++": Case(
+        "baseline++",
+        exceptions={"label_equivariance": "each row of the classifier starts at random numbers of its own"},
+    ),
     "meta_lstm-head": Case("meta_lstm", {"adapt": "head", "head": "shared", "inner_steps": 2, "hidden": 4}),
 }
 

@@ -108,6 +108,9 @@ def test_the_file_follows_the_published_schema(tmp_path: Path) -> None:
         "episodes",
         "seconds",
         "episodes_per_second",
+        "precision",
+        "pretrain_epochs",
+        "pretrain_seconds",
         "parameters",
         "peak_memory_bytes",
     }

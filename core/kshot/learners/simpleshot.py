@@ -1,0 +1,64 @@
+"""SimpleShot."""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kshot.episode import Episodes
+from kshot.functional import per_episode_norms, query_cross_entropy, width_of
+from kshot.learners.embedding import Comparison, EmbeddingLearner, class_means
+
+
+@final
+class SimpleShot(EmbeddingLearner):
+    """SimpleShot: nearest mean of centred embeddings at length 1.
+
+    Wang, Chao, Weinberger, van der Maaten, "SimpleShot: Revisiting Nearest-Neighbor
+    Classification for Few-Shot Learning", 2019, arXiv:1911.04623. Embeddings lose the mean of
+    the training set and their length, and the nearest class mean wins (CL2N)::
+
+        e(x) = (f(x) - m) / ‖f(x) - m‖,     logits_k = -‖e(q) - mean of e(x) over class k‖²
+
+    There is no training of its own: the encoder comes pretrained (the paper's by classification
+    of the training classes), or as it was built. Deviations: none.
+
+    Args:
+        encoder: embeds the examples; it must tell its width (an attribute ``dim``).
+    """
+
+    trains = False
+    wants_base = True
+    centre: Tensor
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = per_episode_norms(encoder)
+        self.register_buffer("centre", torch.zeros(width_of(encoder)))
+
+    @torch.no_grad()
+    def begin(self, embeddings: Tensor, labels: Tensor) -> None:
+        """Take the mean of the training set: (N, dim) embeddings; the labels do not matter."""
+        del labels
+        self.centre.copy_(embeddings.double().mean(0))
+
+    def compare(self, support: Tensor, labels: Tensor, way: int) -> Comparison:
+        """Average each class's centred and normalised support."""
+        means = class_means(self._centred(support), labels, way)
+
+        def logits(query: Tensor) -> Tensor:
+            with torch.autocast(query.device.type, enabled=False):
+                return -torch.cdist(self._centred(query), means.to(query.dtype)).square()
+
+        return logits
+
+    def loss(self, episodes: Episodes) -> Tensor:
+        """Mean cross-entropy of the queries, in nats."""
+        logits = self.training_logits(episodes.support, episodes.query_inputs)
+        return query_cross_entropy(logits, episodes.query_labels)
+
+    def _centred(self, embedded: Tensor) -> Tensor:
+        return F.normalize(embedded - self.centre, dim=-1)
