@@ -29,6 +29,10 @@ def test_quickstart_spans_three_modalities_and_has_untrained_rows() -> None:
     assert {"pixels", "mel_statistics", "tfidf"} <= {cell.encoder.id for cell in plan.cells}
     assert [str(shape) for shape in plan.configuration.evaluate.all_shapes()] == ["5w1s", "5w5s"]
     assert plan.configuration.evaluate.episodes == 200
+    five = {"prototypical", "matching", "siamese", "maml", "meta_lstm", "linear_probe"}
+    for modality in ("image", "audio", "text"):
+        used = {cell.learner.entry.spec.name for cell in plan.cells if cell.modality == modality}
+        assert five <= used
 
 
 @pytest.mark.slow
