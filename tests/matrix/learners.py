@@ -30,13 +30,14 @@ class Case:
 
     def factory(self, subject: Subject) -> LearnerFactory:
         """Builds the learner; of an encoder without parameters only the head adapts, of a
-        pretrained one, which is large, only the last block."""
+        pretrained one, which is large, the last block at most."""
         encoder = subject.encoder()
         options = dict(self.options)
         if self.adapts and not list(encoder.parameters()):
             options["adapt"] = "head"
         elif self.adapts and encoder.pretrained:
-            options["adapt"] = "last"
+            # A recurrent state for each of 1.8 million weights takes minutes a check.
+            options["adapt"] = "head" if self.learner == "meta_lstm" else "last"
         return learner_factory(_resolve(self.learner), **options)
 
 

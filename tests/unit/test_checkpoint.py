@@ -1,0 +1,109 @@
+"""A training that was cut off goes on to the bit; what is not finite never replaces what was."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from kshot.config import Loading, Train
+from kshot.errors import CellError
+from kshot.interfaces import Learner
+from kshot.learners.maml import MAML
+from kshot.learners.siamese import Siamese
+from kshot.loading import make_loader
+from kshot.metrics import Interval
+from kshot.sampling import Sampler
+from kshot.shapes import Shape
+from kshot.testing import Toy, toy_encoder
+from kshot.training import Checkpoint, Training, train
+
+SHAPE = Shape(5, 1, 5)
+OPTIONS = Train(episodes=40, meta_batch=4, schedule="halving", halving_every=12, validations=4)
+
+
+class CutError(Exception):
+    """Stands for whatever ends a process."""
+
+
+def build(kind: type[Learner]) -> Learner:
+    torch.manual_seed(0)
+    more = {"way": 5, "learned_rates": "tensor", "multi_step_episodes": 30} if kind is MAML else {"pairs": 20}
+    return kind(toy_encoder(), **more)
+
+
+def fit(
+    learner: Learner, checkpoint: Checkpoint | None, options: Train = OPTIONS, cut: int | None = None
+) -> Training:
+    source = Toy(classes=20)
+    catalogue = source.catalogue("train")
+    loader = make_loader(source, catalogue, toy_encoder(), torch.device("cpu"), Loading())
+
+    def validate(episodes: int) -> Interval:
+        if episodes == cut:
+            raise CutError
+        return Interval(episodes / 100, 0.01)
+
+    return train(
+        learner,
+        loader,
+        Sampler(catalogue, "train", SHAPE, 0),
+        options,
+        validate=validate,
+        checkpoint=checkpoint,
+    )
+
+
+@pytest.mark.parametrize("kind", [MAML, Siamese])
+@pytest.mark.parametrize("cut", [20, 32])
+def test_a_training_goes_on_to_the_bit(kind: type[Learner], cut: int, tmp_path: Path) -> None:
+    whole = build(kind)
+    expected = fit(whole, None)
+    checkpoint = Checkpoint(tmp_path / "checkpoint.safetensors", "key")
+    with pytest.raises(CutError):
+        fit(build(kind), checkpoint, cut=cut)
+    assert checkpoint.path.is_file()
+    torch.manual_seed(99)
+    again = build(kind)
+    with torch.no_grad():
+        for parameter in again.parameters():
+            parameter.add_(1)
+    found = fit(again, checkpoint)
+    assert found.curve == expected.curve
+    assert found.episodes == 40
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name]), name
+
+
+def test_another_key_or_a_damaged_file_begins_anew(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    fit(build(MAML), Checkpoint(path, "one"))
+    other = build(MAML)
+    assert len(fit(other, Checkpoint(path, "two")).curve) == 4
+    path.write_bytes(path.read_bytes()[:100])
+    assert fit(build(MAML), Checkpoint(path, "two")).episodes == 40
+
+
+def test_a_longer_training_goes_on_from_a_shorter_one(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "checkpoint.safetensors", "key")
+    short = OPTIONS.model_copy(update={"episodes": 20})
+    fit(build(Siamese), checkpoint, short)
+    longer = build(Siamese)
+    fit(longer, checkpoint)
+    whole = build(Siamese)
+    fit(whole, None)
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), longer.parameters(), strict=True))
+
+
+def test_what_is_not_finite_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "checkpoint.safetensors", "key")
+    good = OPTIONS.model_copy(update={"episodes": 8})
+    fit(build(Siamese), checkpoint, good)
+    broken = build(Siamese)
+    broken.register_parameter("spoilt", torch.nn.Parameter(torch.tensor(math.inf)))
+    before = checkpoint.path.read_bytes()
+    with pytest.raises(CellError, match=r"parameters are not finite after 12 episodes; lower train.learning"):
+        fit(broken, Checkpoint(checkpoint.path, "other"))
+    assert checkpoint.path.read_bytes() == before
+    assert fit(build(Siamese), checkpoint, good).episodes == 8
