@@ -69,6 +69,64 @@ def test_an_episode_does_not_depend_on_its_companions() -> None:
         torch.testing.assert_close(alone.weight[0], together.weight[t], rtol=1e-9, atol=1e-11)
 
 
+HARD: dict[str, Any] = {
+    "far from the origin": (12, [6] * 12, 8, 30.0, 1.0, 5.0),
+    "weak penalty": (16, [4] * 16, 64, 30.0, 100.0, 5.0),
+    "many in few dimensions": (10, [8] * 10, 16, 30.0, 100.0, 0.0),
+    "wide": (20, [2] * 20, 784, 30.0, 1.0, 0.0),
+    "unbalanced": (5, [1, 2, 3, 20, 40], 64, 3.0, 1.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("case", HARD)
+def test_hard_problems_are_solved_to_rounding_and_alone_as_in_company(case: str) -> None:
+    way, shots, dim, scale, c, shift = HARD[case]
+    support, labels, _ = problem(way, shots, dim, episodes=3)
+    support, targets = scale * (support + shift), F.one_hot(labels, way).double()
+    fitted = fit_logistic(support, targets, c)
+    # At the optimum W = C Σ (y - p) x, and each class has its share of the probabilities.
+    errors = targets - fitted.logits(support).softmax(-1)
+    centred = support - support.mean(1, keepdim=True)
+    size = fitted.weight.abs().max().item()
+    torch.testing.assert_close(c * errors.mT @ centred, fitted.weight, rtol=0, atol=1e-5 * size)
+    torch.testing.assert_close(errors.sum(1), torch.zeros(3, way).double(), rtol=0, atol=1e-9)
+    for t in range(3):
+        alone = fit_logistic(support[t : t + 1], targets[t : t + 1], c)
+        torch.testing.assert_close(alone.weight[0], fitted.weight[t], rtol=0, atol=1e-9 * size)
+
+
+def test_one_bad_episode_spoils_no_other() -> None:
+    support, labels, query = problem(3, [4] * 3, 8)
+    probe = LinearProbe(identity(8)).eval()
+    wanted = probe(support, labels, query)
+    support[1, 0, 0] = torch.nan
+    found = probe(support, labels, query)
+    assert found[1].isnan().all()
+    torch.testing.assert_close(found[::2], wanted[::2], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("learner", [SimpleShot, LinearProbe, BaselinePlusPlus])
+def test_autocast_and_inference_mode_change_nothing(learner: Any) -> None:
+    support, labels, query = (
+        x.float() if x.is_floating_point() else x for x in problem(5, [1, 2, 3, 4, 5], 32)
+    )
+    baseline = learner(identity(32)).eval()
+    wanted = baseline(support, labels, query)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(baseline(support, labels, query), wanted)
+    with torch.inference_mode():
+        torch.testing.assert_close(baseline(support, labels, query), wanted)
+
+
+@pytest.mark.parametrize("learner", [SimpleShot, LinearProbe])
+def test_permuting_labels_permutes_a_baselines_logits(learner: Any) -> None:
+    support, labels, query = problem(4, [1, 2, 3, 4], 8)
+    order = torch.tensor([2, 0, 3, 1])
+    baseline = learner(identity(8)).double().eval()
+    permuted = baseline(support, order[labels], query, 4)[..., order]
+    torch.testing.assert_close(permuted, baseline(support, labels, query, 4), rtol=1e-8, atol=1e-8)
+
+
 @pytest.mark.parametrize("value", [0.0, 3.0])
 def test_equal_embeddings_leave_the_probe_without_an_opinion(value: float) -> None:
     support, labels, query = (

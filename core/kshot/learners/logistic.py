@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-NEWTON_STEPS, CG_STEPS, HALVINGS = 60, 60, 30
-TOLERANCE = 1e-9
-"""Largest entry of the gradient, in units of C, at which an episode counts as solved."""
+CHUNK = {"cpu": 2**15}
+"""Logits of the support that are solved for together, by device type: a processor's cache holds these."""
+OTHER_CHUNK = 2**24
 
-CG_TOLERANCE = 1e-22
-"""Squared residual, in units of the first, at which conjugate gradients stop; rounding follows."""
+NEWTON_STEPS, CG_STEPS, HALVINGS = 100, 500, 30
+CHECK_EVERY = 4
+"""Steps of conjugate gradients between two looks at whether all episodes are done: a look waits
+for the device."""
+
+NEGLIGIBLE = 1e-12
+"""Share of the largest variance below which an axis of the support is nothing but rounding."""
+
+SOLVED = 1e-22
+"""Newton decrement (twice what a quadratic model promises to gain) at which the step just made
+was the last, in units of the objective."""
+ROUNDING = 1e-28
+"""The same where conjugate gradients have nothing left to gain."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +34,7 @@ class LogisticRegression:
 
     Attributes:
         weight: (T, way, dim).
-        bias: (T, way).
+        bias: (T, way), sums to 0.
     """
 
     weight: Tensor
@@ -38,109 +51,139 @@ def fit_logistic(x: Tensor, targets: Tensor, c: float) -> LogisticRegression:
 
     The problem of scikit-learn's ``LogisticRegression(C=c)``, solved by Newton's method with
     conjugate gradients in float64. The optimum lies in the span of the support, so the work is
-    done in at most S dimensions, where the features are orthogonal. An episode that is solved
-    no longer moves: its result does not depend on its companions.
+    done along the support's principal axes. An episode that is solved no longer moves: its
+    result does not depend on its companions.
 
     Args:
-        x: (T, S, dim) support.
+        x: (T, S, dim) support. Where it is not finite, so is that episode's result.
         targets: (T, S, way) ones and zeros.
         c: inverse strength of the penalty.
     """
-    x, targets = x.double(), targets.double()
-    z, back = _in_span(x)
-    ones = torch.ones_like(z[..., :1])
-    problem = _Problem(torch.cat([z, ones], dim=2), targets, c)
-    theta = problem.solve()
-    weight = theta[..., :-1] @ back
-    return LogisticRegression(weight, theta[..., -1])
+    size = CHUNK.get(x.device.type, OTHER_CHUNK)
+    episodes = max(1, size // targets[0].numel())
+    pairs = zip(x.split(episodes), targets.split(episodes), strict=True)
+    weights, biases = zip(*(_fit(some.double(), theirs.double(), c) for some, theirs in pairs), strict=True)
+    return LogisticRegression(torch.cat(weights), torch.cat(biases))
 
 
-def _in_span(x: Tensor) -> tuple[Tensor, Tensor]:
-    """(T, S, dim) → coordinates (T, S, S) in an orthonormal basis of the span, and the basis (T, S, dim)."""
-    squares, vectors = torch.linalg.eigh(x @ x.mT)
-    threshold = squares[:, -1:] * x.shape[1] * torch.finfo(x.dtype).eps
-    kept = squares > threshold.clamp_min(torch.finfo(x.dtype).tiny)
-    lengths = torch.where(kept, squares, 1.0).sqrt() * kept
-    inverse = torch.where(kept, lengths, 1.0).reciprocal() * kept
-    return vectors * lengths.unsqueeze(1), inverse.unsqueeze(2) * (vectors.mT @ x)
+def _fit(x: Tensor, targets: Tensor, c: float) -> tuple[Tensor, Tensor]:
+    """Weights (T, way, dim) and biases (T, way) of episodes that are solved together."""
+    finite = x.isfinite().flatten(1).all(1)[:, None, None]
+    x = torch.where(finite, x, 0.0)  # one bad episode must not stop the decomposition of all
+    # The free bias makes the problem blind to a shift; about the mean it is conditioned best.
+    mean = x.mean(1, keepdim=True)
+    axes = _principal_axes(x - mean)
+    features = F.pad((x - mean) @ axes, (0, 1), value=1.0)
+    theta = _Problem(features, targets, c).solve()
+    weight = (axes @ theta[:, :-1]).mT
+    bias = theta[:, -1] - (weight @ mean.mT).squeeze(2)
+    bias = bias - bias.mean(1, keepdim=True)
+    return torch.where(finite, weight, torch.nan), torch.where(finite[..., 0], bias, torch.nan)
 
 
+def _principal_axes(centred: Tensor) -> Tensor:
+    """(T, S, dim) → (T, dim, min(S, dim)) orthonormal axes of the span, zeros where it has fewer."""
+    examples, dim = centred.shape[1:]
+    if examples > dim:
+        return torch.linalg.eigh(centred.mT @ centred)[1]
+    squares, vectors = torch.linalg.eigh(centred @ centred.mT)
+    kept = squares > squares[:, -1:] * NEGLIGIBLE
+    inverse = torch.where(kept, squares, 1.0).rsqrt() * kept
+    return centred.mT @ vectors * inverse.unsqueeze(1)
+
+
+@final
 class _Problem:
-    """T problems in features (T, S, R), the last of them constant."""
+    """T problems in features (T, S, R), the last of them constant; coefficients are (T, R, way)."""
 
     def __init__(self, features: Tensor, targets: Tensor, c: float) -> None:
         self._f, self._y, self._c = features, targets, c
-        self._penalty = torch.ones_like(features[:, :1])
-        self._penalty[..., -1] = 0
-        # Böhning's bound on the curvature; its diagonal, since the features are orthogonal.
-        curvature = c / 2 * features.square().sum(1, keepdim=True) + self._penalty
-        self._precondition = curvature.reciprocal()
+        self._penalty = features.new_ones(features.shape[2], 1)
+        self._penalty[-1] = 0
 
     def solve(self) -> Tensor:
-        """(T, way, R) optimal weights."""
-        theta = self._f.new_zeros(len(self._f), self._y.shape[2], self._f.shape[2])
+        """The optimal coefficients."""
+        theta = self._f.new_zeros(len(self._f), self._f.shape[2], self._y.shape[2])
+        done = torch.zeros_like(theta[:, :1, :1], dtype=torch.bool)
         for _ in range(NEWTON_STEPS):
-            probabilities = self._logits(theta).softmax(2)
-            gradient = self._gradient(theta, probabilities)
-            active = gradient.abs().amax((1, 2)) > TOLERANCE * self._c
-            if not bool(active.any()):
+            logits = self._f @ theta
+            gradient = self._c * self._f.mT @ self._errors(logits) + self._penalty * theta
+            value = self._value(logits, _dot(theta, self._penalty * theta))
+            step = self._newton(logits.softmax(2), gradient, value, done)
+            slope = _dot(gradient, step)
+            length = self._length(theta, logits, step, value, slope, done)
+            theta = torch.where(done, theta, theta + length * step)
+            done = done | (-slope <= SOLVED * value)
+            if bool(done.all()):
                 break
-            step = self._newton(probabilities, gradient)
-            theta = torch.where(active[:, None, None], self._searched(theta, step, gradient), theta)
         return theta
 
-    def _logits(self, theta: Tensor) -> Tensor:
-        return self._f @ theta.mT
+    def _errors(self, logits: Tensor) -> Tensor:
+        """Probabilities minus targets; 1 - p is summed from its parts, so it is exact when p is near 1."""
+        others = logits.softmax(2) * (1 - self._y)
+        return others - self._y * others.sum(2, keepdim=True)
 
-    def _loss(self, theta: Tensor) -> Tensor:
-        """(T,)."""
-        entropy = -(self._logits(theta).log_softmax(2) * self._y).sum((1, 2))
-        return self._c * entropy + (self._penalty * theta.square()).sum((1, 2)) / 2
+    def _value(self, logits: Tensor, squares: Tensor) -> Tensor:
+        """The objective (T, 1, 1) of logits and the penalised sum of squares; exact likewise."""
+        margins = logits - (logits * self._y).sum(2, keepdim=True)
+        others = margins.masked_fill(self._y > 0, -torch.inf).logsumexp(2, keepdim=True)
+        return self._c * F.softplus(others, threshold=40).sum(1, keepdim=True) + squares / 2
 
-    def _gradient(self, theta: Tensor, probabilities: Tensor) -> Tensor:
-        gradient = self._c * (probabilities - self._y).mT @ self._f + self._penalty * theta
-        # Its sum over classes is zero but for rounding, and there the loss has no curvature.
-        return gradient - gradient.mean(1, keepdim=True)
+    def _newton(self, probabilities: Tensor, gradient: Tensor, value: Tensor, done: Tensor) -> Tensor:
+        """The Newton step by preconditioned conjugate gradients, each episode for itself.
 
-    def _curved(self, probabilities: Tensor, direction: Tensor) -> Tensor:
-        """The Hessian times a direction (T, way, R)."""
-        moved = self._logits(direction)
-        weighted = probabilities * (moved - (probabilities * moved).sum(2, keepdim=True))
-        return self._c * weighted.mT @ self._f + self._penalty * direction
-
-    def _newton(self, probabilities: Tensor, gradient: Tensor) -> Tensor:
-        """The Newton step by preconditioned conjugate gradients, each episode for itself."""
-        step, residual = torch.zeros_like(gradient), -gradient
-        scaled = self._precondition * residual
-        direction, product = scaled, _dot(residual, scaled)
-        enough = product * CG_TOLERANCE
-        for _ in range(CG_STEPS):
-            curved = self._curved(probabilities, direction)
-            bent = _dot(direction, curved)
-            moves = (product > enough) & (bent > 0)
-            length = torch.where(moves, product / torch.where(moves, bent, 1.0), 0.0)
+        The preconditioner is the Hessian's diagonal, which along the principal axes is nearly all
+        of it. Far from the optimum a rough step does.
+        """
+        curvature = probabilities * (1 - probabilities)
+        diagonal = self._c * self._f.square().mT @ curvature + self._penalty
+        inverse = diagonal.clamp_min(torch.finfo(diagonal.dtype).tiny).reciprocal()
+        step, residual = torch.zeros_like(gradient), _contrast(-gradient)
+        direction = scaled = _contrast(inverse * residual)
+        product = _dot(residual, scaled)
+        relative = product / value
+        wanted = product * torch.maximum(relative, ROUNDING / relative).clamp(max=0.01)
+        for count in range(CG_STEPS):
+            done = done | (product <= wanted)
+            if count % CHECK_EVERY == 0 and bool(done.all()):
+                break
+            moved = self._f @ direction
+            weighted = probabilities * moved
+            curved = weighted - probabilities * weighted.sum(2, keepdim=True)
+            curved = self._c * self._f.mT @ curved + self._penalty * direction
+            length = torch.where(done, 0.0, product / _dot(direction, curved))
             step = step + length * direction
             residual = residual - length * curved
-            scaled = self._precondition * residual
-            after = _dot(residual, scaled)
-            direction = scaled + torch.where(moves, after / torch.where(moves, product, 1.0), 0.0) * direction
-            product = after
+            scaled = _contrast(inverse * residual)
+            before, product = product, _dot(residual, scaled)
+            direction = scaled + torch.where(done, 0.0, product / before) * direction
         return step
 
-    def _searched(self, theta: Tensor, step: Tensor, gradient: Tensor) -> Tensor:
-        """The step, halved until the loss falls enough (Armijo), each episode for itself."""
-        before, slope = self._loss(theta), (gradient * step).sum((1, 2))
-        length = torch.ones_like(before)
-        slack = 1e-13 * before.abs()
+    def _length(
+        self, theta: Tensor, logits: Tensor, step: Tensor, value: Tensor, slope: Tensor, done: Tensor
+    ) -> Tensor:
+        """The largest of 1, ½, ¼ … by which the objective falls enough (Armijo), (T, 1, 1)."""
+        moved, penalised = self._f @ step, self._penalty * step
+        constant = _dot(theta, self._penalty * theta)
+        linear, quadratic = _dot(theta, penalised), _dot(step, penalised)
+        length = torch.ones_like(slope)
+        # Close to the optimum the objective cannot tell a good step from rounding.
+        slack = 1e-12 * value
         for _ in range(HALVINGS):
-            after = self._loss(theta + length[:, None, None] * step)
-            enough = after <= before + 1e-4 * length * slope + slack
-            length = torch.where(enough, length, length / 2)
+            squares = constant + 2 * length * linear + length.square() * quadratic
+            reached = self._value(logits + length * moved, squares)
+            enough = done | (reached <= value + 1e-4 * length * slope + slack)
             if bool(enough.all()):
                 break
-        return theta + length[:, None, None] * step
+            length = torch.where(enough, length, length / 2)
+        return length
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
     """(T, 1, 1) inner products."""
     return (a * b).sum((1, 2), keepdim=True)
+
+
+def _contrast(theta: Tensor) -> Tensor:
+    """Without what all classes have in common: along it the loss is flat and the diagonal misleads."""
+    return theta - theta.mean(2, keepdim=True)

@@ -47,7 +47,9 @@ class SimpleShot(EmbeddingLearner):
 
     def compare(self, support: Tensor, labels: Tensor, way: int) -> Comparison:
         """Average each class's centred and normalised support."""
-        means = class_means(self._centred(support), labels, way)
+        # In half precision the differences below would be mostly rounding.
+        with torch.autocast(support.device.type, enabled=False):
+            means = class_means(self._centred(support), labels, way)
 
         def logits(query: Tensor) -> Tensor:
             with torch.autocast(query.device.type, enabled=False):
