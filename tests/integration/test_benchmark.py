@@ -17,7 +17,7 @@ from kshot.sampling import Sampler
 from kshot.shapes import Shape
 from kshot.testing import Toy, toy_encoder
 
-from .conftest import run, toy_registry
+from .conftest import plan, run, toy_registry
 
 
 class Events:
@@ -329,3 +329,46 @@ def test_a_learner_sees_the_training_set_once_before_evaluation(tmp_path: Path, 
     source, encoder = Toy(), toy_encoder().eval()
     raw = [source.fetch(int(row)) for row in source.catalogue("train").rows]
     assert mean == pytest.approx(float(encoder(encoder.prepare(raw)).mean().detach()), abs=1e-5)
+
+
+def test_a_pretraining_is_shared_by_the_learners_that_begin_with_it(tmp_path: Path) -> None:
+    learners = [
+        {"use": "simpleshot", "pretrain": {"epochs": 3, "learning_rate": 0.01}},
+        {"use": "linear_probe", "pretrain": {"epochs": 3, "learning_rate": 0.01}},
+        {"use": "baseline++", "pretrain": {"epochs": 3, "learning_rate": 0.01}},
+        {"id": "plain", "use": "simpleshot"},
+    ]
+    found = {cell.learner: cell for cell in run(tmp_path, learners=learners).cells}
+    assert all(cell.status == "finished" for cell in found.values())
+    # Linear and cosine heads teach different encoders; what shares a head shares the encoder.
+    assert len(list((tmp_path / "pretrained").iterdir())) == 2
+    assert found["simpleshot"].train.pretrain_seconds == found["linear_probe"].train.pretrain_seconds
+    assert [found[name].trained for name in ("simpleshot", "baseline++", "plain")] == [True, True, False]
+    assert found["simpleshot"].scores[0].accuracy > found["plain"].scores[0].accuracy + 0.05
+
+
+def test_a_learner_has_settings_of_its_own(tmp_path: Path) -> None:
+    learners = [
+        "prototypical",
+        {"use": "maml", "train": {"episodes": 20, "way": 3}, "evaluate": {"shapes": ["3w1s"]}},
+        {"id": "own", "use": "maml", "head": "prototype", "evaluate": {"batch_statistics": "query"}},
+    ]
+    found = {cell.learner: cell for cell in run(tmp_path, learners=learners).cells}
+    assert [found[name].train.episodes for name in ("prototypical", "maml", "own")] == [60, 20, 60]
+    assert [(score.way, score.shot) for score in found["maml"].scores] == [(3, 1)]
+    policies = [found[name].scores[0].batch_statistics for name in ("prototypical", "maml", "own")]
+    assert policies == ["frozen", "support", "query"]
+
+
+def test_a_head_of_fixed_way_is_told_before_it_trains(tmp_path: Path) -> None:
+    [cell] = run(tmp_path, learners=["maml"]).cells
+    assert cell.status == "failed"
+    assert "serves 5 classes" in (cell.error or "")
+    assert "cannot be tested on 3w2s" in (cell.error or "")
+
+
+def test_a_mistake_in_a_learners_settings_names_its_place() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        plan(learners=[{"use": "maml", "train": {"episode": 3}, "pretrain": {"epochs": 0}}])
+    assert "learners.maml.train.episode: unknown key; did you mean 'episodes'" in str(raised.value)
+    assert "learners.maml.pretrain.epochs: input should be greater than or equal to 1" in str(raised.value)

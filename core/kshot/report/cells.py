@@ -50,7 +50,9 @@ def _row(cell: Cell, label: Labeller) -> Html:
 def _training(cell: Cell) -> str:
     train = cell.train
     shape = f" at {train.way}w{train.shot}s" if train.way and train.shot else ""
-    return f"{count(train.episodes)}{shape}"
+    first = f"{count(train.pretrain_epochs)} epochs" if train.pretrain_epochs else ""
+    episodes = f"{count(train.episodes)}{shape}" if train.episodes or not first else ""
+    return ", then ".join(part for part in (first, episodes) if part)
 
 
 def _scores(cell: Cell, label: Labeller) -> Html:

@@ -180,7 +180,7 @@ class Cell(Entry):
     @property
     def trained(self) -> bool:
         """False where this run trained nothing."""
-        return bool(self.train.episodes)
+        return bool(self.train.episodes or self.train.pretrain_epochs)
 
 
 class Results(Entry):
