@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal, final
+from typing import Annotated, final
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
 from kshot.episode import Episodes
 from kshot.functional import per_episode_norms, query_cross_entropy, width_of
 from kshot.learners.context import FullContext
+from kshot.learners.distances import Distance, likeness, log_scale
 from kshot.learners.embedding import Comparison, EmbeddingLearner, one_hot
-
-Distance = Literal["cosine", "squared_euclidean"]
 
 
 @final
@@ -63,14 +61,11 @@ class Matching(EmbeddingLearner):
         context_width: Annotated[int, Field(ge=1)] | None = None,
     ) -> None:
         super().__init__()
-        start = scale if scale is not None else 10.0 if distance == "cosine" else 1.0
-        if not (start > 0 and math.isfinite(start)):
-            raise ValueError(f"scale must be positive, got {start}")
         if steps < 1:
             raise ValueError(f"steps must be at least 1, got {steps}")
         self.encoder = per_episode_norms(encoder)
         self.distance: Distance = distance
-        self.log_scale = nn.Parameter(torch.tensor(math.log(start)), requires_grad=learn_scale)
+        self.log_scale = nn.Parameter(torch.tensor(log_scale(distance, scale)), requires_grad=learn_scale)
         self.context = FullContext(width_of(encoder), steps=steps, width=context_width) if fce else None
 
     def compare(self, support: Tensor, labels: Tensor, way: int) -> Comparison:
@@ -81,7 +76,8 @@ class Matching(EmbeddingLearner):
         def classify(query: Tensor) -> Tensor:
             with _full_precision(query):
                 embedded = self.context.of_queries(query, seen) if self.context else query
-                return class_log_probabilities(self._similarities(embedded, seen), labels, way)
+                similarities = self.log_scale.exp() * likeness(self.distance, embedded, seen)
+                return class_log_probabilities(similarities, labels, way)
 
         return classify
 
@@ -89,15 +85,6 @@ class Matching(EmbeddingLearner):
         """Mean cross-entropy of the queries, in nats."""
         logits = self.training_logits(episodes.support, episodes.query_inputs)
         return query_cross_entropy(logits, episodes.query_labels)
-
-    def _similarities(self, query: Tensor, support: Tensor) -> Tensor:
-        """(T, Q, dim) and (T, S, dim) → (T, Q, S)."""
-        scale = self.log_scale.exp()
-        if self.distance == "cosine":
-            return scale * F.normalize(query, dim=-1) @ F.normalize(support, dim=-1).mT
-        products = query @ support.mT
-        squares = query.square().sum(-1, keepdim=True) + support.square().sum(-1).unsqueeze(1)
-        return scale * (2 * products - squares)
 
 
 def class_log_probabilities(similarities: Tensor, labels: Tensor, way: int) -> Tensor:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from typing import Literal, final
+from typing import final
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kshot.episode import Episodes
 from kshot.functional import per_episode_norms, query_cross_entropy
+from kshot.learners.distances import Distance, likeness, log_scale
 from kshot.learners.embedding import Comparison, EmbeddingLearner, class_means
-
-Distance = Literal["squared_euclidean", "cosine"]
 
 
 @final
@@ -49,10 +46,7 @@ class Prototypical(EmbeddingLearner):
         super().__init__()
         self.encoder = per_episode_norms(encoder)
         self.distance: Distance = distance
-        start = scale if scale is not None else 10.0 if distance == "cosine" else 1.0
-        if not (start > 0 and math.isfinite(start)):
-            raise ValueError(f"scale must be positive, got {start}")
-        self.log_scale = nn.Parameter(torch.tensor(math.log(start)), requires_grad=learn_scale)
+        self.log_scale = nn.Parameter(torch.tensor(log_scale(distance, scale)), requires_grad=learn_scale)
 
     def compare(self, support: Tensor, labels: Tensor, way: int) -> Comparison:
         """Average the support of each class."""
@@ -62,7 +56,7 @@ class Prototypical(EmbeddingLearner):
 
         def classify(query: Tensor) -> Tensor:
             with torch.autocast(query.device.type, enabled=False):
-                return self._logits(prototypes, query)
+                return self.log_scale.exp() * likeness(self.distance, query, prototypes)
 
         return classify
 
@@ -70,12 +64,3 @@ class Prototypical(EmbeddingLearner):
         """Mean cross-entropy of the queries, in nats."""
         logits = self.training_logits(episodes.support, episodes.query_inputs)
         return query_cross_entropy(logits, episodes.query_labels)
-
-    def _logits(self, prototypes: Tensor, query: Tensor) -> Tensor:
-        """(T, way, dim) and (T, Q, dim) → (T, Q, way)."""
-        scale = self.log_scale.exp()
-        if self.distance == "cosine":
-            return scale * F.normalize(query, dim=-1) @ F.normalize(prototypes, dim=-1).mT
-        products = query @ prototypes.mT
-        squares = query.square().sum(-1, keepdim=True) + prototypes.square().sum(-1).unsqueeze(1)
-        return scale * (2 * products - squares)
