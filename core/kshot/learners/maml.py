@@ -32,9 +32,10 @@ class MAML(InnerLoopLearner):
     (ANIL, Raghu et al., ICLR 2020); learnt inner rates, per tensor and step (LSLR of MAML++,
     Antoniou et al., ICLR 2019) or per element (Meta-SGD, Li et al., 2017); the loss after every
     step (multi-step loss of MAML++); ``head="prototype"`` (Proto-MAML, Triantafillou et al.,
-    ICLR 2020). Deviations: the default batch-statistics policy at test is ``frozen``; the paper's
-    code always uses the batch at hand, which is the policy ``query``. Batch norms' own weights
-    are not adapted, as in that code.
+    ICLR 2020). Deviations: the default batch-statistics policy is ``support`` (``frozen`` where
+    the head alone is adapted), so that queries do not see each other; the paper's code always
+    uses the batch at hand, which is the policy ``query``. Batch norms' own weights are not
+    adapted, as in that code.
 
     Args:
         encoder: the embedding network, on which a linear head is put.
