@@ -204,10 +204,35 @@ class Variant(Use):
     id: str | None = None
 
 
+class Lora(Strict):
+    """Low-rank adapters in an encoder (Hu et al., ICLR 2022).
+
+    Attributes:
+        rank: of each adapter.
+        alpha: its product is scaled by alpha / rank; none: by 1.
+        targets: layers by the end of their name; none: every linear and plain convolutional layer.
+    """
+
+    rank: int = Field(default=8, ge=1)
+    alpha: int | None = Field(default=None, ge=1)
+    targets: list[str] | None = Field(default=None, min_length=1)
+
+
 class EncoderVariant(Variant):
-    """An encoder, its options, and what the outer loop trains in it."""
+    """An encoder, its options, and what the outer loop trains in it.
+
+    Attributes:
+        train: a part of its parameters; none: all, or of a pretrained encoder nothing.
+        lora: adapters to put into it; ``train: lora`` alone takes the defaults.
+    """
 
     train: Subset | None = None
+    lora: Lora | None = None
+
+    @property
+    def adapters(self) -> Lora | None:
+        """The adapters it gets."""
+        return Lora() if self.lora is None and self.train == "lora" else self.lora
 
 
 class EvaluateOverride(Strict):

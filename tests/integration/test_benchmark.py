@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ import torch
 from kshot import EncoderSpec, LearnerSpec, hookimpl, results
 from kshot.episode import Episodes, Examples
 from kshot.errors import ConfigurationError
-from kshot.interfaces import Classifier, Learner
+from kshot.interfaces import Classifier, Encoder, Learner
 from kshot.learners.prototypical import Prototypical
 from kshot.sampling import Sampler
 from kshot.shapes import Shape
 from kshot.testing import Toy, toy_encoder
+from safetensors import safe_open
 
 from .conftest import plan, run, toy_registry
 
@@ -68,7 +70,7 @@ def test_a_run_writes_the_schema_and_learns(tmp_path: Path) -> None:
     [cell] = stored["cells"]
     assert stored["schema"] == 1
     assert cell["id"] == "prototypical.toy_encoder.toy.0"
-    assert cell["options"]["encoder"] == {"dim": 16, "norm": "batch", "train": "all"}
+    assert cell["options"]["encoder"] == {"dim": 16, "norm": "batch", "train": "all", "lora": None}
     assert cell["status"] == "finished"
     assert cell["error"] is None
     assert cell["train"]["episodes"] == 300
@@ -218,6 +220,13 @@ def test_training_only_the_last_layer(tmp_path: Path) -> None:
     assert found.cells[0].scores != found.cells[1].scores
 
 
+def whole_encoder() -> Encoder:
+    """An encoder that trains as a whole or not at all."""
+    encoder = toy_encoder()
+    encoder.parameter_groups = lambda: {"all": [name for name, _ in encoder.named_parameters()]}
+    return encoder
+
+
 def failing_encoder() -> object:
     """An encoder that cannot be built."""
     raise RuntimeError("out of ink")
@@ -241,9 +250,49 @@ def test_a_failed_cell_leaves_the_others_running(tmp_path: Path) -> None:
 
 
 def test_a_subset_that_the_encoder_lacks_fails_its_cell_by_name(tmp_path: Path) -> None:
-    found = run(tmp_path, encoders={"toy": {"use": "toy_encoder", "train": "lora"}})
+    registry = toy_registry(
+        ("encoders", EncoderSpec("whole", "one group", f"{__name__}:whole_encoder", modality="toy"))
+    )
+    found = run(tmp_path, registry, encoders={"toy": {"use": "whole", "train": "last"}})
     assert found.cells[0].status == "failed"
-    assert "train: lora is not among what it offers (all, last, none)" in (found.cells[0].error or "")
+    said = found.cells[0].error or ""
+    assert "encoder 'whole': train: last is not among what" in said
+    assert "offers (none, all)" in said
+
+
+def test_training_adapters_alone(tmp_path: Path) -> None:
+    entries = [
+        {"use": "toy_encoder", "train": "lora"},
+        {"id": "thin", "use": "toy_encoder", "lora": {"rank": 1}},
+    ]
+    adapting = {"use": "maml", "adapt": "lora", "head": "prototype"}
+    found = run(tmp_path, encoders={"toy": entries}, learners=["prototypical", adapting])
+    assert [cell.error for cell in found.cells] == [None] * 4
+    adapted, thin = found.cells[0], found.cells[2]
+    assert adapted.options["encoder"]["lora"] == {"rank": 8, "alpha": None, "targets": None}
+    assert thin.options["encoder"]["lora"]["rank"] == 1
+    kept = safe_open(tmp_path / "cells" / adapted.id / "checkpoint.safetensors", framework="pt").keys()
+    trained = [name for name in kept if name.startswith("learner/") and name.endswith("weight")]
+    assert trained
+    assert all(".lora_" in name for name in trained)
+
+
+def test_adapters_that_cannot_be_fail_their_cell_by_name(tmp_path: Path) -> None:
+    lora = {"rank": 2, "targets": ["query"]}
+    found = run(tmp_path, encoders={"toy": {"use": "toy_encoder", "lora": lora}})
+    assert "encoder 'toy_encoder': lora.targets: " in (found.cells[0].error or "")
+    assert "no layer 'query'" in (found.cells[0].error or "")
+
+
+def test_adapters_without_peft_are_refused_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "peft" else found(name))
+    with pytest.raises(
+        ConfigurationError, match=r"encoders\.toy\.toy_encoder\.lora: needs peft; pip install"
+    ):
+        run(tmp_path, encoders={"toy": {"use": "toy_encoder", "train": "lora"}})
 
 
 def test_too_little_data_is_told_before_anything_runs(tmp_path: Path) -> None:

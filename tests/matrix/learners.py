@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from kshot.functional import add_lora
 from kshot.registry import load_registry
 from kshot.registry.load import CORE
 from kshot.testing import LearnerFactory, Subject, learner_factory
@@ -35,10 +36,13 @@ class Case:
         options = dict(self.options)
         if self.adapts and not list(encoder.parameters()):
             options["adapt"] = "head"
-        elif self.adapts and encoder.pretrained:
+        elif self.adapts and encoder.pretrained and options.get("adapt") != "lora":
             # A recurrent state for each of 1.8 million weights takes minutes a check.
             options["adapt"] = "head" if self.learner == "meta_lstm" else "last"
-        return learner_factory(_resolve(self.learner), **options)
+        make = learner_factory(_resolve(self.learner), **options)
+        if options.get("adapt") != "lora":
+            return make
+        return lambda encoder, way: make(add_lora(encoder, rank=2), way)
 
 
 _LEARNT_ROWS = {"label_equivariance": "each row of the linear head starts from learnt weights of its own"}
@@ -53,6 +57,7 @@ _TABLE: Mapping[str, Case] = {
     "matching-plain": Case("matching", {"fce": False}),
     "maml": Case("maml", exceptions=_LEARNT_ROWS, adapts=True),
     "maml-anil": Case("maml", {"adapt": "head", "head": "prototype", "inner_steps": 2, "inner_rate": 0.05}),
+    "maml-lora": Case("maml", {"adapt": "lora", "head": "prototype", "inner_rate": 0.05}, adapts=True),
     "meta_lstm": Case("meta_lstm", {"inner_steps": 2, "hidden": 4}, _LEARNT_ROWS, adapts=True),
     "baseline++": Case(
         "baseline++",

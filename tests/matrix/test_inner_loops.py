@@ -14,7 +14,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from kshot.episode import Episodes
-from kshot.functional import Pass, statistics
+from kshot.functional import Pass, add_lora, statistics
 from kshot.learners.maml import MAML
 from kshot.learners.meta_lstm import MetaLSTM, preprocessed
 from torch import Tensor, nn
@@ -24,9 +24,15 @@ from . import families
 
 ADAPTABLE = ["toy", "conv4", "dvector_tdnn", "dvector_lstm", "mini_transformer"]
 PAIRS = [
-    *((family, method) for family in ADAPTABLE for method in ("maml", "meta_lstm")),
+    *(
+        (family, method)
+        for family in ADAPTABLE
+        for method in ("maml", "maml-lora", "meta_lstm", "meta_lstm-lora")
+    ),
     # Meta-LSTM over 1.8 million weights in float64 takes minutes; mini_transformer stands for it.
     pytest.param("minilm", "maml", marks=pytest.mark.slow),
+    pytest.param("minilm", "maml-lora", marks=pytest.mark.slow),
+    pytest.param("minilm", "meta_lstm-lora", marks=pytest.mark.slow),
 ]
 WAY, STEPS, RATE = 3, 2, 0.05
 
@@ -44,13 +50,19 @@ def _built(family: str, method: str, strategy: str) -> MAML | MetaLSTM:
         pytest.skip(f"{family} declares that vmap cannot map it; the loop is its only way")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        if method == "maml":
+        name, _, lora = method.partition("-")
+        if lora:
+            add_lora(encoder, rank=1)
+            for parameter in encoder.parameters():
+                if parameter.requires_grad:  # away from B = 0, where A has no gradient
+                    nn.init.normal_(parameter, std=0.1)
+        if name == "maml":
             # MiniLM's 22 million weights in float64, twice differentiated, are too much for a test.
-            adapt = "last" if family == "minilm" else "all"
+            adapt = lora or ("last" if family == "minilm" else "all")
             return MAML(
                 encoder, way=WAY, adapt=adapt, inner_steps=STEPS, inner_rate=RATE, strategy=strategy
             ).double()
-        return MetaLSTM(encoder, way=WAY, adapt="last", inner_steps=STEPS, strategy=strategy).double()
+        return MetaLSTM(encoder, way=WAY, adapt=lora or "last", inner_steps=STEPS, strategy=strategy).double()
 
 
 def written_out(learner: MAML | MetaLSTM, batch: Episodes) -> Tensor:

@@ -20,6 +20,7 @@ from kshot.encoders import Embedded
 from kshot.encoders.embedded import EMBEDDING
 from kshot.errors import CellError, DataError
 from kshot.evaluation import Scored, evaluate
+from kshot.functional import add_lora, parameter_subset
 from kshot.interfaces import Encoder, Learner, PretrainHead, Split
 from kshot.loading import Loader, RawExamples, ResidentLoader, embed_positions, embedded_split
 from kshot.metrics import Interval
@@ -136,6 +137,11 @@ class _Cell:
         if type(encoder).fit is not Encoder.fit:
             source = self._data.source(self._cell.source)
             encoder.fit(RawExamples.of_split(source, source.catalogue("train")))
+        if part.lora:
+            try:
+                add_lora(encoder, part.lora.rank, alpha=part.lora.alpha, targets=part.lora.targets)
+            except ValueError as error:
+                raise CellError(f"encoder '{part.id}': {error}") from error
         self._subset: Subset = part.train or ("none" if encoder.pretrained else "all")
         select_trainable(encoder, self._subset, f"encoder '{part.id}'")
         return encoder
@@ -322,7 +328,11 @@ def identity(cell: PlannedCell) -> dict[str, Any]:
         "seed": cell.seed,
         "options": {
             "learner": dict(cell.learner.record),
-            "encoder": {**cell.encoder.record, "train": cell.encoder.train},
+            "encoder": {
+                **cell.encoder.record,
+                "train": cell.encoder.train,
+                "lora": cell.encoder.lora.model_dump() if cell.encoder.lora else None,
+            },
             "source": dict(cell.source.record),
         },
     }
@@ -334,10 +344,10 @@ def select_trainable(encoder: Encoder, subset: Subset, who: str) -> None:
     Raises:
         CellError: the encoder has no such group.
     """
-    groups = {"none": (), **encoder.parameter_groups()}
-    if subset not in groups:
-        raise CellError(f"{who}: train: {subset} is not among what it offers ({', '.join(sorted(groups))})")
-    chosen = set(groups[subset])
+    try:
+        chosen = set() if subset == "none" else set(parameter_subset(encoder, subset, ["none"]))
+    except ValueError as error:
+        raise CellError(f"{who}: train: {error}") from error
     for name, parameter in encoder.named_parameters():
         parameter.requires_grad_(name in chosen)
 

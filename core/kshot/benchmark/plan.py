@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 from kshot.benchmark.variants import Expanded, expand, is_id
-from kshot.config import Configuration, LearnerVariant, Settings, Subset, check, settings_of
+from kshot.config import Configuration, LearnerVariant, Lora, Settings, Subset, check, settings_of
 from kshot.errors import ConfigurationError, KshotError, listing
 from kshot.options import OptionsOf
 from kshot.registry import Entry, Registry
@@ -28,6 +29,7 @@ class Part:
         options: every option with its value, defaults included.
         record: the same as JSON values, for the results.
         train: what the outer loop trains (encoders).
+        lora: adapters to put into it (encoders).
         settings: how it is pretrained, trained and evaluated (learners).
     """
 
@@ -37,6 +39,7 @@ class Part:
     options: Mapping[str, Any]
     record: Mapping[str, Any]
     train: Subset | None = None
+    lora: Lora | None = None
     settings: Settings | None = None
 
 
@@ -236,5 +239,10 @@ class _Planner:
         if problems:
             self._problems += problems
             return None
+        if variant.lora and importlib.util.find_spec("peft") is None:
+            self._problems.append(f'{where}.lora: needs peft; pip install "kshot[lora]"')
+            return None
         resolved = options.resolve(variant.options)
-        return Part(variant.id, entry, factory, resolved.arguments, resolved.record, variant.train)
+        return Part(
+            variant.id, entry, factory, resolved.arguments, resolved.record, variant.train, variant.lora
+        )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kshot.config import EncoderVariant, Subset, Variant
+from kshot.config import EncoderVariant, Lora, Subset, Variant
 
 _ID = re.compile(r"[\w.+=,-]+")
 _UNSAFE = re.compile(r"[^\w.+=,-]+")
@@ -24,6 +24,7 @@ class Expanded:
         use: the registered name.
         options: what is passed to the factory.
         train: what the outer loop trains, for an encoder that says so.
+        lora: adapters to put into an encoder.
         origin: the configuration's entry.
     """
 
@@ -31,6 +32,7 @@ class Expanded:
     use: str
     options: dict[str, Any]
     train: Subset | None = None
+    lora: Lora | None = None
     origin: Variant | None = None
 
 
@@ -51,6 +53,8 @@ def expand(variants: Sequence[Variant], where: str) -> tuple[list[Expanded], lis
             extra = dict(draft.options)
             if draft.train is not None:
                 extra["train"] = draft.train
+            if draft.lora is not None:
+                extra["rank"] = draft.lora.rank
             draft = replace(draft, id=_named(draft.use, extra))
         expanded.append(draft)
     problems = [
@@ -73,12 +77,12 @@ def is_id(name: str) -> bool:
 def _sweep(variant: Variant) -> list[tuple[Variant, Expanded]]:
     options = variant.options
     swept = {key: value["grid"] for key, value in options.items() if _is_grid(value)}
-    train = variant.train if isinstance(variant, EncoderVariant) else None
+    train, lora = (variant.train, variant.adapters) if isinstance(variant, EncoderVariant) else (None, None)
     drafts: list[tuple[Variant, Expanded]] = []
     for values in itertools.product(*swept.values()):
         chosen = dict(zip(swept, values, strict=True))
         name = _named(variant.id or variant.use, chosen)
-        drafts.append((variant, Expanded(name, variant.use, {**options, **chosen}, train, variant)))
+        drafts.append((variant, Expanded(name, variant.use, {**options, **chosen}, train, lora, variant)))
     return drafts
 
 

@@ -17,6 +17,7 @@ from kshot.functional import (
     Pass,
     embed,
     embed_jointly,
+    parameter_subset,
     per_episode_norms,
     query_cross_entropy,
     query_pass,
@@ -177,18 +178,17 @@ def _subset(encoder: nn.Module, adapt: Adapted) -> list[str]:
     """
     if adapt == "head":
         return []
-    groups = getattr(encoder, "parameter_groups", None)
-    offered = groups() if groups else {"all": [name for name, _ in encoder.named_parameters()]}
-    if adapt not in offered:
-        there = ", ".join(["head", *sorted(offered)])
-        raise ValueError(f"adapt: {adapt} is not among what {type(encoder).__name__} offers ({there})")
+    try:
+        subset = parameter_subset(encoder, adapt, ["head"])
+    except ValueError as error:
+        raise ValueError(f"adapt: {error}") from error
     norms = {
         f"{path}.{name}"
         for path, module in encoder.named_modules()
         if isinstance(module, EpisodicBatchNorm)
         for name, _ in module.named_parameters()
     }
-    names = [name for name in offered[adapt] if name not in norms]
+    names = [name for name in subset if name not in norms]
     if not names:
         raise ValueError(f"adapt: {adapt} has no parameters in {type(encoder).__name__}; take adapt: head")
     return names
