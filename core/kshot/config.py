@@ -112,6 +112,7 @@ class Train(Optimisation):
         meta_batch: episodes per optimiser step.
         validations: how often validation episodes are scored while training, evenly spread.
         validation_episodes: episodes each time.
+        start: a checkpoint, of whatever run, from which to go on.
     """
 
     way: int = Field(default=5, ge=2)
@@ -123,6 +124,7 @@ class Train(Optimisation):
     meta_batch: int = Field(default=1, ge=1)
     validations: int = Field(default=5, ge=0)
     validation_episodes: int = Field(default=50, ge=2)
+    start: Path | None = Field(default=None, strict=False)
 
     @property
     def shape(self) -> Shape:

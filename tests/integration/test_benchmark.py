@@ -12,6 +12,7 @@ import torch
 from kshot import EncoderSpec, LearnerSpec, hookimpl, results
 from kshot.episode import Episodes, Examples
 from kshot.errors import ConfigurationError
+from kshot.files import content_hash
 from kshot.interfaces import Classifier, Encoder, Learner
 from kshot.learners.prototypical import Prototypical
 from kshot.sampling import Sampler
@@ -70,7 +71,7 @@ def test_a_run_writes_the_schema_and_learns(tmp_path: Path) -> None:
     [cell] = stored["cells"]
     assert stored["schema"] == 1
     assert cell["id"] == "prototypical.toy_encoder.toy.0"
-    assert cell["options"]["encoder"] == {"dim": 16, "norm": "batch", "train": "all", "lora": None}
+    assert cell["options"]["encoder"] == {"dim": 16, "norm": "batch", "train": "all"}
     assert cell["status"] == "finished"
     assert cell["error"] is None
     assert cell["train"]["episodes"] == 300
@@ -275,6 +276,29 @@ def test_training_adapters_alone(tmp_path: Path) -> None:
     trained = [name for name in kept if name.startswith("learner/") and name.endswith("weight")]
     assert trained
     assert all(".lora_" in name for name in trained)
+
+
+def test_a_run_goes_on_from_another_runs_checkpoint(tmp_path: Path) -> None:
+    learners = [{"use": "maml", "head": "prototype"}]
+    train: dict[str, Any] = {"episodes": 20, "schedule": "constant", "validations": 0}
+    first = run(tmp_path / "first", learners=learners, train=train)
+    [cell] = first.cells
+    kept = tmp_path / "kept.safetensors"
+    kept.write_bytes((tmp_path / "first" / "cells" / cell.id / "checkpoint.safetensors").read_bytes())
+    scored = run(tmp_path / "scored", learners=learners, train={**train, "start": str(kept)})
+    longer = run(tmp_path / "longer", learners=learners, train={**train, "episodes": 40, "start": str(kept)})
+    whole = run(tmp_path / "whole", learners=learners, train={**train, "episodes": 40})
+    assert scored.cells[0].scores[0].accuracy == cell.scores[0].accuracy
+    assert longer.cells[0].scores[0].accuracy == whole.cells[0].scores[0].accuracy
+    assert longer.cells[0].train and longer.cells[0].train.start == content_hash(kept)
+    assert whole.cells[0].train and whole.cells[0].train.start is None
+
+
+def test_a_start_that_is_not_there_is_told_before_anything_runs(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"learners\.prototypical\.train\.start: no such file: .*away"
+    ):
+        run(tmp_path, train={"start": str(tmp_path / "away.safetensors")})
 
 
 def test_adapters_that_cannot_be_fail_their_cell_by_name(tmp_path: Path) -> None:

@@ -96,6 +96,32 @@ def test_a_longer_training_goes_on_from_a_shorter_one(tmp_path: Path) -> None:
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), longer.parameters(), strict=True))
 
 
+def test_a_training_starts_from_anothers_checkpoint_and_then_from_its_own(tmp_path: Path) -> None:
+    before = Checkpoint(tmp_path / "before.safetensors", "another run")
+    fit(build(Siamese), before, OPTIONS.model_copy(update={"episodes": 20}))
+    whole = build(Siamese)
+    expected = fit(whole, None)
+    checkpoint = Checkpoint(tmp_path / "checkpoint.safetensors", "key", start=before.path)
+    started = build(Siamese)
+    assert fit(started, checkpoint).curve[-1] == expected.curve[-1]
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), started.parameters(), strict=True))
+    before.path.write_bytes(b"gone")
+    assert fit(build(Siamese), checkpoint).episodes == 40
+
+
+def test_a_start_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "start.safetensors"
+    fit(build(Siamese), Checkpoint(path, "key"), OPTIONS.model_copy(update={"episodes": 4}))
+    checkpoint = Checkpoint(tmp_path / "checkpoint.safetensors", "key", start=path)
+    with pytest.raises(
+        CellError, match=r"train\.start: .* is of another learner or encoder: \S+ is (missing|of shape)"
+    ):
+        fit(build(MAML), checkpoint)
+    path.write_bytes(b"not tensors")
+    with pytest.raises(CellError, match=r"train\.start: .*start\.safetensors is not a checkpoint: "):
+        fit(build(MAML), checkpoint)
+
+
 def test_what_is_not_finite_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / "checkpoint.safetensors", "key")
     good = OPTIONS.model_copy(update={"episodes": 8})

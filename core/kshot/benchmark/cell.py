@@ -15,11 +15,12 @@ from kshot import results
 from kshot.benchmark.data import Data
 from kshot.benchmark.memory import MemoryPeak
 from kshot.benchmark.plan import Plan, PlannedCell
-from kshot.config import Subset
+from kshot.config import Lora, Subset
 from kshot.encoders import Embedded
 from kshot.encoders.embedded import EMBEDDING
 from kshot.errors import CellError, DataError
 from kshot.evaluation import Scored, evaluate
+from kshot.files import content_hash
 from kshot.functional import add_lora, parameter_subset
 from kshot.interfaces import Encoder, Learner, PretrainHead, Split
 from kshot.loading import Loader, RawExamples, ResidentLoader, embed_positions, embedded_split
@@ -103,7 +104,7 @@ class _Cell:
         if self._learner.wants_base:
             self._begin()
         samplers, scores = self._evaluate()
-        shape = self._settings.train.shape
+        shape, start = self._settings.train.shape, self._settings.train.start
         entry = results.Train(
             way=shape.way if training else None,
             shot=shape.shot if training else None,
@@ -112,6 +113,7 @@ class _Cell:
             seconds=training.seconds if training else 0.0,
             episodes_per_second=training.episodes / training.seconds if training else None,
             precision=self._settings.train.precision if training else None,
+            start=content_hash(start) if training and start else None,
             pretrain_epochs=self._pretraining.epochs if self._pretraining else None,
             pretrain_seconds=self._pretraining.seconds if self._pretraining else None,
             parameters=self._parameters,
@@ -328,14 +330,14 @@ def identity(cell: PlannedCell) -> dict[str, Any]:
         "seed": cell.seed,
         "options": {
             "learner": dict(cell.learner.record),
-            "encoder": {
-                **cell.encoder.record,
-                "train": cell.encoder.train,
-                "lora": cell.encoder.lora.model_dump() if cell.encoder.lora else None,
-            },
+            "encoder": {**cell.encoder.record, "train": cell.encoder.train, **_adapters(cell.encoder.lora)},
             "source": dict(cell.source.record),
         },
     }
+
+
+def _adapters(lora: Lora | None) -> dict[str, Any]:
+    return {"lora": lora.model_dump()} if lora else {}
 
 
 def select_trainable(encoder: Encoder, subset: Subset, who: str) -> None:

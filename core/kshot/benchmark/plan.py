@@ -185,6 +185,9 @@ class _Planner:
             assert isinstance(one.origin, LearnerVariant)
             settings, problems = settings_of(configuration, one.origin, where)
             self._problems += problems
+            start = settings.train.start
+            if start and not start.is_file():
+                self._problems.append(f"{where}.train.start: no such file: {start}")
             if part:
                 parts.append(replace(part, settings=settings))
         return parts

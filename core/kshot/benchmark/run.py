@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from kshot.benchmark.cell import Surroundings, identity, run_cell
 from kshot.benchmark.data import Data, data_problems
 from kshot.benchmark.environment import environment, versions
 from kshot.benchmark.plan import Plan, PlannedCell
+from kshot.config import Train
 from kshot.errors import ConfigurationError, KshotError, PluginError
-from kshot.files import write_atomic
+from kshot.files import content_hash, write_atomic
 from kshot.interfaces import PretrainHead
 from kshot.training import Checkpoint, PretrainedEncoder
 
@@ -145,10 +146,10 @@ class _Store:
         left = {"episodes", "validations", "validation_episodes"} if open_ended else set[str]()
         depends = {
             **self._training(cell),
-            "train": train.model_dump(mode="json", exclude=left),
+            "train": _described(train, left),
             "batch_statistics": cell.settings.evaluate.batch_statistics,
         }
-        return Checkpoint(self._path(cell).with_name("checkpoint.safetensors"), _hash(depends))
+        return Checkpoint(self._path(cell).with_name("checkpoint.safetensors"), _hash(depends), train.start)
 
     def pretrained(self, cell: PlannedCell, head: PretrainHead) -> PretrainedEncoder:
         """Where the pretrained encoder lies, for every cell that begins with it."""
@@ -165,7 +166,7 @@ class _Store:
     def _key(self, cell: PlannedCell) -> str:
         depends = {
             **self._training(cell),
-            "train": cell.settings.train.model_dump(mode="json"),
+            "train": _described(cell.settings.train),
             "evaluate": cell.settings.evaluate.model_dump(mode="json"),
         }
         return _hash(depends)
@@ -180,6 +181,12 @@ class _Store:
             "pretrain": pretrain.model_dump(mode="json") if pretrain else None,
             "versions": self._versions,
         }
+
+
+def _described(train: Train, left: Set[str] = frozenset()) -> dict[str, Any]:
+    """The settings of a training; the checkpoint it goes on from by its content, wherever it lies."""
+    described = train.model_dump(mode="json", exclude={*left, "start"})
+    return described | ({"start": content_hash(train.start)} if train.start else {})
 
 
 def _hash(depends: dict[str, Any]) -> str:

@@ -107,6 +107,7 @@ class Train(Entry):
         seconds: time trained.
         episodes_per_second: speed of the training.
         precision: ``float32``, or ``bfloat16`` by autocast.
+        start: SHA-256 of the checkpoint that the training went on from, where the configuration names one.
         pretrain_epochs: passes over the training classes before, as ordinary classification.
         pretrain_seconds: time they took.
         parameters: number of parameters of learner and encoder.
@@ -120,6 +121,7 @@ class Train(Entry):
     seconds: Figure = None
     episodes_per_second: Figure = None
     precision: str | None = None
+    start: str | None = None
     pretrain_epochs: Count | None = None
     pretrain_seconds: Figure = None
     parameters: Count | None = None

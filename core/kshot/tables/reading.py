@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from kshot.errors import DataError, listing, nearest
+from kshot.files import content_hash
 from kshot.tables.arrow import ArrowPart
 from kshot.tables.csvcheck import check_csv
 from kshot.tables.folder import FolderPart
@@ -80,7 +80,7 @@ def _open_file(path: Path, name: str, layout: Layout) -> Part:
         raise DataError(f"{name}: unknown kind of table '{path.suffix}'; known are {listing(_FORMATS)}")
     if path.stat().st_size == 0:
         raise DataError(f"{name}: the file is empty")
-    digest = _digest(path)
+    digest = content_hash(path)
     if builder == "csv":
         return ArrowPart(_load_csv(path, name, digest), name, layout, path.parent, digest)
     return ArrowPart(_load(builder, path, name, digest, {}), name, layout, path.parent, digest)
@@ -121,11 +121,6 @@ def _load_csv(path: Path, name: str, digest: str) -> Any:
     if len(dataset) != rows:
         raise DataError(f"{name}: {rows} rows or {len(dataset)}, as one takes its quotes; mend its quotes")
     return dataset
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _open_hub(name: str, layout: Layout) -> list[Part]:

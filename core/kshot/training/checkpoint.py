@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from kshot.errors import CellError
 from kshot.files import write_atomic_with
 from kshot.metrics import Interval
 from kshot.training.optimisation import Meter
@@ -50,10 +51,12 @@ class Checkpoint:
     Attributes:
         path: of the file.
         key: what the training depends on; a file with another key is not taken up.
+        start: another training's file, taken up whatever its key where ``path`` offers nothing.
     """
 
     path: Path
     key: str
+    start: Path | None = None
 
     def save(self, state: State) -> None:
         """Write the state, whole or not at all."""
@@ -67,25 +70,67 @@ class Checkpoint:
         write_tensors(self.path, tensors, {"key": self.key, "training": json.dumps(asdict(state.training))})
 
     def load(self, state: State) -> None:
-        """Restore what :meth:`save` wrote; the state stays as it is where there is nothing to take up."""
-        if not self.path.is_file():
-            return
+        """Restore what :meth:`save` wrote; the state stays as it is where there is nothing to take up.
+
+        Raises:
+            CellError: ``start`` cannot be read, or does not fit the learner and its encoder.
+        """
+        own = self._own()
+        if own:
+            own.restore(state)
+        elif self.start:
+            try:
+                started = _Stored.read(self.start)
+            except _UNREADABLE as error:
+                raise CellError(f"train.start: {self.start} is not a checkpoint: {error}") from error
+            misfit = started.misfit(state.learner)
+            if misfit:
+                raise CellError(f"train.start: {self.start} is of another learner or encoder: {misfit}")
+            started.restore(state)
+
+    def _own(self) -> _Stored | None:
         try:
-            with safe_open(self.path, framework="pt") as stored:
-                header = stored.metadata() or {}
-                if header.get("key") != self.key:
-                    return
-                tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-                training = _training(json.loads(header["training"]))
-        except (SafetensorError, OSError, KeyError, ValueError):  # damaged: train anew
-            return
-        state.training = training
-        state.learner.load_state_dict(_below(tensors, _LEARNER), strict=False)
+            stored = _Stored.read(self.path)
+        except _UNREADABLE:  # none yet, or damaged: train anew
+            return None
+        return stored if stored.key == self.key else None
+
+
+_UNREADABLE = (SafetensorError, OSError, KeyError, ValueError)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What a checkpoint's file holds."""
+
+    key: str
+    tensors: dict[str, Tensor]
+    training: Training
+
+    @staticmethod
+    def read(path: Path) -> _Stored:
+        with safe_open(path, framework="pt") as stored:
+            header = stored.metadata() or {}
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        return _Stored(header["key"], tensors, _training(json.loads(header["training"])))
+
+    def misfit(self, learner: nn.Module) -> str:
+        """The first difference between what is stored and what the learner would store; or nothing."""
+        stored = {name: tuple(value.shape) for name, value in _below(self.tensors, _LEARNER).items()}
+        wanted = {name: tuple(value.shape) for name, value in learned_state(learner).items()}
+        for name in sorted(stored.keys() | wanted.keys()):
+            if stored.get(name) != wanted.get(name):
+                return f"{name} is {_shape(stored.get(name))} there and {_shape(wanted.get(name))} here"
+        return ""
+
+    def restore(self, state: State) -> None:
+        state.training = self.training
+        state.learner.load_state_dict(_below(self.tensors, _LEARNER), strict=False)
         for name, one in state.generators.items():
-            one.set_state(tensors[f"{_RANDOM}{name}"])
-        state.losses.restore(_below(tensors, _LOSSES))
+            one.set_state(self.tensors[f"{_RANDOM}{name}"])
+        state.losses.restore(_below(self.tensors, _LOSSES))
         described = state.optimiser.state_dict()
-        described["state"] = _optimiser_state(_below(tensors, _OPTIMISER))
+        described["state"] = _optimiser_state(_below(self.tensors, _OPTIMISER))
         state.optimiser.load_state_dict(described)
 
 
@@ -99,6 +144,10 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]
     """A safetensors file, written whole or not at all."""
     plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     write_atomic_with(path, lambda temporary: save_file(plain, temporary, metadata=header))
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "missing" if shape is None else f"of shape {shape}"
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,15 @@ def test_silence_is_reported(answering: Callable[[str, int], None]) -> None:
         speak("m1", SENTENCE, 170, 50)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C as in a terminal; what a shell starts in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_is_neither_lost_nor_does_it_cut_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     """ctypes swallows what a callback raises: Ctrl-C waits until the sentence is spoken."""
     pieces: list[int] = []
