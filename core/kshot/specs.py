@@ -43,6 +43,11 @@ class Spec:
         if not self.summary.strip() or "\n" in self.summary:
             raise ValueError(f"spec {self.name!r}: the summary must be one line of text")
 
+    @property
+    def written(self) -> str:
+        """How a configuration writes it."""
+        return self.name
+
 
 @dataclass(frozen=True)
 class _OfModality(Spec):
@@ -56,7 +61,24 @@ class _OfModality(Spec):
 
 @dataclass(frozen=True)
 class EncoderSpec(_OfModality):
-    """An encoder: the factory returns a :class:`kshot.interfaces.Encoder`."""
+    """An encoder: the factory returns a :class:`kshot.interfaces.Encoder`.
+
+    Args:
+        takes: the option that stands after a colon, where there is one: an entry ``torchvision``
+            that takes ``model`` is written ``torchvision:resnet18``.
+    """
+
+    takes: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.takes and not self.takes.isidentifier():
+            raise ValueError(f"spec {self.name!r}: takes={self.takes!r} is not the name of an option")
+
+    @property
+    def written(self) -> str:
+        """How a configuration writes it, such as ``torchvision:MODEL``."""
+        return f"{self.name}:{self.takes.upper()}" if self.takes else self.name
 
 
 @dataclass(frozen=True)

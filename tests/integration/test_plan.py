@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from kshot import EncoderSpec
 from kshot.errors import ConfigurationError
+from kshot.registry import Registry
 
-from .conftest import plan
+from .conftest import plan, toy_registry
 
 
-def problems(**changes: object) -> str:
+def problems(registry: Registry | None = None, /, **changes: object) -> str:
     with pytest.raises(ConfigurationError) as caught:
-        plan(**changes)
+        plan(registry, **changes)
     return str(caught.value)
 
 
@@ -27,6 +29,32 @@ def test_the_grid_is_the_product_of_its_lists() -> None:
     assert [cell.id for cell in found.only("*cosine*.b.*").to_run()] == [
         i for i in ids if "cosine" in i and ".b." in i
     ]
+
+
+def test_an_option_may_stand_after_a_colon() -> None:
+    registry = toy_registry(
+        ("encoders", EncoderSpec("wide", "of any width", f"{__name__}:wide", modality="toy", takes="shape"))
+    )
+    entries = ["wide:some/where", {"use": "wide:some/where", "depth": 2}, {"use": "wide", "shape": "else"}]
+    found = plan(registry, encoders={"toy": [*entries, {"id": "mine", "use": "wide:x"}]})
+    assert [cell.encoder.id for cell in found.cells] == ["wide-where", "wide-where+depth=2", "wide", "mine"]
+    assert [cell.encoder.options["shape"] for cell in found.cells] == [
+        "some/where",
+        "some/where",
+        "else",
+        "x",
+    ]
+    text = problems(
+        registry, encoders={"toy": ["wide", "toy_encoder:8", {"use": "wide:a", "id": "twice", "shape": "b"}]}
+    )
+    assert "shape: is missing" in text
+    assert "'toy_encoder' takes nothing after a colon" in text
+    assert "'wide' is given 'shape' twice" in text
+
+
+def wide(*, shape: str, depth: int = 1) -> object:
+    """Never called: a plan builds no encoder."""
+    raise AssertionError(shape, depth)
 
 
 def test_cells_can_be_left_out() -> None:

@@ -13,6 +13,7 @@ from kshot.config import Configuration, LearnerVariant, Lora, Settings, Subset, 
 from kshot.errors import ConfigurationError, KshotError, listing
 from kshot.options import OptionsOf
 from kshot.registry import Entry, Registry
+from kshot.specs import EncoderSpec
 
 RESERVED = ("encoder", "way")
 """Arguments of a learner's factory that the benchmark fills in itself."""
@@ -144,6 +145,17 @@ def _left_out(cell: PlannedCell, configuration: Configuration) -> bool:
     return any(fnmatchcase(cell.id, pattern) for pattern in configuration.leave_out)
 
 
+def _after_colon(entry: Entry, options: Mapping[str, Any], after: str) -> dict[str, Any]:
+    """The option that ``use: name:value`` gives."""
+    spec = entry.spec
+    takes = spec.takes if isinstance(spec, EncoderSpec) else ""
+    if not takes:
+        raise KshotError(f"'{spec.name}' takes nothing after a colon; write its options as keys of their own")
+    if takes in options:
+        raise KshotError(f"'{spec.name}' is given '{takes}' twice, after the colon and as a key")
+    return {takes: after}
+
+
 class _Planner:
     """Looks names up and checks options, gathering problems instead of raising them."""
 
@@ -231,21 +243,27 @@ class _Planner:
         ]
 
     def _part(self, kind: str, variant: Expanded, where: str, modality: str | None) -> Part | None:
+        name, colon, after = variant.use.partition(":")
         try:
-            entry = self._registry.find(kind, variant.use, modality)
+            entry = self._registry.find(kind, name, modality)
+            given = (
+                {**variant.options, **_after_colon(entry, variant.options, after)}
+                if colon
+                else variant.options
+            )
             factory = entry.resolve()
             options = OptionsOf(factory, reserved=RESERVED if kind == "learners" else ())
         except KshotError as error:
             self._problems.append(f"{where}: {error}")
             return None
-        problems = options.problems(variant.options, where)
+        problems = options.problems(given, where)
         if problems:
             self._problems += problems
             return None
         if variant.lora and importlib.util.find_spec("peft") is None:
             self._problems.append(f'{where}.lora: needs peft; pip install "kshot[lora]"')
             return None
-        resolved = options.resolve(variant.options)
+        resolved = options.resolve(given)
         return Part(
             variant.id, entry, factory, resolved.arguments, resolved.record, variant.train, variant.lora
         )

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Any
 
 from kshot.config import EncoderVariant, Lora, Subset, Variant
@@ -55,7 +56,7 @@ def expand(variants: Sequence[Variant], where: str) -> tuple[list[Expanded], lis
                 extra["train"] = draft.train
             if draft.lora is not None:
                 extra["rank"] = draft.lora.rank
-            draft = replace(draft, id=_named(draft.use, extra))
+            draft = replace(draft, id=_named(_plain(draft.use), extra))
         expanded.append(draft)
     problems = [
         f"{where}: the id '{draft.id}' may hold letters, digits and '_.+=,-' only"
@@ -81,13 +82,19 @@ def _sweep(variant: Variant) -> list[tuple[Variant, Expanded]]:
     drafts: list[tuple[Variant, Expanded]] = []
     for values in itertools.product(*swept.values()):
         chosen = dict(zip(swept, values, strict=True))
-        name = _named(variant.id or variant.use, chosen)
+        name = _named(variant.id or _plain(variant.use), chosen)
         drafts.append((variant, Expanded(name, variant.use, {**options, **chosen}, train, lora, variant)))
     return drafts
 
 
 def _is_grid(value: Any) -> bool:
     return isinstance(value, dict) and set(value) == {"grid"} and isinstance(value["grid"], list)
+
+
+def _plain(use: str) -> str:
+    """``hf-image:facebook/dinov2-small`` as ``hf-image-dinov2-small``, in which a cell's folder may be named."""
+    name, colon, after = use.partition(":")
+    return f"{name}-{_UNSAFE.sub('-', PurePath(after).name)}" if colon else name
 
 
 def _named(base: str, options: dict[str, Any]) -> str:

@@ -65,7 +65,7 @@ def _kinds(given: Sequence[str]) -> list[str]:
 
 def _print_entries(kind: str, entries: Sequence[Entry]) -> None:
     rows = [
-        (one.name, one.modality, one.spec.summary, one.spec.paper, one.spec.licence, one.provider)
+        (one.spec.written, one.modality, one.spec.summary, one.spec.paper, one.spec.licence, one.provider)
         for one in entries
     ]
     print_table(kind, ("name", "modality", "summary", "paper", "licence", "distribution"), rows)
@@ -84,6 +84,7 @@ def _entry_json(entry: Entry) -> dict[str, str]:
     spec = entry.spec
     return {
         "name": spec.name,
+        "written": spec.written,
         "modality": entry.modality,
         "summary": spec.summary,
         "paper": spec.paper,

@@ -27,6 +27,9 @@ class EmbeddingLearner(Learner, ABC):
     def compare(self, support: Tensor, labels: Tensor, way: int) -> Comparison:
         """What classifies queries, made of a support set.
 
+        It and what it returns are called in full precision, whatever autocast the encoder ran
+        under: differences of embeddings and sums over a support are mostly rounding in half.
+
         Args:
             support: (T, S, dim) embeddings.
             labels: (T, S) integers; classes may have different numbers of examples.
@@ -38,7 +41,7 @@ class EmbeddingLearner(Learner, ABC):
         """Embed the support, (T, n) labels a block, and compare the queries of those T episodes with it."""
         labels = labels_of(support)
         first = support_pass(self.batch_statistics, len(labels))
-        comparison = self.compare(embed(self.encoder, inputs_of(support), first), labels, support[0].way)
+        comparison = self._compare(embed(self.encoder, inputs_of(support), first), labels, support[0].way)
 
         def classify(query: tuple[Inputs, ...]) -> Tensor:
             return comparison(embed(self.encoder, query, query_pass(self.batch_statistics, first)))
@@ -49,7 +52,22 @@ class EmbeddingLearner(Learner, ABC):
     def training_logits(self, support: tuple[Examples, ...], query: tuple[Inputs, ...]) -> Tensor:
         """Logits (T, Q, way) with support and query in one pass of the encoder."""
         embedded, queries = embed_jointly(self.encoder, inputs_of(support), query)
-        return self.compare(embedded, labels_of(support), support[0].way)(queries)
+        return self._compare(embedded, labels_of(support), support[0].way)(queries)
+
+    def _compare(self, support: Tensor, labels: Tensor, way: int) -> Comparison:
+        with full_precision(support):
+            comparison = self.compare(support, labels, way)
+
+        def logits(query: Tensor) -> Tensor:
+            with full_precision(query):
+                return comparison(query)
+
+        return logits
+
+
+def full_precision(like: Tensor) -> torch.autocast:
+    """A context without autocast on a tensor's device."""
+    return torch.autocast(like.device.type, enabled=False)
 
 
 def class_means(embedded: Tensor, labels: Tensor, way: int) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, final
 
-import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
@@ -52,17 +51,10 @@ class LinearProbe(EmbeddingLearner):
 
     def compare(self, support: Tensor, labels: Tensor, way: int) -> Comparison:
         """Fit each episode's classifier."""
-        targets = one_hot(labels, way, support)
-        with torch.autocast(support.device.type, enabled=False):
-            # Of two classes scikit-learn fits the difference alone, which counts a penalty half.
-            c = self._c / 2 if way == 2 else self._c
-            fitted = fit_logistic(self._scaled(support.detach()), targets, c)
-
-        def logits(query: Tensor) -> Tensor:
-            with torch.autocast(query.device.type, enabled=False):
-                return fitted.logits(self._scaled(query)).to(query.dtype)
-
-        return logits
+        # Of two classes scikit-learn fits the difference alone, which counts a penalty half.
+        c = self._c / 2 if way == 2 else self._c
+        fitted = fit_logistic(self._scaled(support.detach()), one_hot(labels, way, support), c)
+        return lambda query: fitted.logits(self._scaled(query)).to(query.dtype)
 
     def loss(self, episodes: Episodes) -> Tensor:
         """Mean cross-entropy of the queries, in nats."""

@@ -70,14 +70,12 @@ class Matching(EmbeddingLearner):
 
     def compare(self, support: Tensor, labels: Tensor, way: int) -> Comparison:
         """Embed the support in its own light."""
-        with _full_precision(support):
-            seen = self.context.of_support(support) if self.context else support
+        seen = self.context.of_support(support) if self.context else support
 
         def classify(query: Tensor) -> Tensor:
-            with _full_precision(query):
-                embedded = self.context.of_queries(query, seen) if self.context else query
-                similarities = self.log_scale.exp() * likeness(self.distance, embedded, seen)
-                return class_log_probabilities(similarities, labels, way)
+            embedded = self.context.of_queries(query, seen) if self.context else query
+            similarities = self.log_scale.exp() * likeness(self.distance, embedded, seen)
+            return class_log_probabilities(similarities, labels, way)
 
         return classify
 
@@ -106,8 +104,3 @@ def class_log_probabilities(similarities: Tensor, labels: Tensor, way: int) -> T
     largest = lowest.scatter_reduce(2, index, similarities.detach(), "amax")
     shares = (similarities - largest.gather(2, index)).exp() @ one_hot(labels, way, similarities)
     return (largest + shares.log()).log_softmax(-1)
-
-
-def _full_precision(like: Tensor) -> torch.autocast:
-    """No autocast: sums of attention and LSTMs over a whole support lose too much in half precision."""
-    return torch.autocast(like.device.type, enabled=False)

@@ -50,15 +50,8 @@ class Prototypical(EmbeddingLearner):
 
     def compare(self, support: Tensor, labels: Tensor, way: int) -> Comparison:
         """Average the support of each class."""
-        # In half precision the squares below would cancel to nothing but rounding.
-        with torch.autocast(support.device.type, enabled=False):
-            prototypes = class_means(support, labels, way)
-
-        def classify(query: Tensor) -> Tensor:
-            with torch.autocast(query.device.type, enabled=False):
-                return self.log_scale.exp() * likeness(self.distance, query, prototypes)
-
-        return classify
+        prototypes = class_means(support, labels, way)
+        return lambda query: self.log_scale.exp() * likeness(self.distance, query, prototypes)
 
     def loss(self, episodes: Episodes) -> Tensor:
         """Mean cross-entropy of the queries, in nats."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from kshot.episode import TENSOR, Episodes, Inputs, inputs_of, labels_of
 from kshot.functional import embed_jointly, per_episode_norms, width_of
-from kshot.learners.embedding import Comparison, EmbeddingLearner, class_means, one_hot
+from kshot.learners.embedding import Comparison, EmbeddingLearner, class_means, full_precision, one_hot
 from kshot.learners.pair_metrics import Euclidean, PairMetric, WeightedL1
 from kshot.learners.pairs import all_pairs, balanced_mean, draw_pairs, pair_count
 
@@ -112,8 +112,7 @@ class Siamese(EmbeddingLearner):
     def compare(self, support: Tensor, labels: Tensor, way: int) -> Comparison:
         """Keep the support's embeddings, or their class means."""
         if self.aggregate == "embedding":
-            with torch.autocast(support.device.type, enabled=False):
-                means = class_means(support, labels, way)
+            means = class_means(support, labels, way)
             return lambda query: -self.metric.between(query, means)
         pool = _largest if self.aggregate == "max" else _mean
         return lambda query: pool(-self.metric.between(query, support), labels, way)
@@ -124,10 +123,14 @@ class Siamese(EmbeddingLearner):
         embedded = torch.cat([support, query], dim=1)
         labels = torch.cat([labels_of(episodes.support), episodes.query_labels], dim=1)
         generator = self._next_generator(labels.device)
-        count = support.shape[1]
-        if self.pairs is None or pair_count(count, query.shape[1]) <= self.pairs:
+        with full_precision(embedded):
+            return self._pair_loss(embedded, labels, support.shape[1], generator)
+
+    def _pair_loss(self, embedded: Tensor, labels: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        """Of (T, N, dim) embeddings, the first ``count`` of them the support."""
+        if self.pairs is None or pair_count(count, embedded.shape[1] - count) <= self.pairs:
             same, counts = all_pairs(labels, count)
-            distances = self.metric.between(support, embedded).flatten(1)
+            distances = self.metric.between(embedded[:, :count], embedded).flatten(1)
         else:
             first, second, same, counts = draw_pairs(labels, count, self.pairs // 2, generator)
             distances = self.metric.of_pairs(_rows(embedded, first), _rows(embedded, second))
@@ -151,8 +154,7 @@ class Siamese(EmbeddingLearner):
 def _mean(scores: Tensor, labels: Tensor, way: int) -> Tensor:
     """(T, Q, S) scores, (T, S) labels → (T, Q, way) mean over the support of each class."""
     members = one_hot(labels, way, scores)
-    with torch.autocast(scores.device.type, enabled=False):
-        return scores @ (members / members.sum(1, keepdim=True))
+    return scores @ (members / members.sum(1, keepdim=True))
 
 
 def _largest(scores: Tensor, labels: Tensor, way: int) -> Tensor:

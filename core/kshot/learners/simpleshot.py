@@ -47,15 +47,8 @@ class SimpleShot(EmbeddingLearner):
 
     def compare(self, support: Tensor, labels: Tensor, way: int) -> Comparison:
         """Average each class's centred and normalised support."""
-        # In half precision the differences below would be mostly rounding.
-        with torch.autocast(support.device.type, enabled=False):
-            means = class_means(self._centred(support), labels, way)
-
-        def logits(query: Tensor) -> Tensor:
-            with torch.autocast(query.device.type, enabled=False):
-                return -torch.cdist(self._centred(query), means.to(query.dtype)).square()
-
-        return logits
+        means = class_means(self._centred(support), labels, way)
+        return lambda query: -torch.cdist(self._centred(query), means.to(query.dtype)).square()
 
     def loss(self, episodes: Episodes) -> Tensor:
         """Mean cross-entropy of the queries, in nats."""
