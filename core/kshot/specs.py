@@ -7,7 +7,9 @@ milliseconds. The factory is resolved only when a run names it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 KSHOT_API = 1
 """Number of the hook interface. A plugin states the one it was written for."""
@@ -83,7 +85,18 @@ class EncoderSpec(_OfModality):
 
 @dataclass(frozen=True)
 class SourceSpec(_OfModality):
-    """A source: the factory returns a :class:`kshot.interfaces.Source`."""
+    """A source: the factory returns a :class:`kshot.interfaces.Source`.
+
+    A data set with a name is a spec over a table's factory: where it lies, its columns, its
+    published class splits.
+
+    Args:
+        options: what the factory is given where a configuration says nothing else.
+        splits: published class splits: name → what the name stands for after ``split:``.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
+    splits: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from kshot import EncoderSpec
+from kshot import EncoderSpec, SourceSpec
 from kshot.errors import ConfigurationError
 from kshot.registry import Registry
+from kshot.splits import SplitOptions
 
 from .conftest import plan, toy_registry
 
@@ -55,6 +56,36 @@ def test_an_option_may_stand_after_a_colon() -> None:
 def wide(*, shape: str, depth: int = 1) -> object:
     """Never called: a plan builds no encoder."""
     raise AssertionError(shape, depth)
+
+
+def test_a_named_source_is_a_spec_with_options_and_published_splits() -> None:
+    spec = SourceSpec(
+        "sayings",
+        "a data set with a name",
+        f"{__name__}:table",
+        modality="toy",
+        options={"path": "hub:somebody/sayings", "label": "kind"},
+        splits={"first": {"fractions": [0.5, 0.0, 0.5], "seed": 3}, "lists": {"train": ["x"], "test": ["y"]}},
+    )
+    registry = toy_registry(("sources", spec))
+    found = plan(
+        registry,
+        sources={
+            "sayings": {"split": "first"},
+            "mine": {"use": "sayings", "path": "here.csv", "split": {"fractions": [0.4, 0.2, 0.4]}},
+        },
+    )
+    first, mine = (cell.source.record for cell in found.cells)
+    assert (first["path"], first["label"]) == ("hub:somebody/sayings", "kind")
+    assert first["split"] == {"fractions": [0.5, 0.0, 0.5], "seed": 3}
+    assert (mine["path"], mine["split"]["fractions"]) == ("here.csv", [0.4, 0.2, 0.4])
+    text = problems(registry, sources={"sayings": {"split": "frist"}})
+    assert "'sayings' has no published split 'frist'; did you mean 'first'? (it has: first, lists)" in text
+
+
+def table(*, path: str, label: str = "label", split: SplitOptions | None = None) -> object:
+    """Never called: a plan opens no source."""
+    raise AssertionError(path, label, split)
 
 
 def test_cells_can_be_left_out() -> None:

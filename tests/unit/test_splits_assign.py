@@ -188,6 +188,18 @@ def test_file_is_looked_for_here_and_then_beside_the_table(
     assert classes_of(FileSplit(file="folds.json"), list("abc"), folder=tmp_path)["train"] == {"c"}
 
 
+def test_a_file_that_a_package_brings(folds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "site" / "sayings_splits"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    folds.rename(package / "lists.json")
+    monkeypatch.syspath_prepend(str(package.parent))
+    chosen = FileSplit(file="sayings_splits:lists.json", fold="01")
+    assert classes_of(chosen, list("abc"))["test"] == {"c"}
+    with pytest.raises(DataError, match=r"the split's file sayings_splts:lists\.json is neither"):
+        rows_of(FileSplit(file="sayings_splts:lists.json"), list("abc"))
+
+
 @pytest.mark.parametrize(
     ("content", "fold", "message"),
     [

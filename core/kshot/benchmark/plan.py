@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from kshot.benchmark.given import given_options
 from kshot.benchmark.variants import Expanded, expand, is_id
 from kshot.config import Configuration, LearnerVariant, Lora, Settings, Subset, check, settings_of
 from kshot.errors import ConfigurationError, KshotError, listing
 from kshot.options import OptionsOf
 from kshot.registry import Entry, Registry
-from kshot.specs import EncoderSpec
 
 RESERVED = ("encoder", "way")
 """Arguments of a learner's factory that the benchmark fills in itself."""
@@ -145,17 +145,6 @@ def _left_out(cell: PlannedCell, configuration: Configuration) -> bool:
     return any(fnmatchcase(cell.id, pattern) for pattern in configuration.leave_out)
 
 
-def _after_colon(entry: Entry, options: Mapping[str, Any], after: str) -> dict[str, Any]:
-    """The option that ``use: name:value`` gives."""
-    spec = entry.spec
-    takes = spec.takes if isinstance(spec, EncoderSpec) else ""
-    if not takes:
-        raise KshotError(f"'{spec.name}' takes nothing after a colon; write its options as keys of their own")
-    if takes in options:
-        raise KshotError(f"'{spec.name}' is given '{takes}' twice, after the colon and as a key")
-    return {takes: after}
-
-
 class _Planner:
     """Looks names up and checks options, gathering problems instead of raising them."""
 
@@ -246,11 +235,7 @@ class _Planner:
         name, colon, after = variant.use.partition(":")
         try:
             entry = self._registry.find(kind, name, modality)
-            given = (
-                {**variant.options, **_after_colon(entry, variant.options, after)}
-                if colon
-                else variant.options
-            )
+            given = given_options(entry.spec, variant.options, after if colon else None)
             factory = entry.resolve()
             options = OptionsOf(factory, reserved=RESERVED if kind == "learners" else ())
         except KshotError as error:

@@ -12,7 +12,7 @@ import kshot
 from kshot.cli.help import Help
 from kshot.cli.tables import print_table
 from kshot.errors import nearest
-from kshot.specs import KINDS, KSHOT_API
+from kshot.specs import KINDS, KSHOT_API, SourceSpec, Spec
 
 if TYPE_CHECKING:
     from kshot.registry import Entry, PluginReport, Registry
@@ -65,7 +65,7 @@ def _kinds(given: Sequence[str]) -> list[str]:
 
 def _print_entries(kind: str, entries: Sequence[Entry]) -> None:
     rows = [
-        (one.spec.written, one.modality, one.spec.summary, one.spec.paper, one.spec.licence, one.provider)
+        (one.spec.written, one.modality, _summary(one.spec), one.spec.paper, one.spec.licence, one.provider)
         for one in entries
     ]
     print_table(kind, ("name", "modality", "summary", "paper", "licence", "distribution"), rows)
@@ -80,7 +80,13 @@ def _print_notes(registry: Registry) -> None:
         typer.echo(conflict, err=True)
 
 
-def _entry_json(entry: Entry) -> dict[str, str]:
+def _summary(spec: Spec) -> str:
+    """With the names of a source's published splits."""
+    splits = ", ".join(spec.splits) if isinstance(spec, SourceSpec) else ""
+    return f"{spec.summary}; split: {splits}" if splits else spec.summary
+
+
+def _entry_json(entry: Entry) -> dict[str, Any]:
     spec = entry.spec
     return {
         "name": spec.name,
@@ -89,6 +95,7 @@ def _entry_json(entry: Entry) -> dict[str, str]:
         "summary": spec.summary,
         "paper": spec.paper,
         "licence": spec.licence,
+        "splits": list(spec.splits) if isinstance(spec, SourceSpec) else [],
         "factory": spec.factory,
         "plugin": entry.plugin,
         "distribution": entry.distribution,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.resources
+import importlib.util
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,6 +37,9 @@ _EXPECTED = '{"train": [class, …], "validation": […], "test": […]}, or suc
 
 
 def _find(file: str, folder: Path) -> Path:
+    package, colon, inside = file.partition(":")
+    if colon and package.isidentifier() and importlib.util.find_spec(package):
+        return Path(str(importlib.resources.files(package) / inside))
     given = Path(file).expanduser()
     for path in (given, folder / given):
         if path.is_file():

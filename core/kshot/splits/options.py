@@ -94,6 +94,7 @@ class FileSplit(_Form):
 
     Attributes:
         file: the file; a relative path counts from the current folder, else from the table's.
+            ``package:path`` is a file that an installed package brings.
         fold: where the file holds several such splits under names, the name of one.
     """
 
