@@ -133,12 +133,26 @@ class Encoder(nn.Module, ABC):
         """True when ``augment`` does something."""
         return False
 
+    def blocks(self) -> Sequence[nn.Module]:
+        """The blocks that examples pass one after the other, from input to output; default: none.
+
+        Layer-wise learning rates and gradient checkpointing go by them.
+        """
+        return ()
+
     def parameter_groups(self) -> Mapping[str, Sequence[str]]:
         """Names of the parameters in each subset that may be trained or adapted.
 
-        Keys are of ``last`` (the last block), ``lora`` and ``all``; default: ``all`` alone.
+        Keys are of ``last`` (the last block) and ``all``; default: ``all``, and ``last`` where the
+        encoder names its blocks.
         """
-        return {"all": [name for name, _ in self.named_parameters()]}
+        names = [name for name, _ in self.named_parameters()]
+        blocks = self.blocks()
+        if not blocks:
+            return {"all": names}
+        own = {id(parameter) for parameter in blocks[-1].parameters()}
+        last = [name for name, parameter in self.named_parameters() if id(parameter) in own]
+        return {"last": last, "all": names}
 
 
 class Classifier(Protocol):

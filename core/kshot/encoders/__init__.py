@@ -1,5 +1,6 @@
-"""The core's own encoders."""
+"""The core's own encoders, and what encoders of several modalities have in common."""
 
 from kshot.encoders.embedded import Embedded
+from kshot.encoders.hub import HubEncoder
 
-__all__ = ["Embedded"]
+__all__ = ["Embedded", "HubEncoder"]

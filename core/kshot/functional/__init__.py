@@ -1,5 +1,7 @@
 """What learners are built from: embedding passes and norms that keep episodes apart."""
 
+from kshot.functional.attention import attention_over, differentiable
+from kshot.functional.blocks import checkpoint_activations, largest_list, layerwise_rates
 from kshot.functional.embedding import (
     embed,
     embed_flat,
@@ -8,6 +10,7 @@ from kshot.functional.embedding import (
     support_pass,
     width_of,
 )
+from kshot.functional.layer_norms import with_own_norms
 from kshot.functional.lora import add_lora
 from kshot.functional.losses import query_cross_entropy
 from kshot.functional.norms import (
@@ -22,9 +25,14 @@ __all__ = [
     "EpisodicBatchNorm",
     "Pass",
     "add_lora",
+    "attention_over",
+    "checkpoint_activations",
+    "differentiable",
     "embed",
     "embed_flat",
     "embed_jointly",
+    "largest_list",
+    "layerwise_rates",
     "parameter_subset",
     "per_episode_norms",
     "query_cross_entropy",
@@ -32,4 +40,5 @@ __all__ = [
     "statistics",
     "support_pass",
     "width_of",
+    "with_own_norms",
 ]

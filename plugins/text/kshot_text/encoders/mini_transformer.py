@@ -9,13 +9,12 @@ from typing import Annotated, Any, final
 import torch
 from kshot.episode import Inputs
 from kshot.errors import KshotError
+from kshot.functional import attention_over, differentiable, with_own_norms
 from kshot.interfaces import Encoder
 from pydantic import Field
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from kshot_text.encoders.attention import attention_over, differentiable
-from kshot_text.encoders.norms import with_own_norms
 from kshot_text.encoders.pooling import unit, weighted_mean
 from kshot_text.state import bytes_of, text_of
 from kshot_text.texts import checked

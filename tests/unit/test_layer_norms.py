@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from kshot_text.encoders.norms import LayerNorm, with_own_norms
+from kshot.functional.layer_norms import LayerNorm, with_own_norms
 from torch import nn
 from torch.func import functional_call, grad, vmap
 
