@@ -129,7 +129,7 @@ def model_files(
                 f"{who}: revision '{revision}' is of the hub, but {model} is a folder here; leave it out"
             )
         folder = local
-    elif _ID.fullmatch(model) and not local.suffix == ".safetensors":
+    elif _ID.fullmatch(model) and local.suffix != ".safetensors":
         folder = _from_hub(model, who, revision, trust_remote_code, use_safetensors)
     else:
         beside = [one.name for one in local.parent.iterdir() if one.is_dir()] if local.parent.is_dir() else []
