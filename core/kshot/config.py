@@ -14,8 +14,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from kshot.errors import ConfigurationError, nearest
 from kshot.shapes import Fixed, Shape
 
-Subset = Literal["none", "last", "lora", "all"]
-"""A part of an encoder's parameters."""
+Subset = Literal["none", "head", "last", "lora", "all"]
+"""What trains in an encoder: nothing, a linear map on top of it, or a part of its parameters."""
 
 _SHAPE = re.compile(r"(\d+)w(\d+)s")
 
@@ -220,21 +220,47 @@ class Lora(Strict):
     targets: list[str] | None = Field(default=None, min_length=1)
 
 
-class EncoderVariant(Variant):
-    """An encoder, its options, and what the outer loop trains in it.
+class Tuning(Strict):
+    """How the outer loop trains an encoder.
 
     Attributes:
-        train: a part of its parameters; none: all, or of a pretrained encoder nothing.
+        train: what trains: ``none``, ``head`` (a linear map on top), ``last``, ``lora`` or ``all``; none:
+            all, or of a pretrained encoder nothing.
         lora: adapters to put into it; ``train: lora`` alone takes the defaults.
+        layer_decay: factor of the learning rate from each block to the one before it.
+        gradient_checkpointing: keep only what enters each block, and compute the rest again on the
+            way back: less memory, more time, the same gradients.
     """
 
     train: Subset | None = None
     lora: Lora | None = None
+    layer_decay: float | None = Field(default=None, gt=0, le=1)
+    gradient_checkpointing: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_adapters(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            given = cast("dict[str, Any]", value)
+            if given.get("train") == "lora" and given.get("lora") is None:
+                return {**given, "lora": {}}
+        return value
+
+    def told(self) -> dict[str, Any]:
+        """For records and names: what differs from the defaults."""
+        fields = type(self).model_fields
+        return {name: value for name, value in self.model_dump().items() if value != fields[name].default}
+
+
+class EncoderVariant(Variant, Tuning):
+    """An encoder, its options, and how the outer loop trains it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
     @property
-    def adapters(self) -> Lora | None:
-        """The adapters it gets."""
-        return Lora() if self.lora is None and self.train == "lora" else self.lora
+    def tuning(self) -> Tuning:
+        """How the outer loop trains it."""
+        return Tuning.model_validate({name: getattr(self, name) for name in Tuning.model_fields})
 
 
 class EvaluateOverride(Strict):

@@ -74,6 +74,16 @@ class Source(ABC):
     def present(self, raw: Any) -> Presentation:
         """A raw example drawn for people."""
 
+    def place(self, row: int) -> str:
+        """Where a row's example lies, for messages; default: the row's number."""
+        return f"row {row}"
+
+    def digest(self, row: int) -> str | None:
+        """SHA-256 of a row's raw content, in hexadecimal digits; none: the catalogue's fingerprint and
+        the example's place in it stand for the content."""
+        del row
+        return None
+
     def fixed_episodes(self, split: Split) -> Mapping[str, Drawn]:
         """Published lists of episodes of one split, by name; default: none.
 

@@ -258,7 +258,7 @@ def test_a_subset_that_the_encoder_lacks_fails_its_cell_by_name(tmp_path: Path) 
     assert found.cells[0].status == "failed"
     said = found.cells[0].error or ""
     assert "encoder 'whole': train: last is not among what" in said
-    assert "offers (none, all)" in said
+    assert "offers (none, head, all)" in said
 
 
 def test_training_adapters_alone(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from kshot.loading import (
     StreamingLoader,
     collate,
     embed_positions,
-    embedded_split,
     encoder_state_hash,
     make_loader,
 )
@@ -119,49 +118,9 @@ def test_embedding_by_chunks_equals_one_pass_and_leaves_the_mode() -> None:
     torch.testing.assert_close(found, expected.detach(), rtol=1e-5, atol=1e-6)
 
 
-def test_embeddings_are_made_once_and_never_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KSHOT_CACHE", str(tmp_path))
-    source, encoder = Toy(), toy_encoder()
-    catalogue = source.catalogue("test")
-    encoder.eval()
-    calls = []
-    forward = encoder.forward
-    monkeypatch.setattr(encoder, "forward", lambda inputs: calls.append(1) or forward(inputs))
-
-    def embed(**identity: object) -> torch.Tensor:
-        return embedded_split(encoder, source, catalogue, identity, CPU)
-
-    first = embed(options=1)
-    count = len(calls)
-    assert count > 0
-    assert torch.equal(embed(options=1), first)
-    assert len(calls) == count, "the second time nothing is embedded"
-    embed(options=2)
-    assert len(calls) == 2 * count, "another option is another entry"
-    with torch.no_grad():
-        next(encoder.parameters()).add_(1)
-    assert not torch.equal(embed(options=1), first), "changed weights never meet the old entry"
-    assert all(path.suffix == ".safetensors" for path in (tmp_path / "embeddings").iterdir())
-    raw = RawExamples.of_split(source, catalogue)
-    expected = encoder(encoder.prepare(raw[:]))
-    torch.testing.assert_close(embed(options=1), expected.detach(), rtol=1e-5, atol=1e-6)
-
-
-def test_a_damaged_cache_entry_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KSHOT_CACHE", str(tmp_path))
-    source, encoder = Toy(), toy_encoder().eval()
-    arguments = (encoder, source, source.catalogue("test"), {}, CPU)
-    first = embedded_split(*arguments)
-    [entry] = (tmp_path / "embeddings").iterdir()
-    entry.write_bytes(entry.read_bytes()[:100])
-    assert torch.equal(embedded_split(*arguments), first)
-    assert entry.stat().st_size > 100
-
-
 def test_the_state_hash_sees_names_shapes_and_values() -> None:
     one, same = toy_encoder(), toy_encoder()
     same.load_state_dict(one.state_dict())
     assert encoder_state_hash(one) == encoder_state_hash(same)
     same.state_dict()["norm.running_mean"][0] += 1
     assert encoder_state_hash(one) != encoder_state_hash(same)
-    assert EMBEDDING == "embedding"

@@ -15,15 +15,14 @@ from kshot import results
 from kshot.benchmark.data import Data
 from kshot.benchmark.memory import MemoryPeak
 from kshot.benchmark.plan import Plan, PlannedCell
-from kshot.config import Lora, Subset
+from kshot.benchmark.tuned import build_encoder
 from kshot.encoders import Embedded
 from kshot.encoders.embedded import EMBEDDING
 from kshot.errors import CellError, DataError
 from kshot.evaluation import Scored, evaluate
 from kshot.files import content_hash
-from kshot.functional import add_lora, parameter_subset
-from kshot.interfaces import Encoder, Learner, PretrainHead, Split
-from kshot.loading import Loader, RawExamples, ResidentLoader, embed_positions, embedded_split
+from kshot.interfaces import Learner, PretrainHead, Split
+from kshot.loading import EmbeddingCache, Loader, ResidentLoader, embed_positions
 from kshot.metrics import Interval
 from kshot.sampling import AnySampler
 from kshot.shapes import Shape
@@ -82,21 +81,17 @@ class _Cell:
         self._around = around
         self._settings = cell.settings
         self._data = around.data
+        self._truncated: dict[Split, int] = {}
         self._stage("data")
-        self._encoder = self._build_encoder()
-        self._encoder.to(around.device)
-        self._frozen = not trainable(self._encoder) and not self._encoder.augments
+        self._tuned = build_encoder(cell, self._data)
+        self._encoder = self._tuned.encoder.to(around.device)
         self._learner = self._build_learner()
-        self._pretraining = self._pretrain()
         self._parameters = sum(p.numel() for p in self._learner.parameters())
-        if self._frozen:
-            # A frozen encoder's norms keep their running statistics in training, too.
-            self._encoder.eval()
-        self._embedded = (
-            self._frozen and not self._learner.adapts_encoder and self._learner.batch_statistics == "frozen"
-        )
-        if self._embedded:
-            self._learner = self._learner.around(Embedded(cell.modality, self._encoder.dim))
+        self._cache = self._embedding_cache()
+        if self._cache:
+            self._encoder = self._tuned.over(Embedded(cell.modality, self._encoder.dim)).to(around.device)
+            self._learner = self._learner.around(self._encoder)
+        self._pretraining = self._pretrain()
 
     def run(self, peak: MemoryPeak) -> results.Cell:
         """Train where there is something to train, then score every shape."""
@@ -120,11 +115,12 @@ class _Cell:
             peak_memory_bytes=peak.bytes(),
         )
         described = identity(self._cell)
-        described["options"]["encoder"]["train"] = self._subset
+        described["options"]["encoder"]["train"] = self._tuned.subset
         return results.Cell(
             **described,
             status="finished",
-            pretrained=self._encoder.pretrained,
+            pretrained=self._tuned.encoder.pretrained,
+            truncated={split: count for split, count in self._truncated.items() if count},
             note="" if training or self._pretraining else NOTHING_TO_TRAIN,
             train=entry,
             curve=_curve(training),
@@ -132,21 +128,6 @@ class _Cell:
                 self._score_entry(sampler, scored) for sampler, scored in zip(samplers, scores, strict=True)
             ],
         )
-
-    def _build_encoder(self) -> Encoder:
-        part = self._cell.encoder
-        encoder: Encoder = part.factory(**part.options)
-        if type(encoder).fit is not Encoder.fit:
-            source = self._data.source(self._cell.source)
-            encoder.fit(RawExamples.of_split(source, source.catalogue("train")))
-        if part.lora:
-            try:
-                add_lora(encoder, part.lora.rank, alpha=part.lora.alpha, targets=part.lora.targets)
-            except ValueError as error:
-                raise CellError(f"encoder '{part.id}': {error}") from error
-        self._subset: Subset = part.train or ("none" if encoder.pretrained else "all")
-        select_trainable(encoder, self._subset, f"encoder '{part.id}'")
-        return encoder
 
     def _build_learner(self) -> Learner:
         part = self._cell.learner
@@ -176,7 +157,7 @@ class _Cell:
         before = kept.load(self._encoder)
         if before:
             return before
-        loader = self._data.loader(self._cell, self._encoder, "train")
+        loader = self._loader("train")
         self._stage("pretrain")
 
         def progress(epoch: int, loss: float) -> None:
@@ -184,29 +165,38 @@ class _Cell:
                 "kshot_pretrained", cell=self._cell.id, epoch=epoch, total=options.epochs, loss=loss
             )
 
-        found = pretrain(self._encoder, loader, options, head, self._cell.seed, progress)
+        found = pretrain(self._encoder, loader, options, head, self._cell.seed, progress, self._tuned.rates)
         kept.save(self._encoder, found)
         return found
 
     def _has_training(self) -> bool:
         return self._learner.trains and bool(trainable(self._learner)) and self._settings.train.episodes > 0
 
-    def _loader(self, split: Split) -> Loader:
-        if not self._embedded:
-            return self._data.loader(self._cell, self._encoder, split)
-        self._stage("embed")
-        catalogue = self._data.source(self._cell.source).catalogue(split)
-        return ResidentLoader(catalogue, {EMBEDDING: self._embed(split)}, self._around.device)
-
-    def _embed(self, split: Split) -> torch.Tensor:
-        source = self._data.source(self._cell.source)
+    def _embedding_cache(self) -> EmbeddingCache | None:
+        """Where each example is embedded once; none where its embedding changes in training or by episode."""
+        fixed = self._tuned.fixed
+        learner = self._learner
+        if fixed is None or learner.adapts_encoder or learner.batch_statistics != "frozen":
+            return None
         encoder = self._cell.encoder
         built = {
             "factory": encoder.entry.spec.factory,
             "provider": encoder.entry.provider,
             "options": encoder.record,
         }
-        return embedded_split(self._encoder, source, source.catalogue(split), built, self._around.device)
+        return EmbeddingCache(fixed.eval(), built, self._around.device)
+
+    def _loader(self, split: Split) -> Loader:
+        if self._cache is None:
+            loader = self._data.loader(self._cell, self._encoder, split)
+            self._truncated[split] = loader.truncated or 0
+            return loader
+        self._stage("embed")
+        source = self._data.source(self._cell.source)
+        catalogue, keys = source.catalogue(split), self._data.keys(self._cell.source, split)
+        found = self._cache.split(source, catalogue, keys)
+        self._truncated[split] = found.truncated
+        return ResidentLoader(catalogue, {EMBEDDING: found.embeddings}, self._around.device)
 
     def _train(self) -> Training:
         cell, options = self._cell, self._settings.train
@@ -233,6 +223,7 @@ class _Cell:
             validate=validate,
             progress=progress,
             checkpoint=self._around.checkpoint(cell),
+            rates=self._tuned.rates,
         )
 
     def _validation(self) -> Callable[[int], Interval] | None:
@@ -330,28 +321,10 @@ def identity(cell: PlannedCell) -> dict[str, Any]:
         "seed": cell.seed,
         "options": {
             "learner": dict(cell.learner.record),
-            "encoder": {**cell.encoder.record, "train": cell.encoder.train, **_adapters(cell.encoder.lora)},
+            "encoder": {**cell.encoder.record, "train": None, **cell.encoder.tuning.told()},
             "source": dict(cell.source.record),
         },
     }
-
-
-def _adapters(lora: Lora | None) -> dict[str, Any]:
-    return {"lora": lora.model_dump()} if lora else {}
-
-
-def select_trainable(encoder: Encoder, subset: Subset, who: str) -> None:
-    """Let only one of the encoder's parameter groups train.
-
-    Raises:
-        CellError: the encoder has no such group.
-    """
-    try:
-        chosen = set() if subset == "none" else set(parameter_subset(encoder, subset, ["none"]))
-    except ValueError as error:
-        raise CellError(f"{who}: train: {error}") from error
-    for name, parameter in encoder.named_parameters():
-        parameter.requires_grad_(name in chosen)
 
 
 def _takes(factory: Callable[..., nn.Module], argument: str) -> bool:

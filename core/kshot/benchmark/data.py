@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import final, overload
 
+import numpy as np
 import torch
 
 from kshot.benchmark.plan import Part, Plan, PlannedCell
 from kshot.config import Configuration
 from kshot.errors import DataError, KshotError, listing, nearest
 from kshot.interfaces import Encoder, Source, Split
-from kshot.loading import Loader, make_loader
+from kshot.loading import Loader, example_keys, make_loader
 from kshot.results import Sample, SampleExample
 from kshot.sampling import AnySampler, FixedSampler, Sampler
 from kshot.shapes import Fixed, Shape
@@ -34,6 +35,7 @@ class Data:
         self._sources: dict[str, Source] = {}
         self._pairing: tuple[str, str] | None = None
         self._loaders: dict[Split, Loader] = {}
+        self._keys: dict[tuple[str, Split], np.ndarray] = {}
 
     def source(self, part: Part) -> Source:
         """The opened source.
@@ -79,6 +81,13 @@ class Data:
             return Sampler(source.catalogue(split), split, shape, seed)
         except DataError as error:
             raise DataError(f"sources.{part.id}: {error}") from error
+
+    def keys(self, part: Part, split: Split) -> np.ndarray:
+        """(N,) content hashes of a split's examples, computed once."""
+        if (part.id, split) not in self._keys:
+            source = self.source(part)
+            self._keys[part.id, split] = example_keys(source, source.catalogue(split))
+        return self._keys[part.id, split]
 
     def fingerprints(self, part: Part) -> list[str]:
         """Hashes of the training and test classes, and of all fixed lists of test episodes."""

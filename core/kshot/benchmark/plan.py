@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 from kshot.benchmark.given import given_options
 from kshot.benchmark.variants import Expanded, expand, is_id
-from kshot.config import Configuration, LearnerVariant, Lora, Settings, Subset, check, settings_of
+from kshot.config import Configuration, LearnerVariant, Settings, Tuning, check, settings_of
 from kshot.errors import ConfigurationError, KshotError, listing
 from kshot.options import OptionsOf
 from kshot.registry import Entry, Registry
@@ -29,8 +29,7 @@ class Part:
         factory: builds it from ``options``.
         options: every option with its value, defaults included.
         record: the same as JSON values, for the results.
-        train: what the outer loop trains (encoders).
-        lora: adapters to put into it (encoders).
+        tuning: how the outer loop trains it (encoders).
         settings: how it is pretrained, trained and evaluated (learners).
     """
 
@@ -39,8 +38,7 @@ class Part:
     factory: Callable[..., Any]
     options: Mapping[str, Any]
     record: Mapping[str, Any]
-    train: Subset | None = None
-    lora: Lora | None = None
+    tuning: Tuning = field(default_factory=Tuning)
     settings: Settings | None = None
 
 
@@ -245,10 +243,8 @@ class _Planner:
         if problems:
             self._problems += problems
             return None
-        if variant.lora and importlib.util.find_spec("peft") is None:
+        if variant.tuning.lora and importlib.util.find_spec("peft") is None:
             self._problems.append(f'{where}.lora: needs peft; pip install "kshot[lora]"')
             return None
         resolved = options.resolve(given)
-        return Part(
-            variant.id, entry, factory, resolved.arguments, resolved.record, variant.train, variant.lora
-        )
+        return Part(variant.id, entry, factory, resolved.arguments, resolved.record, variant.tuning)

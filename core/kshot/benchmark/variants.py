@@ -6,11 +6,11 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any
 
-from kshot.config import EncoderVariant, Lora, Subset, Variant
+from kshot.config import EncoderVariant, Tuning, Variant
 
 _ID = re.compile(r"[\w.+=,-]+")
 _UNSAFE = re.compile(r"[^\w.+=,-]+")
@@ -24,16 +24,14 @@ class Expanded:
         id: unique among its list.
         use: the registered name.
         options: what is passed to the factory.
-        train: what the outer loop trains, for an encoder that says so.
-        lora: adapters to put into an encoder.
+        tuning: how the outer loop trains it (encoders).
         origin: the configuration's entry.
     """
 
     id: str
     use: str
     options: dict[str, Any]
-    train: Subset | None = None
-    lora: Lora | None = None
+    tuning: Tuning = field(default_factory=Tuning)
     origin: Variant | None = None
 
 
@@ -52,10 +50,10 @@ def expand(variants: Sequence[Variant], where: str) -> tuple[list[Expanded], lis
     for variant, draft in drafts:
         if variant.id is None and plain[draft.id] > 1:
             extra = dict(draft.options)
-            if draft.train is not None:
-                extra["train"] = draft.train
-            if draft.lora is not None:
-                extra["rank"] = draft.lora.rank
+            told = draft.tuning.told()
+            if "lora" in told:
+                told["rank"] = told.pop("lora")["rank"]
+            extra |= told
             draft = replace(draft, id=_named(_plain(draft.use), extra))
         expanded.append(draft)
     problems = [
@@ -78,12 +76,12 @@ def is_id(name: str) -> bool:
 def _sweep(variant: Variant) -> list[tuple[Variant, Expanded]]:
     options = variant.options
     swept = {key: value["grid"] for key, value in options.items() if _is_grid(value)}
-    train, lora = (variant.train, variant.adapters) if isinstance(variant, EncoderVariant) else (None, None)
+    tuning = variant.tuning if isinstance(variant, EncoderVariant) else Tuning()
     drafts: list[tuple[Variant, Expanded]] = []
     for values in itertools.product(*swept.values()):
         chosen = dict(zip(swept, values, strict=True))
         name = _named(variant.id or _plain(variant.use), chosen)
-        drafts.append((variant, Expanded(name, variant.use, {**options, **chosen}, train, lora, variant)))
+        drafts.append((variant, Expanded(name, variant.use, {**options, **chosen}, tuning, variant)))
     return drafts
 
 

@@ -234,8 +234,8 @@ def _drawn(cells: Sequence[results.Cell]) -> RenderableType:
 def _scores(cell: results.Cell) -> str:
     label = results.labeller([cell])
     scores = ", ".join(f"{label(s)} {100 * s.accuracy:.1f} ± {100 * (s.ci95 or 0):.1f}" for s in cell.scores)
-    remark = cell.note or f"trained {_budget(cell.train)}"
-    return f"{scores} ({remark})"
+    trained = [] if cell.note else [f"trained {_budget(cell.train)}"]
+    return f"{scores} ({', '.join([*trained, *cell.remarks])})"
 
 
 def _budget(train: results.Train) -> str:

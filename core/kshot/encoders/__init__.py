@@ -2,5 +2,6 @@
 
 from kshot.encoders.embedded import Embedded
 from kshot.encoders.hub import HubEncoder
+from kshot.encoders.projected import Projected
 
-__all__ = ["Embedded", "HubEncoder"]
+__all__ = ["Embedded", "HubEncoder", "Projected"]

@@ -1,20 +1,23 @@
 """From drawn positions to tensors on the device: three roads behind one interface."""
 
+from kshot.loading.cache import EmbeddedSplit, EmbeddingCache, example_keys
 from kshot.loading.choose import make_loader
-from kshot.loading.embedding import embed_positions, embedded_split, encoder_state_hash
+from kshot.loading.embedding import embed_positions, encoder_state_hash
 from kshot.loading.loader import Loader
 from kshot.loading.prepare import RawExamples, collate
 from kshot.loading.resident import ResidentLoader
 from kshot.loading.streaming import StreamingLoader
 
 __all__ = [
+    "EmbeddedSplit",
+    "EmbeddingCache",
     "Loader",
     "RawExamples",
     "ResidentLoader",
     "StreamingLoader",
     "collate",
     "embed_positions",
-    "embedded_split",
     "encoder_state_hash",
+    "example_keys",
     "make_loader",
 ]

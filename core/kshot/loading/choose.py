@@ -7,7 +7,7 @@ import torch
 from kshot.config import Loading
 from kshot.interfaces import Encoder, Source
 from kshot.loading.loader import Loader
-from kshot.loading.prepare import RawExamples, collate
+from kshot.loading.prepare import collate, prepare
 from kshot.loading.resident import ResidentLoader
 from kshot.loading.streaming import StreamingLoader
 from kshot.sampling import Catalogue
@@ -19,10 +19,10 @@ def make_loader(
     source: Source, catalogue: Catalogue, encoder: Encoder, device: torch.device, options: Loading
 ) -> Loader:
     """A loader for one split; both roads give equal episodes."""
-    raw = RawExamples.of_split(source, catalogue)
-    first = encoder.prepare(raw[:CHUNK])
+    rows = catalogue.rows
+    first = prepare(encoder, source, rows[:CHUNK])
     per_example = sum(leaf[0].numel() * leaf.element_size() for leaf in first.values())
     if per_example * len(catalogue) > options.memory_gib * 2**30:
         return StreamingLoader(source, catalogue, encoder, device, options.workers)
-    rest = [encoder.prepare(raw[start : start + CHUNK]) for start in range(CHUNK, len(raw), CHUNK)]
+    rest = [prepare(encoder, source, rows[start : start + CHUNK]) for start in range(CHUNK, len(rows), CHUNK)]
     return ResidentLoader(catalogue, collate([first, *rest]), device)

@@ -19,10 +19,13 @@ class Loader(ABC):
     Attributes:
         catalogue: the split's classes and examples.
         device: where the tensors arrive.
+        truncated: examples of the split that the encoder cut at its maximum length; none: not
+            known, since examples are prepared as they are asked for.
     """
 
     catalogue: Catalogue
     device: torch.device
+    truncated: int | None = None
 
     @abstractmethod
     def gather(self, positions: np.ndarray) -> dict[str, Tensor]:

@@ -11,8 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kshot.episode import Inputs
-from kshot.interfaces import Source
+from kshot.errors import DataError
+from kshot.interfaces import Encoder, Source
 from kshot.sampling import Catalogue
+
+TRUNCATED = "truncated"
+"""Name of the input (B,) bool that tells which examples were cut at the encoder's maximum length."""
 
 
 class RawExamples(Sequence[Any]):
@@ -40,6 +44,24 @@ class RawExamples(Sequence[Any]):
         if isinstance(index, slice):
             return RawExamples(self._source, self._rows[index])
         return self._source.fetch(int(self._rows[index]))
+
+
+def prepare(encoder: Encoder, source: Source, rows: Sequence[int] | np.ndarray) -> Inputs:
+    """Fetch rows of a source and prepare them: each leaf (B, …).
+
+    Raises:
+        DataError: an example cannot be fetched or prepared; names it.
+    """
+    try:
+        return encoder.prepare(RawExamples(source, rows))
+    except DataError:
+        for row in rows:  # an encoder does not know where its examples come from: ask for them singly
+            raw = source.fetch(int(row))
+            try:
+                encoder.prepare([raw])
+            except DataError as error:
+                raise DataError(f"{source.place(int(row))}: {error}") from error
+        raise
 
 
 def collate(batches: Sequence[Inputs]) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kshot.episode import Episodes, Inputs
 from kshot.loading.loader import Loader, assemble, batches
-from kshot.loading.prepare import trimmed
+from kshot.loading.prepare import TRUNCATED, trimmed
 from kshot.sampling import AnySampler, Catalogue
 
 
@@ -31,6 +31,7 @@ class ResidentLoader(Loader):
                 raise ValueError(f"input '{name}' holds {len(leaf)} examples, the catalogue {len(catalogue)}")
         self.catalogue = catalogue
         self.device = device
+        self.truncated = int(inputs[TRUNCATED].sum()) if TRUNCATED in inputs else 0
         self._inputs = {name: leaf.to(device) for name, leaf in inputs.items()}
 
     def gather(self, positions: np.ndarray) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from kshot.episode import Episodes
 from kshot.interfaces import Encoder, Source
 from kshot.loading.loader import Loader, assemble, batches
-from kshot.loading.prepare import RawExamples
+from kshot.loading.prepare import prepare
 from kshot.sampling import AnySampler, Catalogue
 
 
@@ -65,7 +65,7 @@ class StreamingLoader(Loader):
 
     def _prepare(self, positions: np.ndarray) -> dict[str, Tensor]:
         unique, inverse = np.unique(positions.reshape(-1), return_inverse=True)
-        inputs = self._encoder.prepare(RawExamples(self._source, self.catalogue.rows[unique]))
+        inputs = prepare(self._encoder, self._source, self.catalogue.rows[unique])
         index = torch.from_numpy(inverse.reshape(positions.shape))
         return {name: leaf[index] for name, leaf in inputs.items()}
 

@@ -33,7 +33,7 @@ def cells_section(results: Results) -> Html:
 
 def _row(cell: Cell, label: Labeller) -> Html:
     train = cell.train
-    notes = [element("span", cell.note, class_="remark")] if cell.note else []
+    notes = [element("span", remark, class_="remark") for remark in cell.remarks]
     return element(
         "tr",
         element("th", name(cell.id), *notes, scope="row", data_sort=cell.id),

@@ -158,6 +158,7 @@ class Cell(Entry):
         status: ``"finished"`` or ``"failed"``.
         error: why it failed.
         pretrained: True when the encoder came with trained weights.
+        truncated: examples that the encoder cut at its maximum length, by split; those that it cut.
         note: a remark for people, such as ``"nothing to train"``.
         train: the training.
         curve: the learning curve.
@@ -174,10 +175,20 @@ class Cell(Entry):
     status: Literal["finished", "failed"]
     error: Text | None = None
     pretrained: bool = False
+    truncated: dict[str, Count] = {}
     note: Text = ""
     train: Train = Train()
     curve: list[CurvePoint] = []
     scores: list[Score] = []
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a reader should know beside the figures."""
+        cut = [
+            f"{count:,} {split} examples cut at the encoder's length"
+            for split, count in self.truncated.items()
+        ]
+        return [*([self.note] if self.note else []), *cut]
 
     @property
     def trained(self) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import torch
+from torch import nn
 
 from kshot.config import Train
 from kshot.episode import Episodes, Examples
@@ -17,7 +18,7 @@ from kshot.loading import Loader
 from kshot.metrics import Interval
 from kshot.sampling import Sampler
 from kshot.training.checkpoint import Checkpoint, State
-from kshot.training.optimisation import Meter, Optimiser, precision, trainable
+from kshot.training.optimisation import Meter, Optimiser, precision, trainable, training_mode
 from kshot.training.record import CurvePoint, Training
 
 REPORT_SECONDS = 0.5
@@ -49,6 +50,7 @@ def train(
     validate: Validate | None = None,
     progress: Progress = lambda episodes, loss, seconds: None,
     checkpoint: Checkpoint | None = None,
+    rates: Mapping[nn.Parameter, float] | None = None,
 ) -> Training:
     """Train a learner on episodes 0 … ``options.episodes`` - 1 of ``sampler``.
 
@@ -64,11 +66,12 @@ def train(
             ``options.validations`` times, evenly spread.
         progress: told how far training is, a few times a second at most.
         checkpoint: where the state is kept; training goes on from what lies there, to the bit.
+        rates: factor of the learning rate of a parameter; 1 for one that is not named.
 
     Raises:
         CellError: the loss is not finite; names the step. The last good checkpoint stays.
     """
-    return _Run(learner, loader, sampler, options, validate, progress, checkpoint).run()
+    return _Run(learner, loader, sampler, options, validate, progress, checkpoint, rates).run()
 
 
 class _Run:
@@ -81,11 +84,12 @@ class _Run:
         validate: Validate | None,
         progress: Progress,
         checkpoint: Checkpoint | None,
+        rates: Mapping[nn.Parameter, float] | None,
     ) -> None:
         self._learner, self._loader, self._sampler, self._options = learner, loader, sampler, options
         self._validate, self._progress, self._checkpoint = validate, progress, checkpoint
         steps = math.ceil(options.episodes / options.meta_batch)
-        self._optimiser = Optimiser(trainable(learner), options, steps, options.meta_batch)
+        self._optimiser = Optimiser(trainable(learner), options, steps, options.meta_batch, rates)
         augmentation = torch.Generator(loader.device).manual_seed(sampler.seed)
         generators = {"augmentation": augmentation, "torch": torch.default_generator}
         self._state = State(learner, self._optimiser.inner, generators, Meter(loader.device), Training())
@@ -98,7 +102,7 @@ class _Run:
         result, options, point = self._state.training, self._options, self._state.losses
         self._stops = [stop for stop in self._stops if stop > result.episodes]
         reported = Meter(self._loader.device)
-        _training_mode(self._learner)
+        training_mode(self._learner)
         before, started = result.seconds, time.perf_counter()
         last_report = last_save = started
         batches = self._loader.episodes(self._sampler, result.episodes, options.episodes, options.meta_batch)
@@ -138,7 +142,7 @@ class _Run:
         validation = self._validate(result.episodes) if self._validate and due else None
         self._stops = [stop for stop in self._stops if stop > result.episodes]
         result.curve.append(CurvePoint(result.episodes, loss, validation))
-        _training_mode(self._learner)
+        training_mode(self._learner)
 
     def _save(self) -> None:
         """Write a checkpoint; what is not finite must not replace what was."""
@@ -148,12 +152,6 @@ class _Run:
             done = self._state.training.episodes
             raise CellError(f"parameters are not finite after {done} episodes; {MEND}")
         self._checkpoint.save(self._state)
-
-
-def _training_mode(learner: Learner) -> None:
-    learner.train()
-    if not trainable(learner.encoder):
-        learner.encoder.eval()
 
 
 def _augmented(encoder: Encoder, episodes: Episodes, generator: torch.Generator) -> Episodes:

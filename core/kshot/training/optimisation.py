@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import nn
 
 from kshot.config import Optimisation
 from kshot.errors import CellError
+from kshot.interfaces import Encoder
 
 HALVINGS = 5
 """Equal stretches of a ``halving`` schedule that does not say how long they are."""
@@ -22,6 +23,14 @@ def trainable(learner: nn.Module) -> list[nn.Parameter]:
     return [parameter for parameter in learner.parameters() if parameter.requires_grad]
 
 
+def training_mode(learner: nn.Module) -> None:
+    """Training mode, except for an encoder in which nothing trains: its norms keep their statistics."""
+    learner.train()
+    for module in learner.modules():
+        if isinstance(module, Encoder) and not trainable(module):
+            module.eval()
+
+
 class Optimiser:
     """An optimiser with its schedule and its clipping.
 
@@ -30,21 +39,31 @@ class Optimiser:
         options: optimiser, rate, schedule, weight decay, clip.
         steps: of the whole training.
         examples: episodes, or examples, per step; what ``halving_every`` counts in.
+        rates: factor of the learning rate of a parameter; 1 for one that is not named.
     """
 
     def __init__(
-        self, parameters: list[nn.Parameter], options: Optimisation, steps: int, examples: int
+        self,
+        parameters: list[nn.Parameter],
+        options: Optimisation,
+        steps: int,
+        examples: int,
+        rates: Mapping[nn.Parameter, float] | None = None,
     ) -> None:
         self._parameters = parameters
         self._clip = options.clip
         self._factor = schedule(options, steps, examples)
         self._rate = options.learning_rate
-        self.inner = _optimiser(parameters, options)
+        groups: dict[float, list[nn.Parameter]] = {}
+        for parameter in parameters:
+            groups.setdefault((rates or {}).get(parameter, 1.0), []).append(parameter)
+        self._shares = list(groups)
+        self.inner = _optimiser(list(groups.values()), options)
 
     def step(self, loss: torch.Tensor, number: int) -> None:
         """Step ``number`` (from 0), down the gradient of ``loss``."""
-        for group in self.inner.param_groups:
-            group["lr"] = self._rate * self._factor(number)
+        for group, share in zip(self.inner.param_groups, self._shares, strict=True):
+            group["lr"] = self._rate * self._factor(number) * share
         self.inner.zero_grad(set_to_none=True)
         loss.backward()
         if self._clip is not None:
@@ -114,7 +133,8 @@ class Meter:
         self._broken = state["broken"].to(self._broken.device)
 
 
-def _optimiser(parameters: list[nn.Parameter], options: Optimisation) -> torch.optim.Optimizer:
+def _optimiser(groups: list[list[nn.Parameter]], options: Optimisation) -> torch.optim.Optimizer:
+    parameters: Any = [{"params": group} for group in groups]
     rate, decay = options.learning_rate, options.weight_decay
     if options.optimizer == "adam":
         return torch.optim.Adam(parameters, lr=rate, weight_decay=decay)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import final
@@ -21,7 +21,7 @@ from kshot.functional import embed_flat
 from kshot.interfaces import Encoder, PretrainHead
 from kshot.loading import Loader
 from kshot.training.checkpoint import learned_state, write_tensors
-from kshot.training.optimisation import Meter, Optimiser, precision, trainable
+from kshot.training.optimisation import Meter, Optimiser, precision, trainable, training_mode
 
 COSINE_SCALE = 10.0
 """Start of the cosine head's factor, which is learnt; Chen et al. fix 2, or 30 beyond 200 classes."""
@@ -82,6 +82,7 @@ def pretrain(
     head: PretrainHead,
     seed: int,
     progress: PretrainProgress = lambda epoch, loss: None,
+    rates: Mapping[nn.Parameter, float] | None = None,
 ) -> Pretraining:
     """Teach an encoder to classify the training classes, as transfer learning does.
 
@@ -96,6 +97,7 @@ def pretrain(
         head: ``linear``, or ``cosine`` (Baseline++).
         seed: of the head's start, the order of the examples and the augmentation.
         progress: told after each epoch.
+        rates: factor of the learning rate of a parameter; 1 for one that is not named.
 
     Raises:
         CellError: the loss is not finite; names the step.
@@ -105,7 +107,7 @@ def pretrain(
         torch.manual_seed(seed)
         classes = len(loader.catalogue.classes)
         classify = _head(head, encoder.dim, classes).to(loader.device)
-        return _run(encoder, classify, loader, options, seed, progress)
+        return _run(encoder, classify, loader, options, seed, progress, rates)
 
 
 def _run(
@@ -115,14 +117,15 @@ def _run(
     options: Pretrain,
     seed: int,
     progress: PretrainProgress,
+    rates: Mapping[nn.Parameter, float] | None,
 ) -> Pretraining:
     labels = torch.from_numpy(loader.catalogue.labels).to(loader.device)
     per_epoch = math.ceil(len(labels) / options.batch)
     parameters = [*trainable(encoder), *head.parameters()]
-    optimiser = Optimiser(parameters, options, options.epochs * per_epoch, options.batch)
+    optimiser = Optimiser(parameters, options, options.epochs * per_epoch, options.batch, rates)
     generator = torch.Generator(loader.device).manual_seed(seed)
     meter, loss, number = Meter(loader.device), math.nan, 0
-    encoder.train()
+    training_mode(encoder)
     started = time.perf_counter()
     for epoch in range(options.epochs):
         for positions in _batches(len(labels), options.batch, seed, epoch):

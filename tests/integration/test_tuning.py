@@ -1,0 +1,130 @@
+"""What trains in an encoder: a linear map on top, rates by depth, activations computed again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, final
+
+import pytest
+import torch
+from kshot import EncoderSpec
+from kshot.encoders import Projected
+from kshot.episode import Inputs
+from kshot.interfaces import Encoder
+from kshot.results import without_times
+from kshot.testing.toy import toy_encoder
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from .conftest import run, toy_registry
+
+
+@final
+class Deep(Encoder):
+    """Three blocks in a row, and what comes before and after."""
+
+    modality = "toy"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dim = 8
+        self.first = nn.Linear(16, 8)
+        self.layers = nn.ModuleList([nn.Sequential(nn.Linear(8, 8), nn.Tanh()) for _ in range(3)])
+        self.last = nn.Linear(8, 8)
+
+    def prepare(self, raw: Any) -> Inputs:
+        return {"values": torch.stack([torch.as_tensor(one) for one in raw])}
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        states = self.first(inputs["values"])
+        for layer in self.layers:
+            states = layer(states)
+        return self.last(states)
+
+    def blocks(self) -> list[nn.Module]:
+        return list(self.layers)
+
+
+REGISTRY = toy_registry(
+    ("encoders", EncoderSpec("deep", "three blocks", f"{__name__}:Deep", modality="toy")),
+)
+TRAIN = {"episodes": 40, "meta_batch": 4, "learning_rate": 0.003, "validations": 1, "validation_episodes": 20}
+
+
+def checkpoint(folder: Path, cell: str) -> dict[str, Tensor]:
+    with safe_open(folder / "cells" / cell / "checkpoint.safetensors", framework="pt") as stored:
+        return {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+
+
+def test_a_projection_changes_nothing_before_it_trains() -> None:
+    encoder = toy_encoder()
+    raw = [torch.randn(16) for _ in range(5)]
+    projected = Projected(encoder).eval()
+    inputs = projected.prepare(raw)
+    assert torch.equal(projected(inputs), encoder.eval()(inputs))
+    groups = projected.parameter_groups()
+    assert groups["head"] == ["project.weight", "project.bias"]
+    assert set(groups["all"]) == {name for name, _ in projected.named_parameters()}
+
+
+def test_training_the_head_alone_goes_by_embeddings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    forward = Deep.forward
+    monkeypatch.setattr(
+        Deep, "forward", lambda self, inputs: seen.append(len(inputs["values"])) or forward(self, inputs)
+    )
+    learners = ["prototypical", "siamese", {"use": "linear_probe", "pretrain": {"epochs": 3}}]
+    found = run(
+        tmp_path, REGISTRY, encoders={"toy": {"use": "deep", "train": "head"}}, learners=learners, train=TRAIN
+    )
+    assert [cell.error for cell in found.cells] == [None] * 3
+    assert [cell.trained for cell in found.cells] == [True] * 3
+    examples = dict.fromkeys(("test",), found.cells[0].scores[0].classes)
+    assert examples["test"]
+    # Train, validation and test examples, each once, whatever the number of cells and epochs.
+    assert sum(seen) < 2000
+    kept = checkpoint(tmp_path, found.cells[0].id)
+    trained = {name for name in kept if name.startswith("learner/")}
+    assert trained == {"learner/encoder.project.weight", "learner/encoder.project.bias"}
+    assert not torch.equal(kept["learner/encoder.project.weight"], torch.eye(8))
+
+
+def test_a_head_lifts_a_frozen_encoder(tmp_path: Path) -> None:
+    train = {**TRAIN, "episodes": 400, "learning_rate": 0.02}
+    entries = [{"use": "toy_encoder", "train": "none"}, {"use": "toy_encoder", "train": "head"}]
+    found = run(tmp_path, encoders={"toy": entries}, train=train)
+    frozen, head = (cell.scores[0].accuracy for cell in found.cells)
+    assert [cell.encoder for cell in found.cells] == ["toy_encoder+train=none", "toy_encoder+train=head"]
+    assert head > frozen
+
+
+def test_blocks_near_the_input_move_less(tmp_path: Path) -> None:
+    train = {**TRAIN, "episodes": 4, "optimizer": "sgd", "learning_rate": 0.1, "validations": 0}
+    entries = [{"id": "even", "use": "deep"}, {"id": "decayed", "use": "deep", "layer_decay": 0.5}]
+    found = run(tmp_path, REGISTRY, encoders={"toy": entries}, train=train)
+    assert found.cells[1].options["encoder"]["layer_decay"] == 0.5
+    even, decayed = (checkpoint(tmp_path, cell.id) for cell in found.cells)
+    torch.manual_seed(0)
+    start = {name: value.detach() for name, value in Deep().state_dict().items()}
+    expected = {"first": 0.125, "layers.0": 0.25, "layers.1": 0.5, "layers.2": 1.0, "last": 1.0}
+    for place, factor in expected.items():
+        name = f"{place}.0.weight" if place.startswith("layers") else f"{place}.weight"
+        moved = [state[f"learner/encoder.{name}"] - start[name] for state in (even, decayed)]
+        torch.testing.assert_close(moved[1], factor * moved[0], rtol=1e-3, atol=3e-8)
+
+
+def test_activations_computed_again_give_the_same_figures(tmp_path: Path) -> None:
+    plain = run(tmp_path / "a", REGISTRY, encoders={"toy": "deep"}, train=TRAIN)
+    spare = {"id": "deep", "use": "deep", "gradient_checkpointing": True}
+    again = run(tmp_path / "b", REGISTRY, encoders={"toy": spare}, train=TRAIN)
+    assert again.cells[0].error is None
+    one, other = (without_times(found).cells[0] for found in (plain, again))
+    assert one.scores == other.scores
+    assert one.curve == other.curve
+
+
+@pytest.mark.parametrize("option", [{"layer_decay": 0.5}, {"gradient_checkpointing": True}])
+def test_an_encoder_without_blocks_says_so(tmp_path: Path, option: dict[str, Any]) -> None:
+    found = run(tmp_path, encoders={"toy": {"use": "toy_encoder", **option}})
+    assert "encoder 'toy_encoder': " in (found.cells[0].error or "")
+    assert "names no blocks" in (found.cells[0].error or "")
