@@ -32,6 +32,16 @@ def test_values_and_gradients_are_those_of_torch(pair: tuple[nn.LayerNorm, Layer
         torch.testing.assert_close(one, other)
 
 
+@pytest.mark.parametrize("options", [{"bias": False}, {"elementwise_affine": False}])
+def test_a_norm_without_weight_or_bias_stays_so(options: dict[str, bool]) -> None:
+    norm = nn.LayerNorm(6, **options)
+    states = torch.randn(3, 6)
+    own = with_own_norms(nn.Sequential(norm))
+    assert isinstance(own[0], LayerNorm)
+    torch.testing.assert_close(own(states), norm(states))
+    assert len(list(own.parameters())) == len(list(norm.parameters()))
+
+
 def test_second_derivatives_are_right_under_vmap() -> None:
     torch.manual_seed(0)
     model = with_own_norms(nn.Sequential(nn.Linear(6, 6), nn.LayerNorm(6)).double())

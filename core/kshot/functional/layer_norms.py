@@ -24,7 +24,8 @@ class LayerNorm(nn.Module):
     def __init__(self, norm: nn.LayerNorm) -> None:
         super().__init__()
         self.shape, self.eps = norm.normalized_shape, norm.eps
-        self.weight, self.bias = norm.weight, norm.bias
+        self.weight: nn.Parameter | None = norm.weight
+        self.bias: nn.Parameter | None = norm.bias
 
     def forward(self, states: Tensor) -> Tensor:
         """(…, D) → (…, D)."""
@@ -32,7 +33,10 @@ class LayerNorm(nn.Module):
             return F.layer_norm(states, self.shape, self.weight, self.bias, self.eps)
         centred = states - states.mean(dim=-1, keepdim=True)
         variance = centred.square().mean(dim=-1, keepdim=True)
-        return centred * torch.rsqrt(variance + self.eps) * self.weight + self.bias
+        scaled = centred * torch.rsqrt(variance + self.eps)
+        if self.weight is not None:
+            scaled = scaled * self.weight
+        return scaled if self.bias is None else scaled + self.bias
 
 
 def with_own_norms(model: nn.Module) -> nn.Module:
