@@ -14,6 +14,15 @@ def kshot_encoders() -> Sequence[EncoderSpec]:
     """The plugin's encoders."""
     return (
         EncoderSpec(
+            name="hf-text",
+            summary="any Hugging Face text encoder by hub id or folder; sentence-transformers' own pooling",
+            factory="kshot_text.encoders.hf_text:hf_text",
+            paper="Wolf et al., Transformers, EMNLP 2020; Reimers and Gurevych, Sentence-BERT, EMNLP 2019",
+            licence="the model's own",
+            modality="text",
+            takes="model",
+        ),
+        EncoderSpec(
             name="minilm",
             summary="all-MiniLM-L6-v2, a pretrained sentence transformer, 384 wide (extra: minilm)",
             factory="kshot_text.encoders.minilm:minilm",

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 from kshot.errors import DataError
 from kshot.interfaces import Presentation
 
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
+"""Unicode's categories of spaces, of control characters, and of what has no width."""
+
 
 def decode(content: str) -> str:
     """A table's cell as a raw text.
 
     Raises:
-        ValueError: there is nothing in it.
+        ValueError: there is nothing in it to read: no text, or spaces, control characters and marks
+            of no width alone.
     """
-    if not content.strip():
-        raise ValueError("the text is empty")
+    if all(unicodedata.category(character) in _INVISIBLE for character in content):
+        raise ValueError("the text is empty" if not content.strip() else "the text shows no character")
     return content
 
 
@@ -33,11 +40,17 @@ def checked(raw: Sequence[Any], who: str) -> list[str]:
         who: name of the encoder, for messages.
 
     Raises:
-        DataError: an example is not a string.
+        DataError: an example is not a string, or not one that a tokenizer takes.
     """
     texts = list(raw)
     for number, text in enumerate(texts):
         if not isinstance(text, str):
             kind = type(text).__name__
             raise DataError(f"{who}: example {number} of the batch is a {kind}, not a str; check the source")
+        half = _SURROGATE.search(text)
+        if half is not None:
+            raise DataError(
+                f"{who}: example {number} of the batch has half a character (U+{ord(half[0]):04X}) at place "
+                f"{half.start()}; it was not read as the encoding that it was written in"
+            )
     return texts

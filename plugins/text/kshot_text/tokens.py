@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from kshot.episode import Inputs
+from kshot.loading.prepare import TRUNCATED
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor
 
@@ -50,9 +51,33 @@ def _alphabet(tokenizer: Tokenizer, texts: Iterable[str], limit: int) -> list[st
     return [character for character in ordered if not character.isspace()][:limit]
 
 
-def encode(tokenizer: Tokenizer, texts: Iterable[str], max_length: int) -> list[list[int]]:
-    """Token numbers of each text, cut after ``max_length``."""
-    return [tokenizer.encode(text).ids[:max_length] for text in texts]
+def encode(tokenizer: Tokenizer, texts: Iterable[str]) -> list[list[int]]:
+    """Token numbers of each text."""
+    return [tokenizer.encode(text).ids for text in texts]
+
+
+def fitted(
+    ids: Sequence[Sequence[int]],
+    max_length: int,
+    shorten: Callable[[list[int]], Sequence[Sequence[int]]],
+) -> Inputs:
+    """Token numbers of B texts, padded, the long ones cut, and which these are.
+
+    Args:
+        ids: B lists of token numbers, of any length.
+        max_length: tokens that count.
+        shorten: the token numbers of the texts at some places, ``max_length`` at most.
+
+    Returns:
+        as :func:`padded`, and ``truncated`` (B,) bool.
+    """
+    long = [place for place, own in enumerate(ids) if len(own) > max_length]
+    kept = list(ids)
+    for place, shorter in zip(long, shorten(long) if long else (), strict=True):
+        kept[place] = shorter
+    truncated = torch.zeros(len(ids), dtype=torch.bool)
+    truncated[long] = True
+    return {**padded(kept), TRUNCATED: truncated}
 
 
 def padded(ids: Sequence[Sequence[int]]) -> Inputs:

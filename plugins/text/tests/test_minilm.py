@@ -60,8 +60,8 @@ def test_a_missing_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 @needs_weights
 def test_another_tokenizer_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     model = tmp_path / "model"
-    model.mkdir()
     for name in files.FILES:
+        (model / name).parent.mkdir(parents=True, exist_ok=True)
         (model / name).symlink_to(files.verified_folder() / name)
     (model / "tokenizer.json").unlink()
     (model / "tokenizer.json").write_text("{}")
@@ -75,7 +75,7 @@ def test_what_every_text_encoder_does(encoder: Encoder) -> None:
     check_embedding(encoder)
     check_independence(encoder)
     check_groups(encoder)
-    assert (encoder.dim, encoder.pretrained, encoder.weights_licence) == (384, True, "Apache-2.0")
+    assert (encoder.dim, encoder.pretrained, encoder.weights_licence) == (384, True, "apache-2.0")
     assert len(encoder.parameter_groups()["last"]) == 16
     torch.testing.assert_close(embed(encoder, SAMPLES).norm(dim=1), torch.ones(4))
 

@@ -22,7 +22,14 @@ def test_every_factory_is_there_and_takes_keywords(spec) -> None:
 
 
 def test_names() -> None:
-    assert [spec.name for spec in SPECS] == ["minilm", "mini_transformer", "tfidf", "pydocs", "text_table"]
+    assert [spec.name for spec in SPECS] == [
+        "hf-text",
+        "minilm",
+        "mini_transformer",
+        "tfidf",
+        "pydocs",
+        "text_table",
+    ]
 
 
 def test_the_entry_point_is_light() -> None:

@@ -10,6 +10,7 @@ from kshot_text.tokens import (
     PAD,
     UNKNOWN,
     encode,
+    fitted,
     inverse_document_frequency,
     padded,
     train_tokenizer,
@@ -18,9 +19,9 @@ from kshot_text.tokens import (
 
 def test_the_tokenizer_knows_only_what_it_was_trained_on() -> None:
     tokenizer = train_tokenizer(["the cat sat", "the cat ran"], 64)
-    assert encode(tokenizer, ["the CAT"], 9) == encode(tokenizer, ["the cat"], 9)
-    assert len(encode(tokenizer, ["the cat"], 9)[0]) == 2
-    assert encode(tokenizer, ["žž"], 9)[0] == [UNKNOWN] * 2
+    assert encode(tokenizer, ["the CAT"]) == encode(tokenizer, ["the cat"])
+    assert len(encode(tokenizer, ["the cat"])[0]) == 2
+    assert encode(tokenizer, ["žž"])[0] == [UNKNOWN] * 2
     assert tokenizer.get_vocab_size() <= 64
     assert (tokenizer.token_to_id("[PAD]"), tokenizer.token_to_id("[UNK]")) == (PAD, UNKNOWN)
 
@@ -36,19 +37,23 @@ def test_a_script_of_many_characters_fits_the_vocabulary_and_ties_fall_the_same_
     tokenizers = [train_tokenizer(han, 100) for _ in range(4)]
     assert tokenizers[0].get_vocab_size() <= 100
     assert len({tokenizer.to_str() for tokenizer in tokenizers}) == 1
-    assert max(max(ids) for ids in encode(tokenizers[0], han, 50)) < 100
+    assert max(max(ids) for ids in encode(tokenizers[0], han)) < 100
 
 
 def test_texts_are_cut_and_padded() -> None:
     tokenizer = train_tokenizer(["a b c d e"], 32)
-    inputs = padded(encode(tokenizer, ["a b c d e", "a", ""], 3))
-    assert inputs["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0], [0, 0, 0]]
+    ids = encode(tokenizer, ["a b c d e", "a", "", "a b c"])
+    inputs = fitted(ids, 3, lambda places: [ids[place][:3] for place in places])
+    assert inputs["truncated"].tolist() == [True, False, False, False]
+    assert inputs["truncated"].dtype == torch.bool
+    assert inputs["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0], [0, 0, 0], [1, 1, 1]]
     assert inputs["input_ids"].dtype == torch.int64
     assert (inputs["input_ids"] * (1 - inputs["attention_mask"])).sum() == 0
 
 
 def test_a_batch_of_empty_texts_keeps_a_column() -> None:
     assert padded([[], []])["input_ids"].shape == (2, 1)
+    assert fitted([[], []], 3, lambda places: [])["truncated"].tolist() == [False, False]
 
 
 def test_idf_is_smoothed_as_published() -> None:

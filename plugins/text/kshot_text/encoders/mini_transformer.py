@@ -9,7 +9,7 @@ from typing import Annotated, Any, final
 import torch
 from kshot.episode import Inputs
 from kshot.errors import KshotError
-from kshot.functional import attention_over, differentiable, with_own_norms
+from kshot.functional import attention_over, differentiable, largest_list, with_own_norms
 from kshot.interfaces import Encoder
 from pydantic import Field
 from tokenizers import Tokenizer
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from kshot_text.encoders.pooling import unit, weighted_mean
 from kshot_text.state import bytes_of, text_of
 from kshot_text.texts import checked
-from kshot_text.tokens import PAD, UNKNOWN, encode, inverse_document_frequency, padded, train_tokenizer
+from kshot_text.tokens import PAD, UNKNOWN, encode, fitted, inverse_document_frequency, train_tokenizer
 
 _HEAD = 16
 _SCALE = 4.5
@@ -70,7 +70,6 @@ class MiniTransformer(Encoder):
         self.wide = nn.Embedding(vocabulary, dim)
         nn.init.normal_(self.wide.weight, std=dim**-0.5)
         self.transformer = _bert(vocabulary, hidden, layers, max_length)
-        self._last = f"transformer.encoder.layer.{layers - 1}."
         self.project = nn.Linear(hidden, dim, bias=False)
         self.log_scale = nn.Parameter(torch.tensor(math.log(_SCALE)))
         self.register_buffer("idf", torch.zeros(vocabulary))
@@ -79,18 +78,20 @@ class MiniTransformer(Encoder):
         """Learn tokenizer and idf from N training texts."""
         texts = checked(raw, "mini_transformer")
         self._tokenizer = train_tokenizer(texts, len(self.idf))
-        self.idf.copy_(
-            inverse_document_frequency(encode(self._tokenizer, texts, self._max_length), len(self.idf))
-        )
+        ids = [own[: self._max_length] for own in encode(self._tokenizer, texts)]
+        self.idf.copy_(inverse_document_frequency(ids, len(self.idf)))
         self.idf[[PAD, UNKNOWN]] = 0
 
     def prepare(self, raw: Sequence[Any]) -> Inputs:
-        """B texts → ``input_ids`` and ``attention_mask``, both (B, L)."""
+        """B texts → ``input_ids`` and ``attention_mask``, both (B, L), and ``truncated`` (B,)."""
         if self._tokenizer is None:
             raise KshotError(
                 "mini_transformer has no tokenizer yet: call fit(training texts) or load a fitted state_dict"
             )
-        return padded(encode(self._tokenizer, checked(raw, "mini_transformer"), self._max_length))
+        ids = encode(self._tokenizer, checked(raw, "mini_transformer"))
+        return fitted(
+            ids, self._max_length, lambda places: [ids[place][: self._max_length] for place in places]
+        )
 
     def forward(self, inputs: Inputs) -> Tensor:
         """(B, L) tokens → (B, dim), all of one length."""
@@ -115,10 +116,14 @@ class MiniTransformer(Encoder):
         """True when tokens are dropped in training."""
         return self._word_dropout > 0
 
+    def blocks(self) -> Sequence[nn.Module]:
+        """The transformer's layers."""
+        return largest_list(self.transformer)
+
     def parameter_groups(self) -> Mapping[str, Sequence[str]]:
         """``last``: the last transformer layer and its projection; ``all``."""
-        names = [name for name, _ in self.named_parameters()]
-        return {"last": [name for name in names if name.startswith((self._last, "project."))], "all": names}
+        groups = super().parameter_groups()
+        return {**groups, "last": [*groups["last"], "project.weight"]}
 
     def get_extra_state(self) -> Tensor:
         """The tokenizer, as bytes of its JSON; empty before ``fit``."""

@@ -1,0 +1,156 @@
+"""A pretrained text encoder in the form of transformers or sentence-transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, final
+
+import torch
+from kshot.encoders import HubEncoder
+from kshot.episode import Inputs
+from kshot.errors import DataError, KshotError
+from kshot.functional import differentiable
+from kshot.hub import ModelFiles
+from torch import Tensor
+
+from kshot_text.encoders.backbone import load_backbone, positions, reached
+from kshot_text.encoders.pooling import POOLINGS
+from kshot_text.encoders.sentence_folder import Recipe, read_recipe
+from kshot_text.texts import checked
+from kshot_text.tokens import fitted
+
+_NO_LIMIT = 10**9
+"""transformers writes 10³⁰ where a tokenizer states no limit."""
+
+_LENGTH = 512
+"""Tokens that count where neither folder, tokenizer nor network says how many."""
+
+
+@final
+class HubText(HubEncoder):
+    """Token states of a pretrained transformer, pooled as its folder says.
+
+    Args:
+        files: where the model lies.
+        pooling: name of a pooling in place of the folder's; what follows the pooling stays.
+        max_length: tokens that count, marks of start and end included; default: the model's own.
+
+    Raises:
+        KshotError: the folder does not hold a text encoder, or ``max_length`` does not fit it.
+    """
+
+    modality = "text"
+
+    def __init__(
+        self, files: ModelFiles, *, pooling: str | None = None, max_length: int | None = None
+    ) -> None:
+        from transformers import AutoTokenizer
+
+        backbone, recipe = load_backbone(files), read_recipe(files)
+        super().__init__(files, backbone.model)
+        self.vmap = backbone.vmap
+        self._mask = backbone.mask
+        self._tokenizer = files.load(AutoTokenizer)
+        if recipe.lower:
+            _lower(self._tokenizer, files.who)
+        self._poolings = recipe.poolings if pooling is None else (pooling,)
+        self._prompt = recipe.prompt
+        self._skipped = 0 if recipe.pools_prompt else self._prompt_length()
+        self._max_length = self._fitting(recipe, max_length)
+        self._pad = getattr(backbone.model.config, "pad_token_id", None) or 0
+        self.tail = recipe.tail
+        self.dim = self._settle(backbone.missing)
+
+    def prepare(self, raw: Sequence[Any]) -> Inputs:
+        """B texts → ``input_ids`` and ``attention_mask``, both (B, L), and ``truncated`` (B,)."""
+        texts = [self._prompt + text for text in checked(raw, self._who)]
+        ids = self._numbers(texts)
+        for place, own in enumerate(ids):
+            if not own:
+                raise DataError(
+                    f"{self._who}: example {place} of the batch has no token that the tokenizer knows"
+                )
+        return fitted(ids, self._max_length, lambda places: self._cut([texts[place] for place in places]))
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """(B, L) tokens → (B, dim)."""
+        mask = inputs["attention_mask"]
+        # Some families tell places by counting what is not the padding token.
+        numbers = inputs["input_ids"].masked_fill(mask == 0, self._pad)
+        with differentiable():
+            given = self._mask(mask, self.model)
+            states = self.model(input_ids=numbers, attention_mask=given).last_hidden_state
+        places = torch.arange(mask.shape[1], device=mask.device)
+        pooled = (mask * (places >= self._skipped)).to(states.dtype)
+        return self.tail(torch.cat([POOLINGS[name](states, pooled) for name in self._poolings], dim=-1))
+
+    def _unused(self) -> frozenset[str]:
+        """Parameters that take no part, such as a pooling layer's."""
+        return self._out_of_reach
+
+    def _numbers(self, texts: list[str], **options: Any) -> list[list[int]]:
+        return self._tokenizer(
+            texts,
+            padding=False,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+            verbose=False,
+            **{"truncation": False, **options},
+        )["input_ids"]
+
+    def _cut(self, texts: list[str]) -> list[list[int]]:
+        return self._numbers(texts, truncation=True, max_length=self._max_length)
+
+    def _prompt_length(self) -> int:
+        """Tokens of the prompt, the mark of an end that may stand after it left out."""
+        ids = self._numbers([self._prompt])[0] if self._prompt else []
+        return len(ids) - (bool(ids) and ids[-1] in self._tokenizer.all_special_ids)
+
+    def _fitting(self, recipe: Recipe, asked: int | None) -> int:
+        """How many tokens count."""
+        table = positions(self.model)
+        if asked is not None and table is not None and asked > table:
+            raise KshotError(f"{self._who}: max_length {asked} is beyond the model's {table} positions")
+        least = len(self._numbers([self._prompt])[0]) + 1
+        stated = recipe.max_length or self._tokenizer.model_max_length
+        limits = [stated, getattr(self.model.config, "max_position_embeddings", None), table]
+        own = [limit for limit in limits if limit is not None and 0 < limit < _NO_LIMIT]
+        length = asked or min(own, default=_LENGTH)
+        if length < least:
+            raise KshotError(
+                f"{self._who}: max_length {length} leaves no place for a text between the tokenizer's marks; "
+                f"take {least} or more"
+            )
+        return length
+
+    def _settle(self, missing: frozenset[int]) -> int:
+        """The embedding's width, learnt by a text of two tokens; what takes no part stops training."""
+        inputs = {name: torch.ones(1, 2, dtype=torch.int64) for name in ("input_ids", "attention_mask")}
+        try:
+            with torch.enable_grad():
+                embedded = self(inputs)
+        except Exception as error:  # whatever a network raises that wants other inputs
+            raise KshotError(f"{self._who}: the model there does not embed a text: {error}") from error
+        part = reached(embedded)
+        unused = {name: one for name, one in self.named_parameters() if id(one) not in part}
+        absent = [name for name, one in self.named_parameters() if id(one) in missing & part]
+        if absent:
+            raise KshotError(
+                f"{self._who}: the weights there are of another model, {len(absent)} are missing "
+                f"(such as {absent[0].removeprefix('model.')})"
+            )
+        for parameter in unused.values():
+            parameter.requires_grad_(False)
+        self._out_of_reach = frozenset(unused)
+        return embedded.shape[-1]
+
+
+def _lower(tokenizer: Any, who: str) -> None:
+    """Let a tokenizer lower-case first, as sentence-transformers' ``do_lower_case`` does."""
+    from tokenizers import normalizers
+
+    if not tokenizer.is_fast:
+        raise KshotError(f"{who}: do_lower_case needs a tokenizer with a tokenizer.json")
+    inner = tokenizer.backend_tokenizer
+    follows = [] if inner.normalizer is None else [inner.normalizer]
+    inner.normalizer = normalizers.Sequence([normalizers.Lowercase(), *follows])
