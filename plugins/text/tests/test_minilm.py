@@ -113,9 +113,13 @@ def test_long_texts_are_cut_with_their_end_marker() -> None:
 
 
 @needs_weights
-def test_loading_says_nothing_and_imports_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
+def test_loading_says_nothing_and_imports_nothing_else(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from transformers.utils import logging
 
+    for name in ("sentence_transformers", files.PACKAGE):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     before = logging.get_verbosity(), logging.is_progress_bar_enabled()
     minilm()
     assert tuple(capfd.readouterr()) == ("", "")

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
+from kshot.errors import KshotError
 from kshot.functional import attention_over
 from kshot.hub import ModelFiles
 from torch import Tensor, nn
@@ -23,37 +24,49 @@ class Backbone:
 
     Attributes:
         model: the network.
+        vocabulary: tokens that it knows.
         mask: the form in which its family takes a mask.
         vmap: True where the family is known to be mapped rightly.
-        missing: ids of the parameters that the folder has no weights for.
+        missing: names of the parameters that the folder has no weights for.
     """
 
     model: Any
+    vocabulary: int
     mask: AttentionMask
     vmap: bool
-    missing: frozenset[int]
+    missing: frozenset[str]
 
 
 def load_backbone(files: ModelFiles) -> Backbone:
     """The folder's network; of an encoder-decoder the encoder, and without a pooling layer.
 
     Raises:
-        KshotError: as :meth:`ModelFiles.load`.
+        KshotError: as :meth:`ModelFiles.load`, and for a model that reads no tokens.
     """
     from transformers import AutoModel
 
     model, report = files.load_model(AutoModel, output_loading_info=True)
-    absent = set(report["missing_keys"])
-    missing = frozenset(id(parameter) for name, parameter in model.named_parameters() if name in absent)
-    if model.config.is_encoder_decoder:
+    drawn = {id(one) for name, one in model.named_parameters() if name in report["missing_keys"]}
+    if hasattr(model, "encoder") and hasattr(model, "decoder"):
         model = model.get_encoder()
     if "add_pooling_layer" in inspect.signature(type(model)).parameters:
         model.pooler = None
     if hasattr(model.config, "use_cache"):
         model.config.use_cache = False
+    missing = frozenset(name for name, one in model.named_parameters() if id(one) in drawn)
     own_code = type(model).__module__.partition(".")[0] != "transformers"
     mask = None if own_code else MASKS.get(model.config.model_type)
-    return Backbone(model, mask or _as_given, mask is not None, missing)
+    return Backbone(model, _vocabulary(model, files.who), mask or _as_given, mask is not None, missing)
+
+
+def _vocabulary(model: Any, who: str) -> int:
+    try:
+        table = model.get_input_embeddings()
+    except NotImplementedError:  # of several senses
+        table = None
+    if not isinstance(table, nn.Embedding):
+        raise KshotError(f"{who}: the model there does not read text alone ({type(model).__name__})")
+    return table.num_embeddings
 
 
 def reached(result: Tensor) -> set[int]:

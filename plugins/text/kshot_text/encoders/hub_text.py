@@ -51,6 +51,8 @@ class HubText(HubEncoder):
         self.vmap = backbone.vmap
         self._mask = backbone.mask
         self._tokenizer = files.load(AutoTokenizer)
+        if len(self._tokenizer) <= len(self._tokenizer.all_special_ids):
+            raise KshotError(f"{files.who}: {files.folder} has no tokenizer; save the model's own there")
         if recipe.lower:
             _lower(self._tokenizer, files.who)
         self._poolings = recipe.poolings if pooling is None else (pooling,)
@@ -58,6 +60,7 @@ class HubText(HubEncoder):
         self._skipped = 0 if recipe.pools_prompt else self._prompt_length()
         self._max_length = self._fitting(recipe, max_length)
         self._pad = getattr(backbone.model.config, "pad_token_id", None) or 0
+        self._vocabulary = backbone.vocabulary
         self.tail = recipe.tail
         self.dim = self._settle(backbone.missing)
 
@@ -69,6 +72,11 @@ class HubText(HubEncoder):
             if not own:
                 raise DataError(
                     f"{self._who}: example {place} of the batch has no token that the tokenizer knows"
+                )
+            if max(own) >= self._vocabulary:
+                raise DataError(
+                    f"{self._who}: example {place} of the batch has token {max(own)}, but the model knows "
+                    f"{self._vocabulary}: its folder holds another model's tokenizer"
                 )
         return fitted(ids, self._max_length, lambda places: self._cut([texts[place] for place in places]))
 
@@ -123,7 +131,7 @@ class HubText(HubEncoder):
             )
         return length
 
-    def _settle(self, missing: frozenset[int]) -> int:
+    def _settle(self, missing: frozenset[str]) -> int:
         """The embedding's width, learnt by a text of two tokens; what takes no part stops training."""
         inputs = {name: torch.ones(1, 2, dtype=torch.int64) for name in ("input_ids", "attention_mask")}
         try:
@@ -132,13 +140,13 @@ class HubText(HubEncoder):
         except Exception as error:  # whatever a network raises that wants other inputs
             raise KshotError(f"{self._who}: the model there does not embed a text: {error}") from error
         part = reached(embedded)
-        unused = {name: one for name, one in self.named_parameters() if id(one) not in part}
-        absent = [name for name, one in self.named_parameters() if id(one) in missing & part]
+        absent = [name for name, one in self.model.named_parameters() if name in missing and id(one) in part]
         if absent:
             raise KshotError(
                 f"{self._who}: the weights there are of another model, {len(absent)} are missing "
-                f"(such as {absent[0].removeprefix('model.')})"
+                f"(such as {absent[0]})"
             )
+        unused = {name: one for name, one in self.named_parameters() if id(one) not in part}
         for parameter in unused.values():
             parameter.requires_grad_(False)
         self._out_of_reach = frozenset(unused)
