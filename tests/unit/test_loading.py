@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from kshot.config import Loading
-from kshot.encoders.embedded import EMBEDDING
+from kshot.episode import Inputs
+from kshot.errors import DataError
+from kshot.interfaces import Encoder
 from kshot.loading import (
-    RawExamples,
     ResidentLoader,
     StreamingLoader,
     collate,
@@ -24,6 +26,19 @@ from kshot.shapes import Shape
 from kshot.testing import Toy, toy_encoder
 
 CPU = torch.device("cpu")
+
+
+class _Cutting(Encoder):
+    """Says that it cut what begins above zero."""
+
+    modality, dim, bound = "toy", 16, -1e9
+
+    def prepare(self, raw: Sequence[Any]) -> Inputs:
+        values = torch.stack([torch.as_tensor(one) for one in raw])
+        return {"values": values, "truncated": values[:, 0] > 0}
+
+    def forward(self, inputs: Inputs) -> torch.Tensor:
+        return inputs["values"]
 
 
 def test_resident_and_streaming_loaders_agree() -> None:
@@ -124,3 +139,35 @@ def test_the_state_hash_sees_names_shapes_and_values() -> None:
     assert encoder_state_hash(one) == encoder_state_hash(same)
     same.state_dict()["norm.running_mean"][0] += 1
     assert encoder_state_hash(one) != encoder_state_hash(same)
+
+
+class _Choosy(_Cutting):
+    """Refuses the values below a bound."""
+
+    def prepare(self, raw: Sequence[Any]) -> Inputs:
+        for number, one in enumerate(raw):
+            if float(one[0]) < self.bound:
+                raise DataError(f"choosy: example {number} is too small")
+        return super().prepare(raw)
+
+
+def test_an_example_that_an_encoder_refuses_is_named() -> None:
+    source, encoder = Toy(), _Choosy()
+    catalogue = source.catalogue("train")
+    first = sorted((float(source.fetch(int(row))[0]), int(row)) for row in catalogue.rows)
+    encoder.bound = (first[0][0] + first[1][0]) / 2
+    with pytest.raises(DataError, match=rf"^row {first[0][1]}: choosy: example 0 is too small$"):
+        make_loader(source, catalogue, encoder, CPU, Loading())
+
+
+def test_examples_that_were_cut_are_counted() -> None:
+    source = Toy()
+    catalogue = source.catalogue("train")
+    values = [source.fetch(int(row)) for row in catalogue.rows]
+    expected = sum(float(one[0]) > 0 for one in values)
+    loader = make_loader(source, catalogue, _Cutting(), CPU, Loading())
+    assert 0 < expected < len(values)
+    assert loader.truncated == expected
+    streaming = make_loader(source, catalogue, _Cutting(), CPU, Loading(memory_gib=1e-9))
+    assert streaming.truncated is None
+    assert make_loader(source, catalogue, toy_encoder(), CPU, Loading()).truncated == 0
