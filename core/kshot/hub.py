@@ -22,7 +22,7 @@ log = logging.getLogger("kshot")
 _ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _SETTINGS = ("*.json", "*.txt", "*.model", "README.md")
 _SAFE, _PICKLED, _CODE = ("*.safetensors",), ("*.bin",), ("*.py",)
-_LICENCE = re.compile(r"\A---\n.*?^license:\s*(\S+)", re.MULTILINE | re.DOTALL)
+_LICENCE = re.compile(r"""\A---\n(?:(?!---$).*\n)*?license:\s*["']?([^\s"']+)""", re.MULTILINE)
 _WEIGHT_INDEX = ".index.json"
 
 

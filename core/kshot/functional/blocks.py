@@ -6,10 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
+from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm as AnyBatchNorm  # pyright: ignore[reportPrivateUsage]
 from torch.utils.checkpoint import checkpoint
 
+from kshot.functional.attention import differentiable
 from kshot.functional.norms import EpisodicBatchNorm
 from kshot.interfaces import Encoder
 
@@ -62,9 +65,43 @@ def checkpoint_activations(encoder: Encoder) -> None:
             f"{who} has batch norms in its blocks, which would count every batch twice; leave it out"
         )
     for block in blocks:
-        forward: Callable[..., Any] = block.forward
         # An instance's own forward: hooks and names of the module stay as they are.
-        object.__setattr__(block, "forward", partial(checkpoint, forward, use_reentrant=False))
+        object.__setattr__(block, "forward", partial(_recomputed, block.forward))
+
+
+def _recomputed(forward: Callable[..., Any], *inputs: Any, **options: Any) -> Any:
+    """A block's output, its activations to be computed again."""
+    if not torch.is_grad_enabled():
+        return forward(*inputs, **options)
+    block = _Bare(forward)
+    # What functional_call lends is gone on the way back, as is the choice of attention's kernel.
+    weights = {**dict(block.named_parameters()), **dict(block.named_buffers())}
+
+    def run(*inputs: Any, **options: Any) -> Any:
+        with differentiable():
+            return functional_call(block, weights, inputs, options)
+
+    try:
+        return checkpoint(run, *inputs, use_reentrant=False, **options)
+    except RuntimeError as error:
+        if "saved tensor hooks" not in str(error):
+            raise
+        raise RuntimeError(
+            "activations cannot be computed again inside torch.func: leave gradient checkpointing out where "
+            "an inner loop adapts the encoder"
+        ) from error
+
+
+class _Bare(nn.Module):
+    """A block without the forward that was put on it."""
+
+    def __init__(self, forward: Any) -> None:
+        super().__init__()
+        self.block: nn.Module = forward.__self__
+        self._forward = forward
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        return self._forward(*inputs, **options)
 
 
 def largest_list(module: nn.Module) -> list[nn.Module]:
