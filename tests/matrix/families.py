@@ -15,6 +15,8 @@ from kshot.interfaces import Encoder
 from kshot.testing import Subject, toy_subject
 from PIL import Image, ImageDraw
 
+from . import hf_text
+
 CLASSES, EXAMPLES = 6, 8
 
 
@@ -119,6 +121,9 @@ _PLUGINS: Mapping[str, Family] = {
             max_length=40,
         ),
         sentence,
+    ),
+    "hf_text": Family(
+        lambda: hf_text.build([*" ".join(WORDS).split(), *FILLERS]), sentence, needs="transformers"
     ),
     "tfidf": Family(_encoder("kshot_text.encoders.tfidf:tfidf", words=32), sentence),
     "minilm": Family(

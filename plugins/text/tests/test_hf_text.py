@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import logging
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,9 @@ EXCEPTIONS = {("t5", "second_order"): "its norm rounds to float32, finite differ
 
 @functools.cache
 def folder(family: str) -> Path:
-    return save_family(family, Path(tempfile.mkdtemp(prefix=f"kshot-{family}-")))
+    made = tempfile.mkdtemp(prefix=f"kshot-{family}-")
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return save_family(family, Path(made))
 
 
 @functools.cache

@@ -18,7 +18,7 @@ from torch import nn
 from .checks import SAMPLES, check_independence, embed
 from .tiny import save_family, sentence_folder
 
-pytest.importorskip("sentence_transformers", reason='sentence-transformers comes with "kshot-text[minilm]"')
+pytest.importorskip("sentence_transformers", reason='the oracle comes with "kshot-text[test]"')
 
 TEXTS = [*SAMPLES, "Open THE File and Read It", "the value of the key " * 9]
 
