@@ -200,6 +200,16 @@ def test_a_file_that_a_package_brings(folds: Path, tmp_path: Path, monkeypatch: 
         rows_of(FileSplit(file="sayings_splts:lists.json"), list("abc"))
 
 
+def test_a_files_classes_are_found_in_the_datas_spelling(tmp_path: Path) -> None:
+    path = tmp_path / "lists.json"
+    path.write_text(json.dumps({"train": ["alarm/set", "Refund_shown?"], "test": ["a_b"]}))
+    names = ["alarm_set", "refund shown", "a_b", "a b"]
+    found = classes_of(FileSplit(file=str(path)), names)
+    assert found == {"train": {"alarm_set", "refund shown"}, "validation": set(), "test": {"a_b"}}
+    with pytest.raises(DataError, match=r"lists classes that the data do not have: a_b"):
+        rows_of(FileSplit(file=str(path)), ["alarm set", "refund shown", "a b", "a/b"])
+
+
 @pytest.mark.parametrize(
     ("content", "fold", "message"),
     [

@@ -291,7 +291,9 @@ def test_folders() -> None:
     two = ClassSplit(train=["ann"], test=["bob"])
     assert message("voices", split=two) == "voices/bob/1.flac is empty; mend or remove it"
     Path("voices/bob/1.flac").write_bytes(b"\xff")
-    assert "voices is a folder of class folders and has no columns, so no column 'part'" in message("voices")
+    assert "voices is a folder of class folders and has no column 'part' (it has: folder, split)" in message(
+        "voices"
+    )
     assert "no column 'day'" in message("voices", split=two, example_groups=["day"])
     table = source("voices", split=two)
     with pytest.raises(

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from kshot.errors import DataError
 from kshot.interfaces import Presentation
 from kshot.splits import ClassSplit, ColumnSplit
 from kshot.tables import table_source
@@ -368,3 +369,38 @@ def test_hub_splits_become_a_column(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(globals(), "TEXTS", ["a puma", *TEXTS[1:]])
     second = texts("hub:somebody/animals", split=by_split)
     assert second.catalogue("train").fingerprint != first.catalogue("train").fingerprint
+
+
+def test_of_several_columns_the_first_that_a_table_has_counts(tmp_path: Path) -> None:
+    here = write(tmp_path / "here.csv", {"text": TEXTS[:4], "label": LABELS[:4], "part": PARTS[:4]})
+    there = write(tmp_path / "there.csv", {"query": TEXTS[4:], "intent": LABELS[4:], "part": PARTS[4:]})
+    source = texts([str(here), str(there)], media=["text", "query"], label=["intent", "label"])
+    assert contents(source) == EXPECTED
+    by_part = texts(here, label=["part", "label"], split=ClassSplit(train=["val"], test=["train"]))
+    assert by_part.catalogue("test").classes == ("train",)
+    with pytest.raises(DataError, match=r"has no column 'intents' \(it has: text, label, part\)"):
+        texts(here, label=["intents", "topic"])
+    with pytest.raises(DataError, match="an empty list of columns"):
+        texts(here, label=[])
+
+
+def test_paths_in_cells_may_start_from_a_folder_of_their_own(tmp_path: Path, files: list[str]) -> None:
+    (tmp_path / "meta").mkdir()
+    names = [Path(file).name for file in files]
+    path = write(tmp_path / "meta" / "toy.csv", {"image": names, "label": LABELS, "part": PARTS})
+    assert contents(media(path, files="../clips"))["test"] == {"tree": TEXTS[4:]}
+    with pytest.raises(DataError, match=r"row 0, column 'image': no such file"):
+        media(path)
+
+
+def test_columns_of_a_folder(folder: Path, tmp_path: Path) -> None:
+    source = media(folder, split=BY_CLASS, example_groups=["folder"])
+    assert len(set(source.catalogue("train").example_groups["folder"])) == 2
+    for label, split in zip(["cat", "fish", "tree"], ["base", "dev", "novel"], strict=True):
+        (tmp_path / split).mkdir()
+        (folder / label).rename(tmp_path / split / label)
+    by_folder = ColumnSplit(column="split", train=["base"], test=["novel"])
+    paths = [str(tmp_path / split) for split in ("base", "dev", "novel")]
+    source = media(paths, split=by_folder)
+    assert contents(source)["validation"] == {"fish": ["a shark", "a ray"]}
+    assert source.catalogue("test").classes == ("tree",)

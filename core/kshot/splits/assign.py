@@ -9,7 +9,7 @@ from typing import Any
 
 from kshot.errors import DataError, listing, nearest
 from kshot.shapes import SPLITS, Split
-from kshot.splits.folds import read_folds
+from kshot.splits.folds import as_spelt, read_folds
 from kshot.splits.options import (
     FORMS,
     SYNONYMS,
@@ -96,6 +96,7 @@ def _by_class(
     origin = "the split"
     if isinstance(split, FileSplit):
         path, split = read_folds(split, folder)
+        split = as_spelt(split, classes)
         origin = str(path)
     listed: dict[Split, set[str]] = {
         "train": set(split.train),

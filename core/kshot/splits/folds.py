@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.resources
 import importlib.util
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,6 +32,33 @@ def read_folds(split: FileSplit, folder: Path) -> tuple[Path, ClassSplit]:
     if not isinstance(content, dict):
         raise DataError(f"{path}: expected {_EXPECTED}, found a {type(content).__name__}")
     return path, _class_lists(path, _choose(path, cast("dict[str, Any]", content), split.fold))
+
+
+def as_spelt(split: ClassSplit, classes: Collection[str]) -> ClassSplit:
+    """The lists of a file, each class spelt as the data spell it.
+
+    A list travels between copies of a data set that differ in case and separators: ``alarm/set``,
+    ``alarm_set``, ``Alarm set``. A name that the data have as it stands is left alone, and so is
+    one that stands for none of their classes, or for several.
+    """
+    alike: dict[str, list[str]] = {}
+    for name in classes:
+        alike.setdefault(_bare(name), []).append(name)
+
+    def spelt(name: str) -> str:
+        found = alike.get(_bare(name), [])
+        return name if name in classes or len(found) != 1 else found[0]
+
+    return ClassSplit(
+        train=[spelt(name) for name in split.train],
+        validation=[spelt(name) for name in split.validation],
+        test=[spelt(name) for name in split.test],
+    )
+
+
+def _bare(name: str) -> str:
+    """A name in lower case, each run of separators one space."""
+    return re.sub(r"[\W_]+", " ", name.casefold()).strip()
 
 
 _EXPECTED = '{"train": [class, …], "validation": […], "test": […]}, or such lists under the name of each fold'

@@ -38,15 +38,15 @@ class ArrowPart(Part):
         self._dataset = dataset
         if len(dataset) == 0:
             raise DataError(f"{name}: the table has no rows")
-        for column in (layout.media, layout.label):
-            self._require(column)
-        self._cells = _undecoded(dataset.select_columns([layout.media]), layout.media)
+        self.media = self._first(layout.media)
+        self.label = self._first(layout.label)
+        self._cells = _undecoded(dataset.select_columns([self.media]), self.media)
 
     def __len__(self) -> int:
         return len(self._dataset)
 
     def labels(self) -> list[str | None]:
-        return self.column(self._layout.label)
+        return self.column(self.label)
 
     def column(self, name: str) -> list[str | None]:
         self._require(name)
@@ -57,14 +57,12 @@ class ArrowPart(Part):
         return self._convert(name_of, values, name)
 
     def inspect(self, rows: Sequence[int]) -> str:
-        digest = hashlib.sha256(f"{self._layout.media}\0{self._digest}\0".encode())
+        digest = hashlib.sha256(f"{self.media}\0{self._digest}\0".encode())
         contents = self._outlines()
         for row in rows:
             content = contents[row]
             if content is None:
-                raise DataError(
-                    f"{self.place(row, self._layout.media)}: the cell is empty; mend or remove the row"
-                )
+                raise DataError(f"{self.place(row, self.media)}: the cell is empty; mend or remove the row")
             if self._digest is None:
                 data = self.read(row)
                 digest.update(f"{len(data)}\0".encode())
@@ -80,8 +78,8 @@ class ArrowPart(Part):
         return f"{self.name} row {row}, column '{column}'"
 
     def read(self, row: int) -> bytes | str:
-        place = self.place(row, self._layout.media)
-        cell = self._cells[row][self._layout.media]
+        place = self.place(row, self.media)
+        cell = self._cells[row][self.media]
         convert = name_of if self._layout.content == "text" else media_of
         try:
             content = convert(cell)
@@ -92,6 +90,13 @@ class ArrowPart(Part):
         if isinstance(content, str) and self._layout.content == "bytes":
             return read_file(self._find(row, content), "bytes", place)
         return content
+
+    def _first(self, columns: Sequence[str]) -> str:
+        """The first of some columns that the table has."""
+        known: list[str] = self._dataset.column_names
+        found = next((column for column in columns if column in known), columns[0])
+        self._require(found)
+        return found
 
     def _require(self, column: str) -> None:
         known: list[str] = self._dataset.column_names
@@ -112,24 +117,22 @@ class ArrowPart(Part):
 
     def _outlines(self) -> Sequence[str | bool | None]:
         """Each row's text; of media True for bytes in the cell, else the path; None if missing."""
-        media = self._layout.media
         if self._layout.content == "text":
-            return self._convert(name_of, self._cells[:][media], media)
+            return self._convert(name_of, self._cells[:][self.media], self.media)
         try:
             return outlines(self._cells.with_format("arrow")[:].column(0))
         except TypeError as error:
-            raise DataError(f"{self.name}: column '{media}' {error}") from error
+            raise DataError(f"{self.name}: column '{self.media}' {error}") from error
 
     def _find(self, row: int, path: str) -> Path:
-        """The file that a cell names, absolute or beside the table."""
+        """The file that a cell names, absolute or relative to the table and the layout's ``files``."""
         path = path.strip()
-        found = self.folder / (Path(path).expanduser() if path.startswith("~/") else path)
+        start = self.folder / Path(self._layout.files).expanduser()
+        found = start / (Path(path).expanduser() if path.startswith("~/") else path)
         if found.is_file():
             return found
         beside = [entry.name for entry in found.parent.iterdir()] if found.parent.is_dir() else []
-        raise DataError(
-            f"{self.place(row, self._layout.media)}: no such file: {found}{nearest(found.name, beside)}"
-        )
+        raise DataError(f"{self.place(row, self.media)}: no such file: {found}{nearest(found.name, beside)}")
 
 
 def _undecoded(dataset: Any, column: str) -> Any:

@@ -17,7 +17,6 @@ from kshot.tables.part import Part
 def build_catalogues(
     parts: Sequence[Part],
     name: str,
-    label: str,
     split: SplitOptions | None,
     class_groups: Sequence[str],
     example_groups: Sequence[str],
@@ -27,7 +26,6 @@ def build_catalogues(
     Args:
         parts: files and folders.
         name: of them all, for messages.
-        label: column of the class, for messages.
         split: the classes of each split.
         class_groups: columns with one value per class.
         example_groups: columns of the examples' groups.
@@ -39,10 +37,10 @@ def build_catalogues(
     rows = _Rows(parts)
     labels = rows.labels()
     if not isinstance(split, ColumnSplit):
-        rows.require(labels, range(len(labels)), label)
+        rows.require(labels, range(len(labels)))
     members = assign(split, labels, column=rows.column, folder=parts[0].folder, where=name)
     used = sorted(row for one in members.values() for row in one)
-    classes = rows.require(labels, used, label)
+    classes = rows.require(labels, used)
     version = rows.inspect(used)
     of_classes = {group: _one_per_class(rows, group, used, classes) for group in class_groups}
     of_examples = {
@@ -78,9 +76,10 @@ class _Rows:
     def column(self, name: str) -> list[str | None]:
         return [value for part in self._parts for value in part.column(name)]
 
-    def place(self, row: int, column: str) -> str:
+    def place(self, row: int, column: str | None) -> str:
         number, inner = self._at[row]
-        return self._parts[number].place(inner, column)
+        part = self._parts[number]
+        return part.place(inner, column or part.label)
 
     def key(self, row: int) -> str:
         number, inner = self._at[row]
@@ -95,7 +94,10 @@ class _Rows:
             versions.append(part.inspect([row - start for row in inner]))
         return "table:" + hashlib.sha256("\n".join(versions).encode()).hexdigest()
 
-    def require(self, values: Sequence[str | None], rows: Sequence[int], column: str) -> list[str]:
+    def require(
+        self, values: Sequence[str | None], rows: Sequence[int], column: str | None = None
+    ) -> list[str]:
+        """The values of some rows of a column, by default of the class's; none may be missing."""
         found: list[str] = []
         for row in rows:
             value = values[row]

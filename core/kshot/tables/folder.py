@@ -6,7 +6,7 @@ import hashlib
 import os
 import unicodedata
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import final
 
 from kshot.errors import DataError, listing
@@ -20,6 +20,9 @@ class FolderPart(Part):
     Names that begin with a dot are passed over. Class names and keys are in Unicode's composed
     form (NFC), since file systems differ in the form that they return.
 
+    Two columns can be asked for: ``folder``, in which folder below its class folder a file lies
+    (``.`` for the class folder itself), and ``split``, the name of the folder of class folders.
+
     Args:
         path: the folder.
         name: the folder as the user wrote it.
@@ -32,6 +35,8 @@ class FolderPart(Part):
     def __init__(self, path: Path, name: str, layout: Layout) -> None:
         self.name = name
         self.folder = path
+        self.media = layout.media[0]
+        self.label = layout.label[0]
         self._layout = layout
         self._labels: list[str] = []
         self._files: list[str] = []  # relative to the folder, with its class folder in front
@@ -61,7 +66,13 @@ class FolderPart(Part):
         return list(self._labels)
 
     def column(self, name: str) -> list[str | None]:
-        raise DataError(f"{self.name} is a folder of class folders and has no columns, so no column '{name}'")
+        if name == "folder":
+            return [str(PurePosixPath(self.key(row)).parent) for row in range(len(self))]
+        if name == "split":
+            return [self.folder.resolve().name] * len(self)
+        raise DataError(
+            f"{self.name} is a folder of class folders and has no column '{name}' (it has: folder, split)"
+        )
 
     def inspect(self, rows: Sequence[int]) -> str:
         sizes = [(self.folder / file).stat().st_size for file in self._files]

@@ -17,15 +17,17 @@ class Layout:
 
     Attributes:
         content: ``"bytes"`` of a media file, or ``"text"``.
-        media: column of the content.
-        label: column of the class.
+        media: columns of the content: the first that a table has.
+        label: columns of the class: the first that a table has.
         suffixes: lower-case endings, with their dot, of the files that count in a class folder.
+        files: folder from which relative paths in cells start, itself relative to the table.
     """
 
     content: Literal["bytes", "text"]
-    media: str
-    label: str
+    media: tuple[str, ...]
+    label: tuple[str, ...]
     suffixes: tuple[str, ...]
+    files: str = ""
 
 
 class Part(ABC):
@@ -34,10 +36,14 @@ class Part(ABC):
     Attributes:
         name: the file or folder as the user wrote it.
         folder: where files named beside it are looked for.
+        media: its column of the content, for messages.
+        label: its column of the class, for messages.
     """
 
     name: str
     folder: Path
+    media: str
+    label: str
 
     @abstractmethod
     def __len__(self) -> int:

@@ -21,14 +21,15 @@ def table_source(
     modality: str,
     path: str | list[str],
     content: Literal["bytes", "text"],
-    media: str,
-    label: str,
+    media: str | Sequence[str],
+    label: str | Sequence[str],
     split: SplitOptions | None,
     decode: Callable[[Any], Any],
     present: Callable[[Any], Presentation],
     suffixes: tuple[str, ...],
     class_groups: Sequence[str] = (),
     example_groups: Sequence[str] = (),
+    files: str = "",
 ) -> Source:
     """A source from a user's own tables or folders.
 
@@ -37,17 +38,21 @@ def table_source(
         path: a Parquet, CSV (also TSV) or JSON Lines file, a folder with one sub-folder per class,
             a hub id (``hub:owner/name``, ``hub:owner/name:configuration``; the prefix may be left
             out), or a list of these, whose rows are joined. A hub data set's own splits stand in
-            the column ``split``.
+            the column ``split``, as does a folder's name; a folder's column ``folder`` says where
+            a file lies below its class folder.
         content: what ``decode`` takes: the bytes of a media file, or text.
-        media: column of the media or text. A media cell holds bytes, a ``{bytes, path}`` struct,
-            or the path of a file, absolute or relative to the table.
-        label: column of the class: text, number, boolean or ClassLabel.
+        media: column of the media or text; of several the first that a table has. A media cell
+            holds bytes, a ``{bytes, path}`` struct, or the path of a file, absolute or relative to
+            the table.
+        label: column of the class: text, number, boolean or ClassLabel; of several the first that
+            a table has.
         split: the classes of each split; None: fractions 0.6, 0.2, 0.2 under seed 0.
         decode: content → raw example; raises ValueError or OSError with a short reason.
         present: raw example → drawing for people.
         suffixes: endings of the files that count in class folders, in any case.
         class_groups: columns with one value per class.
         example_groups: columns of the examples' groups.
+        files: folder from which relative paths in cells start, itself relative to the table.
 
     Raises:
         DataError: data that cannot serve; the message names file and row, column or class.
@@ -57,10 +62,17 @@ def table_source(
     paths = [path] if isinstance(path, str) else path
     if not paths:
         raise DataError("an empty list of paths; name a table or a folder at least")
-    parts = open_parts(paths, Layout(content, media, label, endings))
+    parts = open_parts(paths, Layout(content, _columns(media), _columns(label), endings, files))
     table = listing((part.name for part in parts), 3)
-    catalogues = build_catalogues(parts, table, label, split, class_groups, example_groups)
-    return TableSource(modality, parts, table, media, catalogues, decode, present)
+    catalogues = build_catalogues(parts, table, split, class_groups, example_groups)
+    return TableSource(modality, parts, table, catalogues, decode, present)
+
+
+def _columns(given: str | Sequence[str]) -> tuple[str, ...]:
+    columns = (given,) if isinstance(given, str) else tuple(given)
+    if not columns:
+        raise DataError("an empty list of columns; name one at least")
+    return columns
 
 
 @final
@@ -71,7 +83,6 @@ class TableSource(Source):
         modality: of the raw examples.
         parts: files and folders.
         name: of them all, for messages.
-        media: column of the content, for messages.
         catalogues: of the splits that have rows.
         decode: content → raw example.
         present: raw example → drawing.
@@ -82,7 +93,6 @@ class TableSource(Source):
         modality: str,
         parts: Sequence[Part],
         name: str,
-        media: str,
         catalogues: Mapping[Split, Catalogue],
         decode: Callable[[Any], Any],
         present: Callable[[Any], Presentation],
@@ -91,7 +101,6 @@ class TableSource(Source):
         self._parts = tuple(parts)
         self._starts = [0, *accumulate(len(part) for part in parts)]
         self._name = name
-        self._media = media
         self._catalogues = dict(catalogues)
         self._decode = decode
         self._present = present
@@ -110,7 +119,7 @@ class TableSource(Source):
         try:
             return self._decode(content)
         except (ValueError, OSError) as error:
-            raise DataError(f"{part.place(inner, self._media)}: cannot be decoded: {error}") from error
+            raise DataError(f"{part.place(inner, part.media)}: cannot be decoded: {error}") from error
 
     def present(self, raw: Any) -> Presentation:
         return self._present(raw)

@@ -15,11 +15,12 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 def audio_table(
     *,
     path: str | list[str],
-    audio: str = "audio",
-    label: str = "label",
+    audio: str | list[str] = "audio",
+    label: str | list[str] = "label",
     split: SplitOptions | None = None,
     class_groups: list[str] | None = None,
     example_groups: list[str] | None = None,
+    files: str = "",
 ) -> Source:
     """Recordings from Parquet, CSV or JSON Lines, a folder of one folder per class, or the hub.
 
@@ -28,11 +29,14 @@ def audio_table(
     Args:
         path: file, folder or hub id, or a list of them whose rows are joined.
         audio: column of the recordings: bytes of an audio file, a ``{bytes, path}`` struct, or
-            the path of a file. In folders: files ending in wav, flac, ogg or mp3.
-        label: column of the class.
+            the path of a file; of several columns the first that a table has. In folders: files
+            ending in wav, flac, ogg or mp3.
+        label: column of the class; of several the first that a table has.
         split: the classes of each split; default: fractions 0.6, 0.2, 0.2 under seed 0.
         class_groups: columns with one value per class (such as ``sex``), for ``within``.
-        example_groups: columns of the examples' groups (such as ``utterance``), for ``apart``.
+        example_groups: columns of the examples' groups (such as ``utterance``), for ``apart``. A
+            folder has the columns ``folder``, below the class folder, and ``split``, its own name.
+        files: folder from which relative paths in cells start, itself relative to the table.
 
     Raises:
         DataError: data that cannot serve; the message names file and row, column or class.
@@ -49,6 +53,7 @@ def audio_table(
         suffixes=SUFFIXES,
         class_groups=class_groups or (),
         example_groups=example_groups or (),
+        files=files,
     )
 
 

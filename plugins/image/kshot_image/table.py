@@ -13,22 +13,25 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 def image_table(
     *,
     path: str | list[str],
-    image: str = "image",
-    label: str = "label",
+    image: str | list[str] = "image",
+    label: str | list[str] = "label",
     split: SplitOptions | None = None,
     class_groups: list[str] | None = None,
     example_groups: list[str] | None = None,
+    files: str = "",
 ) -> Source:
     """Pictures from Parquet, CSV, JSON Lines, class folders or the Hugging Face hub.
 
     Args:
         path: a table, a folder with one sub-folder per class, a hub id, or a list of these.
         image: column of the picture: a file's bytes, a ``{bytes, path}`` struct, or the path of
-            a file.
-        label: column of the class.
+            a file; of several columns the first that a table has.
+        label: column of the class; of several the first that a table has.
         split: the classes of each split; default: fractions 0.6, 0.2, 0.2 under seed 0.
         class_groups: columns with one value per class (such as a superclass), for ``within``.
-        example_groups: columns of the examples' groups (such as a photographer), for ``apart``.
+        example_groups: columns of the examples' groups (such as a photographer), for ``apart``. A
+            folder has the columns ``folder``, below the class folder, and ``split``, its own name.
+        files: folder from which relative paths in cells start, itself relative to the table.
     """
     return table_source(
         modality="image",
@@ -42,4 +45,5 @@ def image_table(
         suffixes=SUFFIXES,
         class_groups=class_groups or (),
         example_groups=example_groups or (),
+        files=files,
     )

@@ -11,8 +11,8 @@ from kshot_text.texts import decode, present
 def text_table(
     *,
     path: str | list[str],
-    text: str = "text",
-    label: str = "label",
+    text: str | list[str] = "text",
+    label: str | list[str] = "label",
     split: SplitOptions | None = None,
     class_groups: list[str] = [],  # noqa: B006  (options are never written to)
     example_groups: list[str] = [],  # noqa: B006
@@ -21,11 +21,12 @@ def text_table(
 
     Args:
         path: a table, a folder with one sub-folder per class, a hub id, or a list of these.
-        text: column of the text.
-        label: column of the class.
+        text: column of the text; of several the first that a table has.
+        label: column of the class; of several the first that a table has.
         split: the classes of each split; default: fractions 0.6, 0.2, 0.2 under seed 0.
         class_groups: columns with one value per class (such as a domain), for ``within``.
-        example_groups: columns of the examples' groups (such as an author), for ``apart``.
+        example_groups: columns of the examples' groups (such as an author), for ``apart``. A folder
+            has the columns ``folder``, below the class folder, and ``split``, its own name.
     """
     return table_source(
         modality="text",
