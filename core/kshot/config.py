@@ -264,14 +264,14 @@ class EncoderVariant(Variant, Tuning):
 
 
 class EvaluateOverride(Strict):
-    """What a learner may evaluate otherwise than the rest; seed, queries and episodes are everybody's."""
+    """What may be evaluated otherwise than the rest; seed, queries and episodes are everybody's."""
 
     shapes: list[TestedShape] | None = Field(default=None, min_length=1)
     batch_statistics: Literal["frozen", "support", "query"] | None = None
 
 
-class LearnerVariant(Variant):
-    """A learner, its options, and where its training and evaluation differ from the rest.
+class Overrides(Strict):
+    """Where the training and evaluation of one source or learner differ from the rest.
 
     Attributes:
         train: keys of ``train`` with other values.
@@ -284,8 +284,16 @@ class LearnerVariant(Variant):
     evaluate: EvaluateOverride = Field(default_factory=EvaluateOverride)
 
 
-class SourceEntry(Use):
-    """A source; ``use`` defaults to the key under which it stands."""
+class LearnerVariant(Variant, Overrides):
+    """A learner, its options, and settings of its own, which go before a source's."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+
+class SourceEntry(Use, Overrides):
+    """A source, its options, and settings of its own; ``use`` defaults to the key under which it stands."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
 
 def _as_list(value: Any) -> Any:
@@ -321,7 +329,7 @@ class Configuration(Strict):
 
 @dataclass(frozen=True)
 class Settings:
-    """How one learner of a configuration is pretrained, trained and evaluated."""
+    """How one learner is pretrained, trained and evaluated on one source."""
 
     pretrain: Pretrain | None
     train: Train
@@ -329,18 +337,36 @@ class Settings:
 
 
 def settings_of(
-    configuration: Configuration, variant: LearnerVariant, where: str
+    configuration: Configuration, source: tuple[str, Overrides], learner: tuple[str, Overrides]
 ) -> tuple[Settings, list[str]]:
-    """The configuration's settings with a learner's own on top, and what is wrong with these."""
-    train, problems = _with(configuration.train, Train, variant.train, f"{where}.train")
-    pretrain = None
-    if variant.pretrain is not False and (configuration.pretrain or variant.pretrain):
-        base = configuration.pretrain or Pretrain()
-        pretrain, more = _with(base, Pretrain, variant.pretrain, f"{where}.pretrain")
+    """The configuration's settings, a source's own on top of them, and a learner's own on top of these.
+
+    A pretraining happens where the configuration or the learner asks for one; what a source says of
+    it changes how.
+
+    Args:
+        configuration: the settings of all.
+        source: the place of a source's entry, for messages, and its own settings.
+        learner: likewise.
+
+    Returns:
+        the settings, and what is wrong with them.
+    """
+    layers = [source, learner]
+    train, problems = configuration.train, list[str]()
+    evaluate = configuration.evaluate
+    pretrain = configuration.pretrain or Pretrain()
+    for where, own in layers:
+        train, more = _with(train, Train, own.train, f"{where}.train")
         problems += more
-    changes = variant.evaluate.model_dump(exclude_none=True)
-    evaluate, more = _with(configuration.evaluate, Evaluate, changes, f"{where}.evaluate")
-    return Settings(pretrain, train, evaluate), problems + more
+        changes = own.evaluate.model_dump(exclude_none=True)
+        evaluate, more = _with(evaluate, Evaluate, changes, f"{where}.evaluate")
+        problems += more
+        pretrain, more = _with(pretrain, Pretrain, own.pretrain or {}, f"{where}.pretrain")
+        problems += more
+    asked = configuration.pretrain is not None or bool(learner[1].pretrain)
+    refused = any(own.pretrain is False for _, own in layers)
+    return Settings(pretrain if asked and not refused else None, train, evaluate), problems
 
 
 M = TypeVar("M", bound=Strict)

@@ -433,6 +433,42 @@ def test_a_learner_has_settings_of_its_own(tmp_path: Path) -> None:
     assert policies == ["frozen", "support", "query"]
 
 
+def test_a_source_has_settings_of_its_own_and_a_learners_go_before_them(tmp_path: Path) -> None:
+    sources = {
+        "toy": None,
+        "small": {
+            "use": "toy",
+            "classes": 20,
+            "train": {"episodes": 24, "way": 3},
+            "pretrain": {"epochs": 1},
+            "evaluate": {"shapes": ["3w1s"]},
+        },
+    }
+    learners = [
+        "prototypical",
+        {"id": "own", "use": "prototypical", "train": {"episodes": 12}, "pretrain": {"batch": 32}},
+    ]
+    found = {
+        (cell.source, cell.learner): cell for cell in run(tmp_path, sources=sources, learners=learners).cells
+    }
+    trained = {
+        key: (cell.train.episodes, cell.train.way, cell.train.pretrain_epochs) for key, cell in found.items()
+    }
+    assert trained == {
+        ("toy", "prototypical"): (60, 5, None),
+        ("toy", "own"): (12, 5, 20),
+        ("small", "prototypical"): (24, 3, None),
+        ("small", "own"): (12, 3, 1),
+    }
+    assert [str(score.shape) for score in found["small", "own"].scores] == ["3w1s"]
+    assert [str(score.shape) for score in found["toy", "own"].scores] == ["5w1s", "3w2s"]
+
+
+def test_a_mistake_in_a_sources_settings_names_its_place() -> None:
+    with pytest.raises(ConfigurationError, match=r"sources\.toy\.train\.episode: unknown key; did you mean"):
+        plan(sources={"toy": {"train": {"episode": 3}}})
+
+
 def test_a_head_of_fixed_way_is_told_before_it_trains(tmp_path: Path) -> None:
     [cell] = run(tmp_path, learners=["maml"]).cells
     assert cell.status == "failed"

@@ -111,7 +111,11 @@ def test_a_learner_may_have_a_list_of_its_own() -> None:
     configuration, problems = check({**GOOD, "learners": [learner]})
     assert problems == []
     assert configuration is not None
-    settings, problems = settings_of(configuration, configuration.learners[0], "learners.prototypical")
+    settings, problems = settings_of(
+        configuration,
+        ("sources.glyphs", configuration.sources["glyphs"]),
+        ("learners.prototypical", configuration.learners[0]),
+    )
     assert problems == []
     assert settings.evaluate.all_shapes() == [Fixed("runs")]
 

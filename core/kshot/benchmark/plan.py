@@ -10,7 +10,7 @@ from typing import Any
 
 from kshot.benchmark.given import given_options
 from kshot.benchmark.variants import Expanded, expand, is_id
-from kshot.config import Configuration, LearnerVariant, Settings, Tuning, check, settings_of
+from kshot.config import Configuration, LearnerVariant, Overrides, Settings, Tuning, check, settings_of
 from kshot.errors import ConfigurationError, KshotError, listing
 from kshot.options import OptionsOf
 from kshot.registry import Entry, Registry
@@ -30,7 +30,7 @@ class Part:
         options: every option with its value, defaults included.
         record: the same as JSON values, for the results.
         tuning: how the outer loop trains it (encoders).
-        settings: how it is pretrained, trained and evaluated (learners).
+        own: settings of its own (learners and sources).
     """
 
     id: str
@@ -39,28 +39,27 @@ class Part:
     options: Mapping[str, Any]
     record: Mapping[str, Any]
     tuning: Tuning = field(default_factory=Tuning)
-    settings: Settings | None = None
+    own: Overrides = field(default_factory=Overrides)
 
 
 @dataclass(frozen=True, eq=False)
 class PlannedCell:
-    """One training: learner × encoder × source × seed."""
+    """One training: learner × encoder × source × seed.
+
+    Attributes:
+        settings: how it is pretrained, trained and evaluated.
+    """
 
     learner: Part
     encoder: Part
     source: Part
     seed: int
+    settings: Settings
 
     @property
     def id(self) -> str:
         """Unique in its benchmark."""
         return f"{self.learner.id}.{self.encoder.id}.{self.source.id}.{self.seed}"
-
-    @property
-    def settings(self) -> Settings:
-        """How the cell is pretrained, trained and evaluated."""
-        assert self.learner.settings is not None
-        return self.learner.settings
 
     @property
     def modality(self) -> str:
@@ -124,13 +123,17 @@ def make_plan(raw: Mapping[str, Any], where: str, registry: Registry) -> Plan:
     metrics = planner.metrics(configuration)
     if not problems:
         planner.match(sources, encoders, configuration)
+    settings = planner.settings(configuration, sources, learners)
     cells = [
         cell
         for source in sources
         for encoder in encoders.get(source.entry.modality, [])
         for learner in learners
         for seed in configuration.seeds
-        if not _left_out(cell := PlannedCell(learner, encoder, source, seed), configuration)
+        if not _left_out(
+            cell := PlannedCell(learner, encoder, source, seed, settings[source.id, learner.id]),
+            configuration,
+        )
     ]
     if not problems and not cells:
         problems.append("leave_out: leaves no cell to run")
@@ -158,7 +161,7 @@ class _Planner:
                 self._problems.append(f"{where}: a source's name may hold letters, digits and '_.+=,-' only")
             part = self._part("sources", Expanded(key, entry.use, entry.options), where, None)
             if part:
-                parts.append(part)
+                parts.append(replace(part, own=entry))
         return parts
 
     def encoders(self, configuration: Configuration) -> dict[str, list[Part]]:
@@ -182,14 +185,27 @@ class _Planner:
             where = f"learners.{one.id}"
             part = self._part("learners", one, where, None)
             assert isinstance(one.origin, LearnerVariant)
-            settings, problems = settings_of(configuration, one.origin, where)
-            self._problems += problems
-            start = settings.train.start
-            if start and not start.is_file():
-                self._problems.append(f"{where}.train.start: no such file: {start}")
             if part:
-                parts.append(replace(part, settings=settings))
+                parts.append(replace(part, own=one.origin))
         return parts
+
+    def settings(
+        self, configuration: Configuration, sources: Sequence[Part], learners: Sequence[Part]
+    ) -> dict[tuple[str, str], Settings]:
+        """By the ids of source and learner."""
+        found: dict[tuple[str, str], Settings] = {}
+        for source in sources:
+            for learner in learners:
+                places = f"sources.{source.id}", f"learners.{learner.id}"
+                settings, problems = settings_of(
+                    configuration, (places[0], source.own), (places[1], learner.own)
+                )
+                self._problems += problems
+                start = settings.train.start
+                if start and not start.is_file():
+                    self._problems.append(f"{places[1]}.train.start: no such file: {start}")
+                found[source.id, learner.id] = settings
+        return found
 
     def variants(
         self, kind: str, variants: Sequence[Any], where: str, modality: str | None = None
