@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import functools
 import logging
+import pickle
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from kshot.errors import DataError, KshotError
+from kshot.functional import checkpoint_activations
 from kshot.interfaces import Encoder
 from kshot.testing import ENCODER_CHECKS, Subject
 from kshot_text.encoders.backbone import MASKS
@@ -84,6 +86,29 @@ def test_what_every_text_encoder_does(family: str, tmp_path: Path) -> None:
     check_state_dict(encoder, hf_text(model=str(folder(family))), tmp_path / "state.safetensors")
     layers = 1 if family == "albert" else FAMILIES[family][1].get("num_hidden_layers", 2)
     assert len(encoder.blocks()) == layers  # ALBERT's layers share one
+
+
+def gradients(encoder: Encoder) -> list[torch.Tensor]:
+    loss = (encoder(encoder.prepare(SAMPLES)) @ torch.linspace(-1, 1.5, encoder.dim)).square().mean()
+    return list(torch.autograd.grad(loss, [one for one in encoder.parameters() if one.requires_grad]))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_copy_for_a_worker_can_compute_its_activations_again(family: str) -> None:
+    encoder = loaded(family)
+    other = pickle.loads(pickle.dumps(encoder))  # noqa: S301
+    checkpoint_activations(other)
+    for one, expected in zip(gradients(other), gradients(encoder), strict=True):
+        torch.testing.assert_close(one, expected)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_half_precision_stays_near(family: str) -> None:
+    encoder = loaded(family)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = encoder(encoder.prepare(SAMPLES)).float()
+    exact = embed(encoder, SAMPLES)
+    assert (rough - exact).abs().max() < 0.03 * exact.abs().max()
 
 
 def sentence(label: int, generator: np.random.Generator) -> str:
