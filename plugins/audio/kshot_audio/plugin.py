@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from kshot import EncoderSpec, SourceSpec, hookimpl
 
+from kshot_audio.datasets import NAMED
+
 KSHOT_API = 1
 
 
@@ -45,4 +47,5 @@ def kshot_sources() -> Sequence[SourceSpec]:
             licence="that of your data",
             modality="audio",
         ),
+        *NAMED,
     )

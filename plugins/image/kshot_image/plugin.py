@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from kshot import EncoderSpec, LearnerSpec, SourceSpec, hookimpl
 
+from kshot_image.datasets import NAMED
+
 KSHOT_API = 1
 
 
@@ -73,4 +75,5 @@ def kshot_sources() -> Sequence[SourceSpec]:
             paper="Lake et al., Human-level concept learning, Science 350, 2015",
             licence="MIT (Brenden Lake 2015)",
         ),
+        *NAMED,
     )

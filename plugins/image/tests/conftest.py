@@ -41,9 +41,14 @@ def omniglot_runs_zip() -> Path:
     return _real("omniglot_oneshot_runs.zip")
 
 
+@pytest.fixture(scope="session")
+def cifar_fs_parquet() -> Path:
+    return _real("cifar_fs_trainval.parquet")
+
+
 def _real(name: str) -> Path:
     data = Path(os.environ.get("KSHOT_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
     path = data / "images" / name
     if not path.is_file():
-        pytest.skip(f"no Omniglot at {path}; set KSHOT_TEST_DATA to the folder of real data")
+        pytest.skip(f"no pictures at {path}; set KSHOT_TEST_DATA to the folder of real data")
     return path

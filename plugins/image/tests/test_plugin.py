@@ -30,7 +30,7 @@ def test_the_entry_point_leads_here() -> None:
 
 
 def test_names() -> None:
-    sources = {"glyphs", "image_table", "omniglot", "omniglot_runs"}
+    sources = {"glyphs", "image_table", "omniglot", "omniglot_runs", "cifar_fs", "cub", "mini_imagenet"}
     assert {spec.name for spec in SPECS} == {"conv4", "pixels", *sources}
     assert {spec.modality for spec in SPECS} == {"image"}
     assert [spec.name for spec in plugin.kshot_learners()] == ["modified_hausdorff"]

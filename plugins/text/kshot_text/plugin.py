@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from kshot import EncoderSpec, SourceSpec, hookimpl
 
+from kshot_text.datasets import NAMED
+
 KSHOT_API = 1
 
 
@@ -64,4 +66,5 @@ def kshot_sources() -> Sequence[SourceSpec]:
             factory="kshot_text.table:text_table",
             modality="text",
         ),
+        *NAMED,
     )

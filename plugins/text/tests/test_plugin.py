@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from kshot_text import plugin
+from kshot_text.datasets import NAMED
 
 SPECS = [*plugin.kshot_encoders(), *plugin.kshot_sources()]
 
@@ -29,6 +30,7 @@ def test_names() -> None:
         "tfidf",
         "pydocs",
         "text_table",
+        *(spec.name for spec in NAMED),
     ]
 
 

@@ -1,0 +1,58 @@
+"""Data sets with names: where each lies, its columns, its published class splits. Specs only, no import.
+
+The README says where every split was found.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kshot import SourceSpec
+
+_TABLE = "kshot_image.table:image_table"
+
+
+def _listed(name: str, *folds: str) -> dict[str, Any]:
+    return {fold: {"file": f"kshot_image:splits/{name}.json", "fold": fold} for fold in folds}
+
+
+NAMED = (
+    SourceSpec(
+        name="cifar_fs",
+        modality="image",
+        summary="CIFAR-100's 100 classes of 600 pictures, 32x32; from the hub",
+        factory=_TABLE,
+        paper="Bertinetto et al., Meta-learning with differentiable closed-form solvers, ICLR 2019; Krizhevsky, "
+        "Learning multiple layers of features from tiny images, 2009",
+        licence="none stated, for research; loading only",
+        options={
+            "path": "hub:uoft-cs/cifar100",
+            "image": ["image", "img"],
+            "label": ["fine_label", "label"],
+            "split": "bertinetto",
+        },
+        splits=_listed("cifar_fs", "bertinetto", "validation-as-test"),
+    ),
+    SourceSpec(
+        name="cub",
+        modality="image",
+        summary="200 species of birds, 11,788 photographs; `path`: CUB_200_2011/images",
+        factory=_TABLE,
+        paper="Wah et al., The Caltech-UCSD birds-200-2011 dataset, CNS-TR-2011-001, 2011; split: Chen et al., "
+        "A closer look at few-shot classification, ICLR 2019",
+        licence="non-commercial research only; loading only",
+        options={"split": "chen2019"},
+        splits=_listed("cub", "chen2019"),
+    ),
+    SourceSpec(
+        name="mini_imagenet",
+        modality="image",
+        summary="100 classes of ImageNet, 600 pictures each; `path`: class folders named by wnid",
+        factory=_TABLE,
+        paper="Vinyals et al., Matching networks for one shot learning, NeurIPS 2016; split: Ravi and Larochelle, "
+        "Optimization as a model for few-shot learning, ICLR 2017",
+        licence="ImageNet's terms, non-commercial research only; loading only",
+        options={"split": "ravi"},
+        splits=_listed("mini_imagenet", "ravi"),
+    ),
+)
