@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import importlib
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -212,3 +215,12 @@ def test_fsdd_and_librispeech_themselves(speech_folder: Path) -> None:
     assert sizes(across) == (135, 31, 10)
     assert len(across.catalogue("test")) == 256
     Sampler(across.catalogue("test"), "test", Shape(5, 1, 5, apart="utterance"), 0)
+
+
+def test_the_command_line_lists_them() -> None:
+    command = [sys.executable, "-m", "kshot", "list", "sources", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    listed = {one["name"]: one for one in json.loads(done.stdout)["sources"]}
+    for name, spec in SPECS.items():
+        assert listed[name]["splits"] == list(spec.splits)
+        assert (listed[name]["paper"], listed[name]["licence"]) == (spec.paper, spec.licence)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -146,3 +148,12 @@ def test_cifar_fs_itself(cifar_fs_parquet: Path) -> None:
     assert [len(source.catalogue(split)) for split in ("train", "test")] == [16000, 4000]
     with pytest.raises(DataError, match=r"lists classes that the data do not have: baby, bed, bicycle"):
         opened("cifar_fs", path=path)
+
+
+def test_the_command_line_lists_them() -> None:
+    command = [sys.executable, "-m", "kshot", "list", "sources", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    listed = {one["name"]: one for one in json.loads(done.stdout)["sources"]}
+    for name, spec in SPECS.items():
+        assert listed[name]["splits"] == list(spec.splits)
+        assert (listed[name]["paper"], listed[name]["licence"]) == (spec.paper, spec.licence)

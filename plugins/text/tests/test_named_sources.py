@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -196,3 +198,12 @@ def test_huffpost_and_snips_themselves(data_folder: Path) -> None:
     requests = opened("snips", path=there(data_folder, "snips.parquet"))
     assert sizes(requests) == (5, 0, 2)
     assert sum(len(requests.catalogue(split)) for split in ("train", "test")) == 14484
+
+
+def test_the_command_line_lists_them() -> None:
+    command = [sys.executable, "-m", "kshot", "list", "sources", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    listed = {one["name"]: one for one in json.loads(done.stdout)["sources"]}
+    for name, spec in SPECS.items():
+        assert listed[name]["splits"] == list(spec.splits)
+        assert (listed[name]["paper"], listed[name]["licence"]) == (spec.paper, spec.licence)
