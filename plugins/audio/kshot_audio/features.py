@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from kshot.episode import Inputs
-from kshot.errors import DataError, KshotError
+from kshot.errors import KshotError
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from kshot_audio.waveform import Waveform, resample
+from kshot_audio.recordings import Listener
 
 WINDOW, HOP = 0.025, 0.010
 """Length and step of a frame in seconds."""
@@ -36,14 +37,14 @@ class LogMel:
         rate: samples per second at which features are computed; other recordings are resampled.
         mels: number of bands, from 20 Hz to 95 % of half the rate.
         seconds: only so much of a recording's beginning is used.
+        trim: True to cut silence and long pauses out first.
 
     Raises:
         KshotError: more bands than the rate's spectrum can fill.
     """
 
-    def __init__(self, *, rate: int, mels: int, seconds: float) -> None:
-        self._rate = rate
-        self._longest = max(1, round(seconds * rate))
+    def __init__(self, *, rate: int, mels: int, seconds: float, trim: bool = False) -> None:
+        self._listener = Listener(rate, seconds, trim)
         self._hop = round(HOP * rate)
         window = round(WINDOW * rate)
         self._fft = 1 << (window - 1).bit_length()
@@ -54,15 +55,13 @@ class LogMel:
         zero where a recording is shorter than the longest.
 
         Raises:
-            DataError: not a :class:`Waveform`, or one without samples or with NaN among them.
+            DataError: not a :class:`Waveform`, or one without samples, with NaN among them, or silent.
         """
         features: list[Tensor] = []
         for start in range(0, len(raw), TOGETHER):
-            features += self._features([self._samples(one) for one in raw[start : start + TOGETHER]])
-        counts = torch.tensor([len(one) for one in features])
-        padded = pad_sequence(features, batch_first=True)
-        mask = torch.arange(padded.shape[1]) < counts[:, None]
-        return {"input_features": padded, "attention_mask": mask.long()}
+            heard = self._listener.samples(raw[start : start + TOGETHER])
+            features += self._features([F.pad(one, (0, max(0, self._fft - len(one)))) for one in heard])
+        return padded(features)
 
     def _features(self, samples: Sequence[Tensor]) -> list[Tensor]:
         """Samples (n,) of each recording → its features (F, mels)."""
@@ -72,15 +71,13 @@ class LogMel:
         counts = [1 + (len(one) - self._fft) // self._hop for one in samples]
         return [one[:count] for one, count in zip(logarithms, counts, strict=True)]
 
-    def _samples(self, waveform: Any) -> Tensor:
-        if not isinstance(waveform, Waveform):
-            raise DataError(f"an audio encoder prepares recordings (Waveform), not {type(waveform).__name__}")
-        if not len(waveform.samples):
-            raise DataError("a recording without samples cannot be encoded")
-        samples = torch.as_tensor(resample(waveform, self._rate).samples)[: self._longest]
-        if not torch.isfinite(samples).all():
-            raise DataError("a recording with NaN or infinite samples cannot be encoded")
-        return torch.nn.functional.pad(samples, (0, max(0, self._fft - len(samples))))
+
+def padded(features: Sequence[Tensor]) -> Inputs:
+    """Features (F, M) of each recording → ``input_features`` (B, F, M), ``attention_mask`` (B, F)."""
+    counts = torch.tensor([len(one) for one in features])
+    together = pad_sequence(list(features), batch_first=True)
+    mask = torch.arange(together.shape[1]) < counts[:, None]
+    return {"input_features": together, "attention_mask": mask.long()}
 
 
 def _transform(rate: int, mels: int, window: int, hop: int, fft: int) -> Any:

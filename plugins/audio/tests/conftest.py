@@ -29,6 +29,18 @@ def speech_folder() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def librispeech(speech_folder: Path) -> Any:
+    """Real speech: 16 kHz clips of 1.5 s, the published split of speakers."""
+    from kshot.options import OptionsOf
+    from kshot_audio.tables import audio_table
+
+    path = str(speech_folder / "librispeech_speakers.parquet")
+    split = {"column": "split", "validation": "val"}
+    options = {"path": path, "label": "speaker", "split": split}
+    return audio_table(**OptionsOf(audio_table).resolve(options, "sources.speech").arguments)
+
+
 @pytest.fixture
 def recording() -> Callable[..., Waveform]:
     """Noise with a tone in it, different for every seed."""

@@ -85,8 +85,8 @@ def test_gradients_do_not_depend_on_padding_and_are_finite(
 ) -> None:
     torch.manual_seed(0)
     encoder = make()
-    silence = Waveform(np.zeros(16000, dtype=np.float32), 16000)  # constant frames, no variance
-    inputs = encoder.prepare([*waveforms, silence])
+    flat = Waveform(np.full(16000, 0.5, dtype=np.float32), 16000)  # constant frames, no variance
+    inputs = encoder.prepare([*waveforms, flat])
     gradients = []
     for batch in (inputs, padded(inputs, 11)):
         encoder.zero_grad()

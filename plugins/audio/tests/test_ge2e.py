@@ -1,0 +1,149 @@
+"""The pretrained speaker encoder against the package that ships its weights."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from kshot.errors import DataError, KshotError
+from kshot_audio.encoders.ge2e import GE2E, PACKAGED, WEIGHTS
+from kshot_audio.encoders.ge2e_features import raised
+from kshot_audio.encoders.ge2e_windows import windows_of
+from kshot_audio.waveform import Waveform
+
+from .resemblyzer_oracle import at_level, voice_encoder
+
+needs_weights = pytest.mark.skipif(
+    importlib.util.find_spec(PACKAGED.package) is None,
+    reason=f"the weights are not installed: {PACKAGED.install}",
+)
+RATE = 16000
+LENGTHS = [0.03, 0.4, 1.5, 1.6, 1.615, 2.4, 2.75, 2.755, 4.3, 5.678]
+"""In seconds: shorter and longer than a window, and about where another window begins to count."""
+
+
+@pytest.fixture(scope="module")
+def encoder() -> GE2E:
+    return GE2E().eval()
+
+
+@torch.no_grad()
+def embed(encoder: GE2E, *waveforms: Waveform) -> torch.Tensor:
+    return encoder(encoder.prepare(waveforms))
+
+
+@needs_weights
+def test_embeddings_are_the_packages(encoder: GE2E, recording: Callable[..., Waveform]) -> None:
+    oracle = voice_encoder(PACKAGED.folder())
+    loudness = [0.02, 1.0, 0.1]
+    clips = [recording(length, seed=seed) for seed, length in enumerate(LENGTHS)]
+    clips = [Waveform(one.samples * np.float32(loudness[i % 3]), RATE) for i, one in enumerate(clips)]
+    found = embed(encoder, *clips).numpy()
+    for one, embedding in zip(clips, found, strict=True):
+        expected = oracle.embed_utterance(at_level(one.samples.astype(np.float64)))
+        np.testing.assert_allclose(embedding, expected, rtol=1e-4, atol=2e-6)
+
+
+@needs_weights
+def test_windows_lie_where_the_package_has_them() -> None:
+    slices = voice_encoder(PACKAGED.folder()).compute_partial_slices
+    lengths = [1, 159, 160, *range(19000, 80000, 997), 25600, 37919, 37920, 37921, 31519, 31520, 31521]
+    counts = torch.tensor([length // 160 + 2 for length in lengths])
+    frames = torch.zeros(len(lengths), int(counts.max()), 1)
+    frames[:, :, 0] = torch.arange(frames.shape[1])
+    windows, valid = windows_of(frames, counts)
+    for length, own, used in zip(lengths, windows[..., 0], valid, strict=True):
+        _, expected = slices(length, 1.3, 0.75)
+        assert own[used][:, 0].tolist() == [one.start for one in expected], length
+
+
+@needs_weights
+def test_recordings_of_any_length_share_a_batch(encoder: GE2E, recording: Callable[..., Waveform]) -> None:
+    clips = [recording(seconds, seed=seed) for seed, seconds in enumerate((0.5, 5.0, 2.5))]
+    together = embed(encoder, *clips)
+    torch.testing.assert_close(together, torch.cat([embed(encoder, one) for one in clips]), rtol=0, atol=1e-6)
+    torch.testing.assert_close(together.norm(dim=1), torch.ones(3))
+
+
+@needs_weights
+def test_other_rates_are_resampled_and_lengths_bounded(recording: Callable[..., Waveform]) -> None:
+    encoder = GE2E(seconds=2.0).eval()
+    long = recording(6.0)
+    inputs = encoder.prepare([long, Waveform(long.samples[: 2 * RATE], RATE)])
+    assert torch.equal(inputs["input_features"][0], inputs["input_features"][1])
+    one, other = embed(encoder, recording(2.0, rate=8000), recording(2.0))
+    assert float(one @ other) > 0.8
+
+
+@needs_weights
+def test_the_package_is_not_imported() -> None:
+    GE2E()
+    assert PACKAGED.package not in sys.modules
+
+
+@needs_weights
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Waveform(np.zeros(0, np.float32), RATE),
+        Waveform(np.full(99, np.nan, np.float32), RATE),
+        Waveform(np.zeros(RATE, np.float32), RATE),
+        3,
+    ],
+    ids=["empty", "nan", "silent", "number"],
+)
+def test_hostile_recordings_are_refused(encoder: GE2E, bad: Any) -> None:
+    with pytest.raises(DataError):
+        encoder.prepare([bad])
+
+
+@needs_weights
+def test_unseen_speakers_are_told_apart(encoder: GE2E, librispeech: Any) -> None:
+    """Nearest class means over one example each, and embeddings by the hundred in a second."""
+    catalogue = librispeech.catalogue("test")
+    clips = [librispeech.fetch(int(row)) for row in catalogue.rows]
+    started = time.process_time()
+    embedded = torch.cat([embed(encoder, *clips[i : i + 64]) for i in range(0, len(clips), 64)])
+    assert len(clips) / (time.process_time() - started) > 50  # 200 and more, where nothing else runs
+    labels = torch.as_tensor(np.asarray(catalogue.labels))
+    generator = torch.Generator().manual_seed(0)
+    right = [_episode(embedded, labels, 20, generator) for _ in range(300)]
+    assert torch.stack(right).mean() == pytest.approx(0.921, abs=0.02)  # so has the package itself
+
+
+def _episode(embedded: torch.Tensor, labels: torch.Tensor, way: int, generator: torch.Generator) -> Any:
+    """Share of right answers: of each class one support example and five queries."""
+    chosen = torch.randperm(int(labels.max()) + 1, generator=generator)[:way]
+    rows = [(labels == one).nonzero()[:, 0] for one in chosen]
+    drawn = torch.stack([own[torch.randperm(len(own), generator=generator)[:6]] for own in rows])
+    support, query = embedded[drawn[:, 0]], embedded[drawn[:, 1:]]
+    return ((query @ support.T).argmax(2) == torch.arange(way)[:, None]).float().mean()
+
+
+def test_without_the_package_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(KshotError, match=r"ge2e: .*pip install .kshot-audio\[ge2e\]"):
+        GE2E()
+
+
+def test_another_file_under_the_weights_name_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / WEIGHTS).write_bytes(b"not these")
+    spec: Any = importlib.util.spec_from_file_location("resemblyzer", tmp_path / "__init__.py")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
+    with pytest.raises(KshotError, match="is not the published file"):
+        GE2E()
+
+
+def test_only_quiet_recordings_are_raised() -> None:
+    loud, quiet = torch.full((100,), 0.5), torch.full((100,), 0.001)
+    assert torch.equal(raised(loud), loud)
+    assert float(20 * raised(quiet).square().mean().sqrt().log10()) == pytest.approx(-30, abs=1e-4)
