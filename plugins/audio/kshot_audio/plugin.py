@@ -22,6 +22,14 @@ def kshot_encoders() -> Sequence[EncoderSpec]:
             modality="audio",
         ),
         EncoderSpec(
+            name="ge2e",
+            summary="pretrained speaker encoder of Resemblyzer, no hub (extra: kshot-audio[ge2e])",
+            factory="kshot_audio.encoders.ge2e:GE2E",
+            paper="Wan et al., Generalized End-to-End Loss for Speaker Verification, ICASSP 2018",
+            licence="Apache-2.0",
+            modality="audio",
+        ),
+        EncoderSpec(
             name="mel_statistics",
             summary="untrained baseline: mean and deviation of each log-mel band",
             factory="kshot_audio.encoders.mel_statistics:MelStatistics",
