@@ -143,7 +143,7 @@ class Encoder(nn.Module, ABC):
         """True when ``augment`` does something."""
         return False
 
-    def blocks(self) -> Sequence[nn.Module]:
+    def ordered_blocks(self) -> Sequence[nn.Module]:
         """The blocks that examples pass one after the other, from input to output; default: none.
 
         Layer-wise learning rates and gradient checkpointing go by them.
@@ -153,16 +153,16 @@ class Encoder(nn.Module, ABC):
     def parameter_groups(self) -> Mapping[str, Sequence[str]]:
         """Names of the parameters in each subset that may be trained or adapted.
 
-        Keys are of ``last`` (the last block) and ``all``; default: ``all``, and ``last`` where the
-        encoder names its blocks.
+        Keys are of ``last`` and ``all``; default: ``all``, and where the encoder names its blocks
+        ``last``, the last of them and the parameters registered after it.
         """
         names = [name for name, _ in self.named_parameters()]
-        blocks = self.blocks()
+        blocks = self.ordered_blocks()
         if not blocks:
             return {"all": names}
         own = {id(parameter) for parameter in blocks[-1].parameters()}
-        last = [name for name, parameter in self.named_parameters() if id(parameter) in own]
-        return {"last": last, "all": names}
+        first = next(i for i, (_, one) in enumerate(self.named_parameters()) if id(one) in own)
+        return {"last": names[first:], "all": names}
 
 
 class Classifier(Protocol):

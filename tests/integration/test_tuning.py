@@ -41,7 +41,7 @@ class Deep(Encoder):
             states = layer(states)
         return self.last(states)
 
-    def blocks(self) -> list[nn.Module]:
+    def ordered_blocks(self) -> list[nn.Module]:
         return list(self.layers)
 
 

@@ -46,7 +46,7 @@ class Blocks(Encoder):
             states = stage(states)
         return self.after(states)
 
-    def blocks(self):
+    def ordered_blocks(self):
         return list(self.stages)
 
 

@@ -34,7 +34,7 @@ class HubEncoder(Encoder):
         self._settings = files.settings_hash()
         self.model = without_dropout(with_own_norms(model))
 
-    def blocks(self) -> Sequence[nn.Module]:
+    def ordered_blocks(self) -> Sequence[nn.Module]:
         """The transformer's layers, or a convolutional network's stages."""
         return largest_list(self.model)
 

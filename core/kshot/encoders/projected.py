@@ -59,9 +59,9 @@ class Projected(Encoder):
         """As the encoder says."""
         return self.encoder.augments
 
-    def blocks(self) -> Sequence[nn.Module]:
+    def ordered_blocks(self) -> Sequence[nn.Module]:
         """The encoder's; the map comes after the last."""
-        return self.encoder.blocks()
+        return self.encoder.ordered_blocks()
 
     def parameter_groups(self) -> Mapping[str, Sequence[str]]:
         """``head``: the map; the encoder's own groups, each with the map."""

