@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from kshot.functional import EpisodicBatchNorm, Pass, per_episode_norms, statistics
+import torch.nn.functional as F
+from kshot.functional import EpisodicBatchNorm, Pass, fix_untrained_norms, per_episode_norms, statistics
 from torch import nn
 
 CASES = [(nn.BatchNorm1d(3), (5, 3)), (nn.BatchNorm1d(3), (5, 3, 7)), (nn.BatchNorm2d(3), (5, 3, 4, 6))]
@@ -114,3 +115,22 @@ def test_conversion_keeps_parameters_and_names() -> None:
     assert all(a is b for a, b in zip(converted.parameters(), parameters, strict=True))
     assert not any(isinstance(m, nn.BatchNorm2d) for m in converted.modules())
     assert sum(isinstance(m, EpisodicBatchNorm) for m in converted.modules()) == 2
+
+
+def test_norms_outside_what_trains_keep_their_statistics() -> None:
+    encoder = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 4), nn.BatchNorm1d(4))
+    encoder[1].running_mean.fill_(0.5)
+    for parameter in encoder[:2].parameters():
+        parameter.requires_grad_(False)
+    fix_untrained_norms(encoder)
+    first, second = encoder[1], encoder[3]
+    assert isinstance(first, EpisodicBatchNorm) and isinstance(second, EpisodicBatchNorm)
+    assert (first.fixed, second.fixed) == (True, False)
+    x = torch.randn(8, 3)
+    expected = F.batch_norm(encoder[0](x), first.running_mean, first.running_var, first.weight, first.bias)
+    before = [norm.running_mean.clone() for norm in (first, second)]
+    with statistics(Pass(episodes=2, own=True)):
+        encoder(x)
+        torch.testing.assert_close(first(encoder[0](x)), expected)
+    assert torch.equal(first.running_mean, before[0])
+    assert not torch.equal(second.running_mean, before[1])

@@ -12,7 +12,13 @@ from kshot.benchmark.plan import PlannedCell
 from kshot.config import Subset, Tuning
 from kshot.encoders import Projected
 from kshot.errors import CellError
-from kshot.functional import add_lora, checkpoint_activations, layerwise_rates, parameter_subset
+from kshot.functional import (
+    add_lora,
+    checkpoint_activations,
+    fix_untrained_norms,
+    layerwise_rates,
+    parameter_subset,
+)
 from kshot.interfaces import Encoder
 from kshot.loading import RawExamples
 
@@ -69,6 +75,8 @@ def _tuned(encoder: Encoder, subset: Subset, tuning: Tuning) -> Tuned:
     if subset == "head":
         encoder = Projected(encoder)
     select_trainable(encoder, subset)
+    if subset in ("head", "last", "lora"):
+        fix_untrained_norms(encoder)
     if tuning.layer_decay is None:
         return Tuned(encoder, subset, None)
     factors = layerwise_rates(encoder, tuning.layer_decay)

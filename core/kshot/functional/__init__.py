@@ -16,6 +16,7 @@ from kshot.functional.losses import query_cross_entropy
 from kshot.functional.norms import (
     EpisodicBatchNorm,
     Pass,
+    fix_untrained_norms,
     per_episode_norms,
     statistics,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "embed",
     "embed_flat",
     "embed_jointly",
+    "fix_untrained_norms",
     "largest_list",
     "layerwise_rates",
     "parameter_subset",

@@ -58,7 +58,12 @@ def statistics(current: Pass) -> Generator[None]:
 
 
 class EpisodicBatchNorm(nn.Module):
-    """Batch norm over (B, C, …) that keeps episodes apart; outside a pass an ordinary batch norm."""
+    """Batch norm over (B, C, …) that keeps episodes apart; outside a pass an ordinary batch norm.
+
+    Attributes:
+        fixed: True to use and keep the running statistics whatever the pass and the mode, as in a
+            pretrained network of which only another part trains.
+    """
 
     def __init__(self, norm: AnyBatchNorm) -> None:
         super().__init__()
@@ -69,6 +74,7 @@ class EpisodicBatchNorm(nn.Module):
         self.register_buffer("running_mean", norm.running_mean)
         self.register_buffer("running_var", norm.running_var)
         self.register_buffer("num_batches_tracked", norm.num_batches_tracked)
+        self.fixed = False
         self.train(norm.training)
 
     running_mean: Tensor | None
@@ -80,7 +86,7 @@ class EpisodicBatchNorm(nn.Module):
         current = _current.get()
         if current is None:
             current = Pass(episodes=1, own=self.training or self.running_mean is None)
-        if current.own or self.running_mean is None:
+        if (current.own and not self.fixed) or self.running_mean is None:
             return self._by_own(x, current)
         moments = current.recorded.get(self)
         if moments is not None:
@@ -151,3 +157,17 @@ def per_episode_norms(encoder: nn.Module) -> nn.Module:
     for name, child in encoder.named_children():
         setattr(encoder, name, per_episode_norms(child))
     return encoder
+
+
+def fix_untrained_norms(encoder: nn.Module) -> None:
+    """Let batch norms whose own weights do not train keep to their running statistics.
+
+    Else a pretrained network of which a part trains would see statistics of a few examples in
+    training, and end with others than its weights belong to.
+
+    Args:
+        encoder: changed in place; its norms are converted to work per episode.
+    """
+    for module in per_episode_norms(encoder).modules():
+        if isinstance(module, EpisodicBatchNorm):
+            module.fixed = not any(parameter.requires_grad for parameter in module.parameters())
