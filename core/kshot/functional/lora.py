@@ -79,8 +79,9 @@ def _layers(encoder: nn.Module) -> list[str]:
 
 
 def _fits(module: nn.Module) -> bool:
-    if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
-        # peft's adapters have the layer's kernel, stride and padding, but not its other properties.
+    if type(module) in (nn.Conv1d, nn.Conv2d, nn.Conv3d):
+        # peft's adapters have the layer's kernel, stride and padding, but not its other properties;
+        # it builds them by the layer's class, which a subclass's constructor need not stand.
         return set(module.dilation) == {1} and module.groups == 1 and module.padding_mode == "zeros"
     return isinstance(module, nn.Linear)
 

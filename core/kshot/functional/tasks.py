@@ -69,7 +69,7 @@ class Tasks:
         self._policy: BatchStatistics = policy
         self._strategy = strategy
         self._norms: list[nn.Module] = [
-            one for one in encoder.modules() if isinstance(one, EpisodicBatchNorm)
+            one for one in encoder.modules() if isinstance(one, EpisodicBatchNorm) and not one.fixed
         ]
 
     def __len__(self) -> int:

@@ -90,4 +90,16 @@ def _network(size: int) -> Any:
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     network._fc = nn.Identity()
     network._dropout = nn.Identity()
+    return _with_plain_convolutions(network)
+
+
+def _with_plain_convolutions(network: nn.Module) -> nn.Module:
+    """The network itself, its 1x1 convolutions (padded by nothing) as torch's own class, which
+    low-rank adapters fit; parameters keep their names."""
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.Conv2d) and child.kernel_size == (1, 1):
+                plain = nn.Conv2d(child.in_channels, child.out_channels, 1, bias=child.bias is not None)
+                plain.weight, plain.bias = child.weight, child.bias
+                setattr(module, name, plain)
     return network
