@@ -100,6 +100,7 @@ def _encoder(factory: str, **options: Any) -> Callable[[], Encoder]:
 _DVECTOR = functools.partial(
     _encoder, "kshot_audio.encoders.dvector:DVector", dim=8, width=8, rate=4000, mels=8, seconds=0.2
 )
+_WINDOWED = {"dim": 8, "width": 8, "rate": 4000, "mels": 8, "seconds": 0.2, "window": 0.15, "windows": 2}
 
 _PLUGINS: Mapping[str, Family] = {
     "conv4": Family(_encoder("kshot_image.encoders.conv4:conv4", width=4, size=12), picture),
@@ -110,6 +111,21 @@ _PLUGINS: Mapping[str, Family] = {
         _encoder("kshot_audio.encoders.mel_statistics:MelStatistics", rate=4000, mels=8, seconds=0.2),
         recording,
     ),
+    "xvector": Family(
+        _encoder(
+            "kshot_audio.encoders.xvector:xvector",
+            pooled=12,
+            augment=["crop", "specaugment", "noise", "gain"],
+            **_WINDOWED,
+        ),
+        recording,
+    ),
+    "ecapa": Family(
+        _encoder("kshot_audio.encoders.ecapa:ecapa", attention=4, **_WINDOWED),
+        recording,
+        needs="speechbrain",
+    ),
+    "ge2e": Family(_encoder("kshot_audio.encoders.ge2e:GE2E"), recording, slow=True, needs="resemblyzer"),
     "mini_transformer": Family(
         _encoder(
             "kshot_text.encoders.mini_transformer:mini_transformer",

@@ -13,6 +13,7 @@ from kshot.errors import KshotError
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from kshot_audio.loudness import LogEnergies
 from kshot_audio.recordings import Listener
 
 WINDOW, HOP = 0.025, 0.010
@@ -39,6 +40,9 @@ class LogMel:
         seconds: only so much of a recording's beginning is used.
         trim: True to cut silence and long pauses out first.
 
+    Attributes:
+        loudness: how the features tell it, for augmentation.
+
     Raises:
         KshotError: more bands than the rate's spectrum can fill.
     """
@@ -49,6 +53,7 @@ class LogMel:
         window = round(WINDOW * rate)
         self._fft = 1 << (window - 1).bit_length()
         self._transform = _transform(rate, mels, window, self._hop, self._fft)
+        self.loudness = LogEnergies(self._transform.mel_scale.fb.sum(0), FLOOR)
 
     def __call__(self, raw: Sequence[Any]) -> Inputs:
         """B recordings → ``input_features`` (B, F, mels) and ``attention_mask`` (B, F), both

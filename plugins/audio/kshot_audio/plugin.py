@@ -30,6 +30,20 @@ def kshot_encoders() -> Sequence[EncoderSpec]:
             modality="audio",
         ),
         EncoderSpec(
+            name="xvector",
+            summary="speaker embedding: time-delay network with batch norm, statistics pooling",
+            factory="kshot_audio.encoders.xvector:xvector",
+            paper="Snyder et al., X-Vectors: Robust DNN Embeddings for Speaker Recognition, ICASSP 2018",
+            modality="audio",
+        ),
+        EncoderSpec(
+            name="ecapa",
+            summary="speaker embedding: ECAPA-TDNN by SpeechBrain (extra: kshot-audio[ecapa])",
+            factory="kshot_audio.encoders.ecapa:ecapa",
+            paper="Desplanques et al., ECAPA-TDNN, Interspeech 2020",
+            modality="audio",
+        ),
+        EncoderSpec(
             name="mel_statistics",
             summary="untrained baseline: mean and deviation of each log-mel band",
             factory="kshot_audio.encoders.mel_statistics:MelStatistics",

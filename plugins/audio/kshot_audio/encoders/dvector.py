@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, final
 
 import torch.nn.functional as F
 from kshot.episode import Inputs
-from kshot.interfaces import Encoder
 from pydantic import Field
 from torch import Tensor, nn
 
+from kshot_audio.augmentation import Augmentation, Operation
+from kshot_audio.encoders.augmented import Augmented
 from kshot_audio.encoders.masked import standardised
 from kshot_audio.encoders.networks import Lstm, Tdnn
 from kshot_audio.features import LogMel
@@ -19,7 +20,7 @@ NETWORKS = {"tdnn": Tdnn, "lstm": Lstm}
 
 
 @final
-class DVector(Encoder):
+class DVector(Augmented):
     """d-vectors: log-mel frames → network → masked pooling → linear → L2-normalised embedding.
 
     Variani et al., "Deep Neural Networks for Small Footprint Text-dependent Speaker
@@ -46,12 +47,12 @@ class DVector(Encoder):
         rate: samples per second; other recordings are resampled.
         mels: bands per frame.
         seconds: only so much of a recording's beginning is used.
+        trim: cut silence and long pauses out first.
+        augment: how training examples are varied: ``crop``, ``specaugment``, ``noise``, ``gain``.
 
     Raises:
         KshotError: more bands than the rate's spectrum can fill.
     """
-
-    modality = "audio"
 
     def __init__(
         self,
@@ -63,12 +64,15 @@ class DVector(Encoder):
         rate: Annotated[int, Field(ge=4000)] = 16000,
         mels: Annotated[int, Field(ge=1)] = 40,
         seconds: Annotated[float, Field(gt=0)] = 8.0,
+        trim: bool = False,
+        augment: list[Operation] | None = None,
     ) -> None:
         super().__init__()
         self.dim = dim
         self.vmap = network != "lstm"
         self.scale = scale
-        self._log_mel = LogMel(rate=rate, mels=mels, seconds=seconds)
+        self._log_mel = LogMel(rate=rate, mels=mels, seconds=seconds, trim=trim)
+        self._augmentation = Augmentation(augment or (), "input_features", self._log_mel.loudness)
         self.network = NETWORKS[network](mels, width)
         self.project = nn.Linear(self.network.width, dim)
 
@@ -76,7 +80,7 @@ class DVector(Encoder):
         """B recordings → ``input_features`` (B, F, mels), log-mel, and ``attention_mask`` (B, F).
 
         Raises:
-            DataError: an example that is no recording, or has no samples or NaN among them.
+            DataError: an example that is no recording, has no samples, has NaN among them, or is silent.
         """
         return self._log_mel(raw)
 
@@ -87,7 +91,6 @@ class DVector(Encoder):
         pooled = self.network(standardised(features, mask), mask)
         return self.scale * F.normalize(self.project(pooled), dim=1)
 
-    def parameter_groups(self) -> Mapping[str, Sequence[str]]:
-        """``last``: the linear layer after the pooling; ``all``."""
-        names = [name for name, _ in self.named_parameters()]
-        return {"last": [name for name in names if name.startswith("project.")], "all": names}
+    def ordered_blocks(self) -> Sequence[nn.Module]:
+        """The network's layers, and the linear layer after the pooling."""
+        return (*self.network.ordered_blocks(), self.project)

@@ -8,11 +8,12 @@ from typing import Annotated, Any, final
 import torch
 import torch.nn.functional as F
 from kshot.episode import Inputs
-from kshot.interfaces import Encoder
 from kshot.packaged import PackagedFiles
 from pydantic import Field
 from torch import Tensor, nn
 
+from kshot_audio.augmentation import Augmentation, Operation
+from kshot_audio.encoders.augmented import Augmented
 from kshot_audio.encoders.ge2e_features import MELS, MelEnergies
 from kshot_audio.encoders.ge2e_windows import windows_of
 
@@ -28,7 +29,7 @@ UNITS = 256
 
 
 @final
-class GE2E(Encoder):
+class GE2E(Augmented):
     """Three LSTM layers over mel energies, trained to tell thousands of speakers apart; (B, 256).
 
     Wan et al., "Generalized End-to-End Loss for Speaker Verification", ICASSP 2018, as implemented
@@ -45,20 +46,27 @@ class GE2E(Encoder):
     Args:
         seconds: only so much of a recording's beginning is used; default: all of it.
         trim: cut silence and long pauses out first.
+        augment: how training examples are varied: ``crop``, ``specaugment``, ``noise``, ``gain``.
 
     Raises:
         KshotError: the package with the weights is missing, or its file is not the published one.
     """
 
-    modality = "audio"
     dim = UNITS
     pretrained = True
     weights_licence = "Apache-2.0"
     vmap = False
 
-    def __init__(self, *, seconds: Annotated[float, Field(gt=0)] | None = None, trim: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        seconds: Annotated[float, Field(gt=0)] | None = None,
+        trim: bool = False,
+        augment: list[Operation] | None = None,
+    ) -> None:
         super().__init__()
         self._energies = MelEnergies(seconds=seconds, trim=trim)
+        self._augmentation = Augmentation(augment or (), "input_features", self._energies.loudness)
         self.lstm = nn.LSTM(MELS, UNITS, num_layers=3, batch_first=True)
         self.linear = nn.Linear(UNITS, UNITS)
         self._load()
@@ -80,7 +88,7 @@ class GE2E(Encoder):
         spread = embedded.new_zeros(*valid.shape, UNITS).index_put((valid,), embedded)
         return F.normalize(spread.sum(1), dim=1)  # the sum points where the mean does
 
-    def blocks(self) -> Sequence[nn.Module]:
+    def ordered_blocks(self) -> Sequence[nn.Module]:
         """The LSTM, whose layers stand in one module, and the linear layer."""
         return self.lstm, self.linear
 

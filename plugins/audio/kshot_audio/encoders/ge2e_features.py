@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from kshot_audio.features import TOGETHER, padded
+from kshot_audio.loudness import Energies
 from kshot_audio.recordings import Listener
 
 RATE, FFT, HOP, MELS = 16000, 400, 160, 40
@@ -29,6 +30,9 @@ class MelEnergies:
     Args:
         seconds: only so much of a recording's beginning is used; none: all of it.
         trim: True to cut silence and long pauses out first.
+
+    Attributes:
+        loudness: how the features tell it, for augmentation.
     """
 
     def __init__(self, *, seconds: float | None, trim: bool) -> None:
@@ -44,6 +48,7 @@ class MelEnergies:
             mel_scale="slaney",
             pad_mode="constant",
         )
+        self.loudness = Energies(self._transform.mel_scale.fb.sum(0))
 
     def __call__(self, raw: Sequence[Any]) -> Inputs:
         """B recordings → ``input_features`` (B, F, 40) and ``attention_mask`` (B, F) of the frames

@@ -25,6 +25,7 @@ class MelStatistics(Encoder):
         rate: samples per second; other recordings are resampled.
         mels: bands per frame; the embedding is twice as wide.
         seconds: only so much of a recording's beginning is used.
+        trim: cut silence and long pauses out first.
 
     Raises:
         KshotError: more bands than the rate's spectrum can fill.
@@ -38,16 +39,17 @@ class MelStatistics(Encoder):
         rate: Annotated[int, Field(ge=4000)] = 16000,
         mels: Annotated[int, Field(ge=1)] = 40,
         seconds: Annotated[float, Field(gt=0)] = 8.0,
+        trim: bool = False,
     ) -> None:
         super().__init__()
         self.dim = 2 * mels
-        self._log_mel = LogMel(rate=rate, mels=mels, seconds=seconds)
+        self._log_mel = LogMel(rate=rate, mels=mels, seconds=seconds, trim=trim)
 
     def prepare(self, raw: Sequence[Any]) -> Inputs:
         """B recordings → ``input_features`` (B, F, mels), log-mel, and ``attention_mask`` (B, F).
 
         Raises:
-            DataError: an example that is no recording, or has no samples or NaN among them.
+            DataError: an example that is no recording, has no samples, has NaN among them, or is silent.
         """
         return self._log_mel(raw)
 

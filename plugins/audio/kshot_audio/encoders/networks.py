@@ -8,6 +8,7 @@ recordings that are standardised as a whole, so there is none.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import final
 
 import torch
@@ -53,6 +54,10 @@ class Tdnn(nn.Module):
             hidden = F.relu(layer(hidden)) * mask
         return torch.cat(masked_moments(hidden.mT, mask.mT), dim=1)
 
+    def ordered_blocks(self) -> Sequence[nn.Module]:
+        """The convolutions."""
+        return (self.first, *self.layers)
+
 
 @final
 class Lstm(nn.Module):
@@ -77,3 +82,7 @@ class Lstm(nn.Module):
         frames = F.pad(frames, (0, 0, 0, -frames.shape[1] % STRIDE))
         outputs, _ = self.lstm(frames.unflatten(1, (-1, STRIDE)).flatten(2))
         return masked_mean(outputs, mask[:, ::STRIDE])
+
+    def ordered_blocks(self) -> Sequence[nn.Module]:
+        """The LSTM, whose layers stand in one module."""
+        return (self.lstm,)
