@@ -464,6 +464,18 @@ def test_a_source_has_settings_of_its_own_and_a_learners_go_before_them(tmp_path
     assert [str(score.shape) for score in found["toy", "own"].scores] == ["5w1s", "3w2s"]
 
 
+def test_the_accuracy_of_each_test_episode_is_kept(tmp_path: Path) -> None:
+    found = run(tmp_path, learners=["prototypical", "simpleshot"])
+    for cell in found.cells:
+        with safe_open(tmp_path / "cells" / cell.id / "episodes.safetensors", framework="pt") as stored:
+            kept = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        assert list(kept) == ["3w2s", "5w1s"]
+        for score in cell.scores:
+            values = kept[str(score.shape)]
+            assert values.shape == (score.episodes,)
+            assert float(values.double().mean()) == pytest.approx(score.accuracy, abs=1e-6)
+
+
 def test_a_mistake_in_a_sources_settings_names_its_place() -> None:
     with pytest.raises(ConfigurationError, match=r"sources\.toy\.train\.episode: unknown key; did you mean"):
         plan(sources={"toy": {"train": {"episode": 3}}})

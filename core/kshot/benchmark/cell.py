@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,7 @@ class Surroundings:
         notify: calls a run-time hook by name.
         checkpoint: where a cell's training keeps its state.
         pretrained: where the pretrained encoder of a description lies.
+        keep_episodes: keeps the accuracy of each test episode, (episodes,) by shape.
     """
 
     plan: Plan
@@ -58,6 +59,7 @@ class Surroundings:
     notify: Callable[..., None]
     checkpoint: Callable[[PlannedCell], Checkpoint]
     pretrained: Callable[[PlannedCell, PretrainHead], PretrainedEncoder]
+    keep_episodes: Callable[[PlannedCell, Mapping[str, torch.Tensor]], None]
 
 
 def run_cell(cell: PlannedCell, around: Surroundings) -> results.Cell:
@@ -281,6 +283,10 @@ class _Cell:
                 accuracy=scored.accuracy.mean,
                 ci95=scored.accuracy.ci95,
             )
+        self._around.keep_episodes(
+            self._cell,
+            {str(sampler.shape): one.per_episode for sampler, one in zip(samplers, scores, strict=True)},
+        )
         return samplers, scores
 
     def _score_entry(self, sampler: AnySampler, scored: Scored) -> results.Score:

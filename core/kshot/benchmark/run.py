@@ -6,11 +6,12 @@ import hashlib
 import json
 import logging
 import traceback
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 
 from kshot import results
 from kshot.benchmark.cell import Surroundings, identity, run_cell
@@ -19,7 +20,7 @@ from kshot.benchmark.environment import environment, versions
 from kshot.benchmark.plan import Plan, PlannedCell
 from kshot.config import Train
 from kshot.errors import ConfigurationError, KshotError, PluginError
-from kshot.files import content_hash, write_atomic
+from kshot.files import content_hash, write_atomic, write_atomic_with
 from kshot.interfaces import PretrainHead
 from kshot.training import Checkpoint, PretrainedEncoder
 
@@ -62,7 +63,7 @@ def run_benchmark(plan: Plan, folder: Path, where: str, device: torch.device) ->
         cells=[cell.id for cell in cells],
         finished=[cell.id for cell in cells if cell.id in done],
     )
-    around = Surroundings(plan, data, device, notify, store.checkpoint, store.pretrained)
+    around = Surroundings(plan, data, device, notify, store.checkpoint, store.pretrained, store.keep_episodes)
 
     def write() -> results.Results:
         entries = [done[cell.id] for cell in plan.cells if cell.id in done]
@@ -129,6 +130,12 @@ class _Store:
     def keep(self, cell: PlannedCell, entry: results.Cell) -> None:
         """Write a cell's result."""
         results.write_entry(self._path(cell), _Stored(key=self._key(cell), cell=entry))
+
+    def keep_episodes(self, cell: PlannedCell, accuracies: Mapping[str, torch.Tensor]) -> None:
+        """Write the accuracy of each test episode: learners meet the same ones, so differences of two
+        cells can be paired."""
+        path = self._path(cell).with_name("episodes.safetensors")
+        write_atomic_with(path, lambda temporary: save_file(dict(accuracies), temporary))
 
     def keep_traceback(self, cell: PlannedCell, text: str) -> None:
         """Write what a developer needs to mend a failed cell."""

@@ -79,10 +79,13 @@ def _layers(encoder: nn.Module) -> list[str]:
 
 
 def _fits(module: nn.Module) -> bool:
-    if type(module) in (nn.Conv1d, nn.Conv2d, nn.Conv3d):
+    if getattr(module, "bypassed", False):  # its weight is read without a call of it
+        return False
+    if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
         # peft's adapters have the layer's kernel, stride and padding, but not its other properties;
         # it builds them by the layer's class, which a subclass's constructor need not stand.
-        return set(module.dilation) == {1} and module.groups == 1 and module.padding_mode == "zeros"
+        own = type(module) in (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+        return own and set(module.dilation) == {1} and module.groups == 1 and module.padding_mode == "zeros"
     return isinstance(module, nn.Linear)
 
 
