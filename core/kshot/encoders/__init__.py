@@ -1,7 +1,8 @@
 """The core's own encoders, and what encoders of several modalities have in common."""
 
 from kshot.encoders.embedded import Embedded
-from kshot.encoders.hub import HubEncoder
+from kshot.encoders.hub import HubEncoder, without_dropout
+from kshot.encoders.probing import take_part
 from kshot.encoders.projected import Projected
 
-__all__ = ["Embedded", "HubEncoder", "Projected"]
+__all__ = ["Embedded", "HubEncoder", "Projected", "take_part", "without_dropout"]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from kshot.encoders.probing import take_part
+from kshot.episode import Inputs
+from kshot.errors import KshotError
 from kshot.functional import largest_list, with_own_norms
 from kshot.hub import ModelFiles
 from kshot.interfaces import Encoder
@@ -18,7 +21,8 @@ class HubEncoder(Encoder):
     Its layer norms are replaced by ones with right second derivatives under ``vmap``, and it has no
     dropout, which would draw from torch's global random state. What ``prepare`` and ``forward``
     depend on beside weights is hashed into the extra state, so that caches and checkpoints tell
-    two folders apart. A subclass says what to prepare and how to pool.
+    two folders apart. A subclass says what to prepare and how to pool, and ends its constructor by
+    ``self.dim = self._settle(…)``.
 
     Args:
         files: where the model lies.
@@ -32,6 +36,7 @@ class HubEncoder(Encoder):
         self.weights_licence = files.licence()
         self._who = files.who
         self._settings = files.settings_hash()
+        self._idle: frozenset[str] = frozenset()
         self.model = without_dropout(with_own_norms(model))
 
     def ordered_blocks(self) -> Sequence[nn.Module]:
@@ -46,7 +51,38 @@ class HubEncoder(Encoder):
 
     def _unused(self) -> frozenset[str]:
         """Parameters that take no part in an embedding (a mask token, say)."""
-        return frozenset()
+        return self._idle
+
+    def _settle(self, inputs: Inputs, missing: Collection[str], example: str) -> int:
+        """Embed a made-up example; what takes no part in its embedding stops training.
+
+        Args:
+            inputs: of one example, each leaf (1, …).
+            missing: names of the network's parameters that its files have no weights for.
+            example: what it is, for messages, such as ``"a text"``.
+
+        Returns:
+            The embedding's width.
+
+        Raises:
+            KshotError: the network does not take such inputs, or weights are missing that take part.
+        """
+        try:
+            embedded, idle = take_part(self.model, lambda: self(inputs))
+        except KshotError:
+            raise
+        except Exception as error:  # whatever a network raises that wants other inputs
+            raise KshotError(f"{self._who}: the model there does not embed {example}: {error}") from error
+        absent = sorted(set(missing) - idle)
+        if absent:
+            raise KshotError(
+                f"{self._who}: the weights there are of another model, {len(absent)} are missing "
+                f"(such as {absent[0]})"
+            )
+        for name in idle:
+            self.model.get_parameter(name).requires_grad_(False)
+        self._idle = frozenset(f"model.{name}" for name in idle)
+        return embedded.shape[1]
 
     def get_extra_state(self) -> Tensor:
         """(32,) uint8: hash of the model's settings."""
@@ -66,13 +102,14 @@ class HubEncoder(Encoder):
 
 
 def without_dropout(model: nn.Module) -> nn.Module:
-    """The model itself, every dropout in it at 0, those that its attention applies by number too."""
+    """The model itself, every dropout in it at 0: of numbers, of whole branches (stochastic depth), and
+    those that its attention applies by number."""
     for module in model.modules():
         if isinstance(module, nn.modules.dropout._DropoutNd):  # pyright: ignore[reportPrivateUsage]
             module.p = 0.0
         for name, value in vars(module).items():
-            if name.endswith(("dropout", "dropout_p", "dropout_prob", "layerdrop")) and isinstance(
-                value, float
-            ):
+            if name.endswith(
+                ("dropout", "dropout_p", "dropout_prob", "drop_prob", "layerdrop")
+            ) and isinstance(value, float):
                 setattr(module, name, 0.0)
     return model

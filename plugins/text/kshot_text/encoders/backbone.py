@@ -69,19 +69,6 @@ def _vocabulary(model: Any, who: str) -> int:
     return table.num_embeddings
 
 
-def reached(result: Tensor) -> set[int]:
-    """Ids of the parameters that a result was computed from."""
-    seen: set[Any] = set()
-    ahead: list[Any] = [result.grad_fn]
-    while ahead:
-        node = ahead.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        ahead.extend(following for following, _ in node.next_functions)
-    return {id(node.variable) for node in seen if hasattr(node, "variable")}
-
-
 _TABLES = "position_embeddings", "wpe", "embed_positions"
 
 

@@ -13,7 +13,7 @@ from kshot.functional import differentiable
 from kshot.hub import ModelFiles
 from torch import Tensor
 
-from kshot_text.encoders.backbone import load_backbone, positions, reached
+from kshot_text.encoders.backbone import load_backbone, positions
 from kshot_text.encoders.pooling import POOLINGS
 from kshot_text.encoders.sentence_folder import Recipe, read_recipe
 from kshot_text.texts import checked
@@ -62,7 +62,8 @@ class HubText(HubEncoder):
         self._pad = getattr(backbone.model.config, "pad_token_id", None) or 0
         self._vocabulary = backbone.vocabulary
         self.tail = recipe.tail
-        self.dim = self._settle(backbone.missing)
+        two = {name: torch.ones(1, 2, dtype=torch.int64) for name in ("input_ids", "attention_mask")}
+        self.dim = self._settle(two, backbone.missing, "a text")
 
     def prepare(self, raw: Sequence[Any]) -> Inputs:
         """B texts → ``input_ids`` and ``attention_mask``, both (B, L), and ``truncated`` (B,)."""
@@ -91,10 +92,6 @@ class HubText(HubEncoder):
         places = torch.arange(mask.shape[1], device=mask.device)
         pooled = (mask * (places >= self._skipped)).to(states.dtype)
         return self.tail(torch.cat([POOLINGS[name](states, pooled) for name in self._poolings], dim=-1))
-
-    def _unused(self) -> frozenset[str]:
-        """Parameters that take no part, such as a pooling layer's."""
-        return self._out_of_reach
 
     def _numbers(self, texts: list[str], **options: Any) -> list[list[int]]:
         return self._tokenizer(
@@ -130,27 +127,6 @@ class HubText(HubEncoder):
                 f"take {least} or more"
             )
         return length
-
-    def _settle(self, missing: frozenset[str]) -> int:
-        """The embedding's width, learnt by a text of two tokens; what takes no part stops training."""
-        inputs = {name: torch.ones(1, 2, dtype=torch.int64) for name in ("input_ids", "attention_mask")}
-        try:
-            with torch.enable_grad():
-                embedded = self(inputs)
-        except Exception as error:  # whatever a network raises that wants other inputs
-            raise KshotError(f"{self._who}: the model there does not embed a text: {error}") from error
-        part = reached(embedded)
-        absent = [name for name, one in self.model.named_parameters() if name in missing and id(one) in part]
-        if absent:
-            raise KshotError(
-                f"{self._who}: the weights there are of another model, {len(absent)} are missing "
-                f"(such as {absent[0]})"
-            )
-        unused = {name: one for name, one in self.named_parameters() if id(one) not in part}
-        for parameter in unused.values():
-            parameter.requires_grad_(False)
-        self._out_of_reach = frozenset(unused)
-        return embedded.shape[-1]
 
 
 def _lower(tokenizer: Any, who: str) -> None:
