@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +32,9 @@ def take_part(network: nn.Module, embed: Callable[[], Tensor]) -> tuple[Tensor, 
         with torch.enable_grad():
             embedded = embed()
             ends = list(named.values())
-            slopes: tuple[Tensor | None, ...] = torch.autograd.grad(embedded.sum(), ends, allow_unused=True)
+            slopes = cast(
+                "tuple[Tensor | None, ...]", torch.autograd.grad(embedded.sum(), ends, allow_unused=True)
+            )
     finally:
         for hook in hooks:
             hook.remove()

@@ -40,9 +40,10 @@ class LayerNorm(nn.Module):
 
 
 def with_own_norms(model: nn.Module) -> nn.Module:
-    """The model itself, each ``nn.LayerNorm`` in it (over one dimension) replaced."""
+    """The model itself, each ``nn.LayerNorm`` in it (over one dimension) replaced; a class derived from
+    it, which may norm over another dimension than the last, stays."""
     for module in list(model.modules()):
         for name, child in module.named_children():
-            if isinstance(child, nn.LayerNorm):
+            if type(child) is nn.LayerNorm:
                 setattr(module, name, LayerNorm(child))
     return model

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -116,22 +117,53 @@ def pixel_bytes(
     Raises:
         DataError: an example that is not a PIL image, or whose mode cannot be shown.
     """
+
+    def squash(image: Image.Image) -> Image.Image:
+        return image if image.size == (size, size) else image.resize((size, size), resample)
+
+    return stacked(images, size, channels, who, squash)
+
+
+def stacked(
+    images: Sequence[Any], size: int, channels: int, who: str, fit: Callable[[Image.Image], Image.Image]
+) -> Tensor:
+    """Images of any size and mode, fitted and stacked.
+
+    Args:
+        images: B PIL images.
+        size: height and width of the result.
+        channels: 1 for grey, 3 for colour.
+        who: name of the encoder, for error messages.
+        fit: makes an image (L or RGB) one of that size.
+
+    Returns:
+        (B, channels, size, size) uint8, black 0 and white 255.
+
+    Raises:
+        DataError: an example that is not a PIL image, whose mode cannot be shown, or that ``fit``
+            refuses by a ValueError.
+    """
     pixels = np.empty((len(images), size, size, channels), dtype=np.uint8)
     for number, image in enumerate(images):
-        if not isinstance(image, Image.Image):
-            kind = type(image).__name__
-            raise DataError(
-                f"{who}: example {number} of the batch is a {kind}, not a PIL image; check the source"
-            )
-        try:
-            pixels[number] = _square(image, size, channels, resample)
-        except ValueError as error:
-            raise DataError(f"{who}: example {number} of the batch: {error}") from error
+        with named(image, number, who):
+            fitted = fit(plain(image).convert("L" if channels == 1 else "RGB"))
+        pixels[number] = np.asarray(fitted).reshape(size, size, channels)
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
 
 
-def _square(image: Image.Image, size: int, channels: int, resample: Image.Resampling) -> np.ndarray:
-    image = plain(image).convert("L" if channels == 1 else "RGB")
-    if image.size != (size, size):
-        image = image.resize((size, size), resample)
-    return np.asarray(image).reshape(size, size, channels)
+@contextmanager
+def named(image: Any, number: int, who: str) -> Iterator[None]:
+    """Where an example of a batch is looked at: what is wrong with it is told with its number.
+
+    Raises:
+        DataError: it is not a PIL image, or was refused by a ValueError.
+    """
+    if not isinstance(image, Image.Image):
+        kind = type(image).__name__
+        raise DataError(
+            f"{who}: example {number} of the batch is a {kind}, not a PIL image; check the source"
+        )
+    try:
+        yield
+    except ValueError as error:
+        raise DataError(f"{who}: example {number} of the batch: {error}") from error

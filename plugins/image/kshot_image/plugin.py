@@ -30,10 +30,28 @@ def kshot_encoders() -> Sequence[EncoderSpec]:
             licence="Apache-2.0",
         ),
         EncoderSpec(
+            name="hf-image",
+            modality="image",
+            summary="any Hugging Face vision model by hub id or folder, CLIP's tower among them (extra: hf)",
+            factory="kshot_image.encoders.hf_image:hf_image",
+            paper="Wolf et al., Transformers, EMNLP 2020",
+            licence="the model's own",
+            takes="model",
+        ),
+        EncoderSpec(
             name="pixels",
             modality="image",
             summary="raw pixels, the untrained baseline",
             factory="kshot_image.encoders.pixels:pixels",
+        ),
+        EncoderSpec(
+            name="torchvision",
+            modality="image",
+            summary="any classification network of torchvision without its classifier, pretrained or not",
+            factory="kshot_image.encoders.torchvision_backbone:torchvision_backbone",
+            paper="TorchVision maintainers, TorchVision: PyTorch's computer vision library, 2016",
+            licence="the weights' own; torchvision states it for some",
+            takes="model",
         ),
     )
 

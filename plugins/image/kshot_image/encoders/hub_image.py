@@ -1,0 +1,99 @@
+"""A pretrained image encoder in the form of transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, final
+
+from kshot.encoders import HubEncoder
+from kshot.episode import Inputs
+from kshot.errors import KshotError
+from kshot.functional import differentiable
+from kshot.hub import ModelFiles
+from PIL import Image
+from torch import Tensor
+
+from kshot_image.cropping import refuse_slim
+from kshot_image.encoders.map_norms import with_map_norms
+from kshot_image.encoders.patch_pooling import POOLINGS, tokens_before, usual_pooling
+from kshot_image.pictures import named, plain
+
+PIXELS = "pixel_values"
+
+MAPPED = (
+    "clip_vision_model",
+    "convnext",
+    "deit",
+    "dinov2",
+    "dinov2_with_registers",
+    "resnet",
+    "siglip_vision_model",
+    "vit",
+)
+"""Model types whose second derivatives under ``torch.func.vmap`` the tests have compared with a
+loop's: others go from task to task."""
+
+
+@final
+class HubImage(HubEncoder):
+    """States of a pretrained vision model, pooled; of CLIP and its kin the vision tower.
+
+    Of CLIP the state before its projection to the text's space is taken, as its authors do where
+    a linear classifier is put on it (Radford et al., "Learning transferable visual models from natural
+    language supervision", ICML 2021, section 3.2).
+
+    Args:
+        files: where the model lies.
+        pooling: name of a pooling in place of the model's usual one.
+
+    Raises:
+        KshotError: the folder does not hold an image encoder, not all of it, or nothing to pool so.
+    """
+
+    modality = "image"
+
+    def __init__(self, files: ModelFiles, pooling: str | None = None) -> None:
+        from transformers import AutoImageProcessor
+
+        model, missing = load_tower(files)
+        super().__init__(files, with_map_norms(model))
+        own_code = type(model).__module__.partition(".")[0] != "transformers"
+        self.vmap = not own_code and model.config.model_type in MAPPED
+        self._processor = files.load(AutoImageProcessor)
+        self._pool = POOLINGS[pooling] if pooling else usual_pooling(model)
+        self._first = tokens_before(model)
+        self.dim = self._settle(self.prepare([Image.new("RGB", (64, 64))]), missing, "a picture")
+
+    def prepare(self, raw: Sequence[Any]) -> Inputs:
+        """B PIL images → ``pixel_values`` (B, C, H, W) as the model's image processor makes them."""
+        pictures: list[Image.Image] = []
+        for number, image in enumerate(raw):
+            with named(image, number, self._who):
+                pictures.append(plain(image).convert("RGB"))
+                refuse_slim(image)
+        made = self._processor(pictures, return_tensors="pt", input_data_format="channels_last")
+        return {PIXELS: made[PIXELS]}
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """``pixel_values`` (B, C, H, W) → (B, dim)."""
+        with differentiable():
+            return self._pool(self.model(pixel_values=inputs[PIXELS]), self._first)
+
+
+def load_tower(files: ModelFiles) -> tuple[Any, Collection[str]]:
+    """The folder's network, of one for images and texts the part for images.
+
+    Returns:
+        the network, and the names of its parameters that the folder has no weights for.
+
+    Raises:
+        KshotError: as :meth:`ModelFiles.load`, and for a model that sees no pictures.
+    """
+    from transformers import AutoModel
+
+    model, report = files.load_model(AutoModel, output_loading_info=True)
+    drawn = {id(one) for name, one in model.named_parameters() if name in report["missing_keys"]}
+    tower = getattr(model, "vision_model", model)
+    if getattr(tower, "main_input_name", None) != PIXELS:
+        raise KshotError(f"{files.who}: the model there does not see pictures ({type(model).__name__})")
+    return tower, {name for name, one in tower.named_parameters() if id(one) in drawn}
