@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -102,3 +103,8 @@ def read_file(path: Path, content: Literal["bytes", "text"], place: str) -> byte
     if not (data if isinstance(data, bytes) else data.strip()):
         raise DataError(f"{place}: {path} is empty; mend or remove it")
     return data
+
+
+def content_digest(content: bytes | str) -> str:
+    """SHA-256 of an example's content, a text's as UTF-8, in hexadecimal digits."""
+    return hashlib.sha256(content if isinstance(content, bytes) else content.encode()).hexdigest()

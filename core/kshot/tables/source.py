@@ -12,7 +12,7 @@ from kshot.interfaces import Presentation, Source, Split
 from kshot.sampling import Catalogue
 from kshot.splits import SplitOptions
 from kshot.tables.catalogues import build_catalogues
-from kshot.tables.part import Layout, Part
+from kshot.tables.part import Layout, Part, content_digest
 from kshot.tables.reading import open_parts
 
 
@@ -111,10 +111,7 @@ class TableSource(Source):
         return self._catalogues[split]
 
     def fetch(self, row: int) -> Any:
-        number = bisect_right(self._starts, row) - 1
-        if row < 0 or number >= len(self._parts):
-            raise IndexError(f"row {row} of {self._starts[-1]}")
-        part, inner = self._parts[number], row - self._starts[number]
+        part, inner = self._at(row)
         content = part.read(inner)
         try:
             return self._decode(content)
@@ -123,3 +120,18 @@ class TableSource(Source):
 
     def present(self, raw: Any) -> Presentation:
         return self._present(raw)
+
+    def place(self, row: int) -> str:
+        part, inner = self._at(row)
+        return part.place(inner, part.media)
+
+    def digest(self, row: int) -> str:
+        part, inner = self._at(row)
+        return content_digest(part.read(inner))
+
+    def _at(self, row: int) -> tuple[Part, int]:
+        """The part that holds a row, and the row's number in it."""
+        number = bisect_right(self._starts, row) - 1
+        if row < 0 or number >= len(self._parts):
+            raise IndexError(f"row {row} of {self._starts[-1]}")
+        return self._parts[number], row - self._starts[number]
