@@ -54,9 +54,16 @@ class Presentation:
 
 
 class Source(ABC):
-    """Named classes with examples, in three splits whose classes are disjoint."""
+    """Named classes with examples, in three splits whose classes are disjoint.
+
+    Attributes:
+        modality: such as ``"image"``.
+        skipped: what is wrong with each example that was left out since it cannot be used, one text
+            each, naming file and row.
+    """
 
     modality: str
+    skipped: Sequence[str] = ()
 
     @abstractmethod
     def catalogue(self, split: Split) -> Catalogue:

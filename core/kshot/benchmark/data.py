@@ -144,9 +144,14 @@ def data_problems(plan: Plan, data: Data) -> list[str]:
 
 
 def left_out(plan: Plan, data: Data) -> list[str]:
-    """Which classes are too small for which shape, one line each, of data without problems."""
+    """How many examples each source skips, and which classes are too small for which shape.
+
+    One line each, of data without problems.
+    """
     lines: list[str] = []
     for part in _sources(plan):
+        if skipped := data.source(part).skipped:
+            lines.append(f"sources.{part.id}: unusable examples, which are skipped: {len(skipped)}")
         for split, shape in _wanted(plan, part):
             sampler = data.sampler(part, split, shape, 0)
             names, shape = sampler.left_out, sampler.shape

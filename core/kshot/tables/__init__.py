@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kshot.splits import SplitOptions
+from kshot.tables.screening import OnError
 from kshot.tables.source import TableSource, table_source
 
-__all__ = ["SplitOptions", "TableSource", "table_source"]
+__all__ = ["OnError", "SplitOptions", "TableSource", "table_source"]

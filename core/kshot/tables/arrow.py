@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, final
 
@@ -12,6 +14,9 @@ from kshot.tables.cells import media_of, name_of
 from kshot.tables.libraries import import_datasets
 from kshot.tables.outlines import outlines
 from kshot.tables.part import Layout, Part, read_file
+
+COMPARED = 200
+"""Files of a folder that a missing one's name is compared with, at most."""
 
 
 @final
@@ -131,8 +136,18 @@ class ArrowPart(Part):
         found = start / (Path(path).expanduser() if path.startswith("~/") else path)
         if found.is_file():
             return found
-        beside = [entry.name for entry in found.parent.iterdir()] if found.parent.is_dir() else []
-        raise DataError(f"{self.place(row, self.media)}: no such file: {found}{nearest(found.name, beside)}")
+        raise DataError(
+            f"{self.place(row, self.media)}: no such file: {found}{nearest(found.name, _beside(found))}"
+        )
+
+
+def _beside(path: Path) -> list[str]:
+    """Names in a path's folder; none where there are too many to compare each missing file with."""
+    if not path.parent.is_dir():
+        return []
+    with os.scandir(path.parent) as entries:
+        names = [entry.name for entry in islice(entries, COMPARED + 1)]
+    return names if len(names) <= COMPARED else []
 
 
 def _undecoded(dataset: Any, column: str) -> Any:

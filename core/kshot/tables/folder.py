@@ -29,7 +29,7 @@ class FolderPart(Part):
         layout: which files count.
 
     Raises:
-        DataError: no class folders, a class folder without such files, or an empty file.
+        DataError: no such file in any class folder.
     """
 
     def __init__(self, path: Path, name: str, layout: Layout) -> None:
@@ -47,16 +47,11 @@ class FolderPart(Part):
                 empty.append(class_folder.name)
             self._labels += [unicodedata.normalize("NFC", class_folder.name)] * len(files)
             self._files += [file.relative_to(path).as_posix() for file in files]
-        endings = listing(layout.suffixes)
+        self.empty = tuple(empty)
         if not self._files:
             raise DataError(
                 f"{name}: no examples; a folder of examples holds one sub-folder per class, "
-                f"with files ending in {endings} (a table in it is named by its own path)"
-            )
-        if empty:
-            raise DataError(
-                f"{name}: class folders without a file ending in {endings}: {listing(empty)}; "
-                "fill or remove them"
+                f"with files ending in {listing(layout.suffixes)} (a table in it is named by its own path)"
             )
 
     def __len__(self) -> int:
@@ -75,15 +70,16 @@ class FolderPart(Part):
         )
 
     def inspect(self, rows: Sequence[int]) -> str:
-        sizes = [(self.folder / file).stat().st_size for file in self._files]
-        for row in rows:
-            if sizes[row] == 0:
-                raise DataError(f"{self.name}/{self._files[row]} is empty; mend or remove it")
-        lines = sorted(
-            f"{unicodedata.normalize('NFC', file)}\0{size}\n"
-            for file, size in zip(self._files, sizes, strict=True)
-        )
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        lines: list[str] = []
+        for file in (self._files[row] for row in rows):
+            try:
+                size = (self.folder / file).stat().st_size
+            except OSError as error:  # a link to nothing
+                raise DataError(f"{self.name}/{file} cannot be read: {error.strerror}") from error
+            if size == 0:
+                raise DataError(f"{self.name}/{file} is empty; mend or remove it")
+            lines.append(f"{unicodedata.normalize('NFC', file)}\0{size}\n")
+        return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
 
     def key(self, row: int) -> str:
         return unicodedata.normalize("NFC", self._files[row].split("/", 1)[1])

@@ -39,12 +39,14 @@ class Part(ABC):
         folder: where files named beside it are looked for.
         media: its column of the content, for messages.
         label: its column of the class, for messages.
+        empty: classes without an example.
     """
 
     name: str
     folder: Path
     media: str
     label: str
+    empty: Sequence[str] = ()
 
     @abstractmethod
     def __len__(self) -> int:

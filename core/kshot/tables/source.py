@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from itertools import accumulate
 from typing import Any, Literal, final
 
 from kshot.errors import DataError, listing
@@ -12,8 +10,10 @@ from kshot.interfaces import Presentation, Source, Split
 from kshot.sampling import Catalogue
 from kshot.splits import SplitOptions
 from kshot.tables.catalogues import build_catalogues
-from kshot.tables.part import Layout, Part, content_digest
+from kshot.tables.part import Layout, content_digest
 from kshot.tables.reading import open_parts
+from kshot.tables.rows import Rows
+from kshot.tables.screening import OnError, Skipping, Strict
 
 
 def table_source(
@@ -30,6 +30,7 @@ def table_source(
     class_groups: Sequence[str] = (),
     example_groups: Sequence[str] = (),
     files: str = "",
+    on_error: OnError = "raise",
 ) -> Source:
     """A source from a user's own tables or folders.
 
@@ -47,12 +48,14 @@ def table_source(
         label: column of the class: text, number, boolean or ClassLabel; of several the first that
             a table has.
         split: the classes of each split; None: fractions 0.6, 0.2, 0.2 under seed 0.
-        decode: content → raw example; raises ValueError or OSError with a short reason.
+        decode: content → raw example; a module's function, which raises ValueError or OSError with a
+            short reason.
         present: raw example → drawing for people.
         suffixes: endings of the files that count in class folders, in any case.
         class_groups: columns with one value per class.
         example_groups: columns of the examples' groups.
         files: folder from which relative paths in cells start, itself relative to the table.
+        on_error: what becomes of examples that cannot be used; see :data:`OnError`.
 
     Raises:
         DataError: data that cannot serve; the message names file and row, column or class.
@@ -64,8 +67,14 @@ def table_source(
         raise DataError("an empty list of paths; name a table or a folder at least")
     parts = open_parts(paths, Layout(content, _columns(media), _columns(label), endings, files))
     table = listing((part.name for part in parts), 3)
-    catalogues = build_catalogues(parts, table, split, class_groups, example_groups)
-    return TableSource(modality, parts, table, catalogues, decode, present)
+    rows = Rows(parts)
+    screen = Skipping(decode) if on_error == "skip" else Strict()
+    for part in parts:
+        if part.empty:
+            screen.lose(f"{part.name}: class folders without a file ending in {listing(endings)}", part.empty)
+    catalogues = build_catalogues(rows, table, parts[0].folder, split, class_groups, example_groups, screen)
+    screen.warn(table, sum(len(one) for one in catalogues.values()))
+    return TableSource(modality, rows, table, catalogues, decode, present, screen.skipped())
 
 
 def _columns(given: str | Sequence[str]) -> tuple[str, ...]:
@@ -77,29 +86,31 @@ def _columns(given: str | Sequence[str]) -> tuple[str, ...]:
 
 @final
 class TableSource(Source):
-    """Rows of one or more parts; row numbers run on from part to part.
+    """Rows of one or more files and folders.
 
     Args:
         modality: of the raw examples.
-        parts: files and folders.
+        rows: of all of them.
         name: of them all, for messages.
         catalogues: of the splits that have rows.
         decode: content → raw example.
         present: raw example → drawing.
+        skipped: what is wrong with each example that is left out.
     """
 
     def __init__(
         self,
         modality: str,
-        parts: Sequence[Part],
+        rows: Rows,
         name: str,
         catalogues: Mapping[Split, Catalogue],
         decode: Callable[[Any], Any],
         present: Callable[[Any], Presentation],
+        skipped: Sequence[str] = (),
     ) -> None:
         self.modality = modality
-        self._parts = tuple(parts)
-        self._starts = [0, *accumulate(len(part) for part in parts)]
+        self.skipped = skipped
+        self._rows = rows
         self._name = name
         self._catalogues = dict(catalogues)
         self._decode = decode
@@ -111,27 +122,13 @@ class TableSource(Source):
         return self._catalogues[split]
 
     def fetch(self, row: int) -> Any:
-        part, inner = self._at(row)
-        content = part.read(inner)
-        try:
-            return self._decode(content)
-        except (ValueError, OSError) as error:
-            raise DataError(f"{part.place(inner, part.media)}: cannot be decoded: {error}") from error
+        return self._rows.decoded(row, self._rows.read(row), self._decode)
 
     def present(self, raw: Any) -> Presentation:
         return self._present(raw)
 
     def place(self, row: int) -> str:
-        part, inner = self._at(row)
-        return part.place(inner, part.media)
+        return self._rows.place(row)
 
     def digest(self, row: int) -> str:
-        part, inner = self._at(row)
-        return content_digest(part.read(inner))
-
-    def _at(self, row: int) -> tuple[Part, int]:
-        """The part that holds a row, and the row's number in it."""
-        number = bisect_right(self._starts, row) - 1
-        if row < 0 or number >= len(self._parts):
-            raise IndexError(f"row {row} of {self._starts[-1]}")
-        return self._parts[number], row - self._starts[number]
+        return content_digest(self._rows.read(row))

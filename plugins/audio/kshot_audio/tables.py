@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kshot.interfaces import Presentation, Source
-from kshot.tables import SplitOptions, table_source
+from kshot.tables import OnError, SplitOptions, table_source
 
 from kshot_audio.waveform import decode, encode_wav
 
@@ -21,6 +21,7 @@ def audio_table(
     class_groups: list[str] | None = None,
     example_groups: list[str] | None = None,
     files: str = "",
+    on_error: OnError = "raise",
 ) -> Source:
     """Recordings from Parquet, CSV or JSON Lines, a folder of one folder per class, or the hub.
 
@@ -37,6 +38,7 @@ def audio_table(
         example_groups: columns of the examples' groups (such as ``utterance``), for ``apart``. A
             folder has the columns ``folder``, below the class folder, and ``split``, its own name.
         files: folder from which relative paths in cells start, itself relative to the table.
+        on_error: ``raise``, or ``skip``: examples that cannot be used are left out, counted and named.
 
     Raises:
         DataError: data that cannot serve; the message names file and row, column or class.
@@ -54,6 +56,7 @@ def audio_table(
         class_groups=class_groups or (),
         example_groups=example_groups or (),
         files=files,
+        on_error=on_error,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kshot.interfaces import Source
-from kshot.tables import SplitOptions, table_source
+from kshot.tables import OnError, SplitOptions, table_source
 
 from kshot_image.pictures import decode, present
 
@@ -19,6 +19,7 @@ def image_table(
     class_groups: list[str] | None = None,
     example_groups: list[str] | None = None,
     files: str = "",
+    on_error: OnError = "raise",
 ) -> Source:
     """Pictures from Parquet, CSV, JSON Lines, class folders or the Hugging Face hub.
 
@@ -32,6 +33,7 @@ def image_table(
         example_groups: columns of the examples' groups (such as a photographer), for ``apart``. A
             folder has the columns ``folder``, below the class folder, and ``split``, its own name.
         files: folder from which relative paths in cells start, itself relative to the table.
+        on_error: ``raise``, or ``skip``: examples that cannot be used are left out, counted and named.
     """
     return table_source(
         modality="image",
@@ -46,4 +48,5 @@ def image_table(
         class_groups=class_groups or (),
         example_groups=example_groups or (),
         files=files,
+        on_error=on_error,
     )

@@ -64,6 +64,7 @@ NAMED = (
             "path": "hub:SetFit/20_newsgroups",
             "label": ["label_text", "label"],
             "split": "bao2020",
+            "on_error": "skip",
         },
         splits={"bao2020": _NEWSGROUPS},
     ),

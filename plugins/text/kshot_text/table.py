@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kshot.interfaces import Source
-from kshot.tables import SplitOptions, table_source
+from kshot.tables import OnError, SplitOptions, table_source
 
 from kshot_text.texts import decode, present
 
@@ -16,6 +16,7 @@ def text_table(
     split: SplitOptions | None = None,
     class_groups: list[str] = [],  # noqa: B006  (options are never written to)
     example_groups: list[str] = [],  # noqa: B006
+    on_error: OnError = "raise",
 ) -> Source:
     """Texts from Parquet, CSV, JSON Lines, class folders of .txt files or the Hugging Face hub.
 
@@ -27,6 +28,7 @@ def text_table(
         class_groups: columns with one value per class (such as a domain), for ``within``.
         example_groups: columns of the examples' groups (such as an author), for ``apart``. A folder
             has the columns ``folder``, below the class folder, and ``split``, its own name.
+        on_error: ``raise``, or ``skip``: examples that cannot be used are left out, counted and named.
     """
     return table_source(
         modality="text",
@@ -40,4 +42,5 @@ def text_table(
         suffixes=(".txt",),
         class_groups=class_groups,
         example_groups=example_groups,
+        on_error=on_error,
     )
