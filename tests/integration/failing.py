@@ -37,3 +37,10 @@ class _Uneven(Source):
 def uneven() -> Source:
     """A source with one small class."""
     return _Uneven()
+
+
+def skipping() -> Source:
+    """The toy, as if two of its examples had been skipped."""
+    source = Toy()
+    source.skipped = ("toy row 3: out of ink", "toy row 5: out of paper")
+    return source

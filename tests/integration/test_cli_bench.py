@@ -111,6 +111,16 @@ def test_check_names_the_classes_that_a_shape_leaves_out(
     assert "5w1s with 5 queries of the test split leaves out 1 classes too small for it: test-024" in out
 
 
+def test_check_counts_what_a_source_skips(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    skipping = SourceSpec("skipping", "two are bad", "tests.integration.failing:skipping", modality="toy")
+    monkeypatch.setattr("kshot.registry.load_registry", lambda: toy_registry(("sources", skipping)))
+    assert main(["check", write(sources={"toy": None, "skipping": None})]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[1:] == ["  - sources.skipping: unusable examples, which are skipped: 2"]
+
+
 def test_a_folder_that_cannot_be_written(capsys: pytest.CaptureFixture[str]) -> None:
     Path("file").touch()
     assert main(["bench", write(), "--out", "file/below"]) == 2
