@@ -6,7 +6,7 @@ import functools
 import importlib
 import importlib.util
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from kshot.interfaces import Encoder
 from kshot.testing import Subject, toy_subject
 from PIL import Image, ImageDraw
 
-from . import hf_text
+from . import hf_image, hf_text
 
 CLASSES, EXAMPLES = 6, 8
 
@@ -29,12 +29,14 @@ class Family:
         draw: makes one raw example of a class by a generator of its own.
         slow: True for what runs in ``make test-slow`` only.
         needs: module without which it is skipped.
+        exceptions: encoder checks that cannot hold, each with the reason.
     """
 
     build: Callable[[], Encoder]
     draw: Callable[[int, np.random.Generator], Any]
     slow: bool = False
     needs: str | None = None
+    exceptions: Mapping[str, str] = field(default_factory=dict)
 
 
 def picture(label: int, generator: np.random.Generator) -> Image.Image:
@@ -102,9 +104,29 @@ _DVECTOR = functools.partial(
 )
 _WINDOWED = {"dim": 8, "width": 8, "rate": 4000, "mels": 8, "seconds": 0.2, "window": 0.15, "windows": 2}
 
+_STEEP = "49 batch norms on six pictures' own statistics bend the loss more than differences can follow"
+
 _PLUGINS: Mapping[str, Family] = {
     "conv4": Family(_encoder("kshot_image.encoders.conv4:conv4", width=4, size=12), picture),
     "pixels": Family(_encoder("kshot_image.encoders.pixels:pixels", size=12), picture),
+    "efficientnet_lite0": Family(
+        _encoder("kshot_image.encoders.efficientnet:efficientnet_lite0", size=32),
+        picture,
+        slow=True,
+        needs="efficientnet_lite_pytorch",
+        exceptions={"second_order": _STEEP, "vmap": _STEEP},
+    ),
+    "hf_image": Family(hf_image.build, picture, needs="transformers"),
+    "torchvision": Family(
+        _encoder(
+            "kshot_image.encoders.torchvision_backbone:torchvision_backbone",
+            model="resnet18",
+            weights=None,
+            size=32,
+        ),
+        picture,
+        slow=True,
+    ),
     "dvector_tdnn": Family(_DVECTOR(network="tdnn"), recording),
     "dvector_lstm": Family(_DVECTOR(network="lstm"), recording),
     "mel_statistics": Family(
@@ -169,6 +191,11 @@ def subject(name: str) -> Subject:
     generators = [np.random.Generator(np.random.Philox(key=number)) for number in range(CLASSES)]
     raw = [[family.draw(label, one) for _ in range(EXAMPLES)] for label, one in enumerate(generators)]
     return Subject(name, family.build, raw)
+
+
+def exceptions(name: str) -> Mapping[str, str]:
+    """Encoder checks that a family cannot pass, each with the reason."""
+    return _PLUGINS[name].exceptions if name in _PLUGINS else {}
 
 
 def parameters() -> list[Any]:

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 _MARK = "bypassed"
+_LAYERS = nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d
 
 
 def take_part(network: nn.Module, embed: Callable[[], Tensor]) -> tuple[Tensor, frozenset[str]]:
     """Embed once, and see what was reached.
 
-    A linear layer whose weight was read without a call of the layer is marked ``bypassed``: an adapter
-    beside it would go unheard.
+    A layer whose weight was read without a call of the layer, or that takes no part, is marked
+    ``bypassed``: an adapter beside it would go unheard.
 
     Args:
         network: holds the parameters.
@@ -25,7 +26,7 @@ def take_part(network: nn.Module, embed: Callable[[], Tensor]) -> tuple[Tensor, 
         the embedding, and the names of the parameters that it does not depend on.
     """
     called: set[nn.Module] = set()
-    layers = [module for module in network.modules() if isinstance(module, nn.Linear)]
+    layers = [module for module in network.modules() if isinstance(module, _LAYERS)]
     hooks = [layer.register_forward_pre_hook(lambda layer, _: called.add(layer)) for layer in layers]
     named = dict(network.named_parameters())
     try:
@@ -38,7 +39,8 @@ def take_part(network: nn.Module, embed: Callable[[], Tensor]) -> tuple[Tensor, 
     finally:
         for hook in hooks:
             hook.remove()
-    for layer in layers:
-        setattr(layer, _MARK, layer not in called)
     idle = frozenset(name for name, slope in zip(named, slopes, strict=True) if slope is None)
+    apart = {id(named[name]) for name in idle}
+    for layer in layers:
+        setattr(layer, _MARK, layer not in called or id(layer.weight) in apart)
     return embedded.detach(), idle

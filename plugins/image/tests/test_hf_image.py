@@ -30,7 +30,6 @@ from torch import Tensor
 from .tiny import FAMILIES, SIDE, folder, save_family
 
 UNMAPPED = {
-    "swin": "torch has no batching rule for what its rolled windows do",
     "segformer": "nobody has compared it",
 }
 BLOCKS = ("clip", "dinov2", "siglip", "vit", "swin", "convnext")

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 from kshot.errors import DataError, KshotError
-from kshot.functional import checkpoint_activations
+from kshot.functional import add_lora, checkpoint_activations
 from kshot.testing import ENCODER_CHECKS, Subject
+from kshot_image.encoders.self_attention import SelfAttention
 from kshot_image.encoders.torchvision_backbone import torchvision_backbone
 from PIL import Image
 from safetensors.torch import save_file
@@ -110,25 +111,69 @@ def test_every_parameter_trains_and_chance_has_no_part(model: str) -> None:
     assert 0 < len(groups["last"]) < len(groups["all"])
 
 
+class Faint(nn.Module):
+    """A network's output, a hundredth of it."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self.network(pixels) / 100
+
+
 @functools.cache
-def subject(model: str) -> Subject:
+def subject(model: str, *, faint: bool = False) -> Subject:
     def picture(label: int, generator: np.random.Generator) -> Image.Image:
         blocks = generator.integers(30 * label, 100 + 30 * label, (3, 3, 3), dtype=np.uint8)
-        return Image.fromarray(blocks).resize((36, 30), Image.Resampling.NEAREST)
+        return Image.fromarray(blocks).resize((36, 30), Image.Resampling.BICUBIC)
+
+    def build() -> Any:
+        encoder = torchvision_backbone(model=model, weights=None, size=FAMILIES[model][0])
+        if faint:
+            encoder.network = Faint(encoder.network)
+        return encoder
 
     generators = [np.random.Generator(np.random.Philox(key=number)) for number in range(6)]
-    raw = [[picture(label, one) for _ in range(8)] for label, one in enumerate(generators)]
-    build = functools.partial(torchvision_backbone, model=model, weights=None, size=FAMILIES[model][0])
-    return Subject(model, build, raw)
+    return Subject(
+        model, build, [[picture(label, one) for _ in range(8)] for label, one in enumerate(generators)]
+    )
+
+
+DERIVATIVES = ("second_order", "vmap")
+CONFORMING = ("resnet18", "mobilenet_v3_small", "squeezenet1_1", "convnext_tiny", "swin_t", "vit_b_16")
 
 
 @BIG
-@pytest.mark.parametrize("check", [one for one in ENCODER_CHECKS if one != "padding"])
-@pytest.mark.parametrize("model", ["resnet18", "convnext_tiny", "swin_t", "vit_b_16"])
+@pytest.mark.parametrize("check", [one for one in ENCODER_CHECKS if one not in ("padding", *DERIVATIVES)])
+@pytest.mark.parametrize("model", CONFORMING)
 def test_conformance(model: str, check: str) -> None:
-    if check == "vmap" and not subject(model).fresh().vmap:
-        pytest.skip("goes from task to task: torch has no batching rule for what its rolled windows do")
     ENCODER_CHECKS[check](subject(model))
+
+
+@BIG
+@pytest.mark.parametrize("check", DERIVATIVES)
+@pytest.mark.parametrize("model", CONFORMING)
+def test_conformance_of_derivatives(model: str, check: str) -> None:
+    """Of faint embeddings: a batch-normed network's own make a loss of millions, and meta-gradients of
+    10⁸ whose rounding is beyond what the checks allow to those of 1."""
+    ENCODER_CHECKS[check](subject(model, faint=True))
+
+
+def test_attention_is_torch_s_own() -> None:
+    own = nn.MultiheadAttention(12, 3, batch_first=True)
+    states = torch.randn(2, 5, 12)
+    expected, _ = own(states, states, states, need_weights=False)
+    torch.testing.assert_close(SelfAttention(own)(states, states, states)[0], expected)
+
+
+@BIG
+def test_adapters_are_heard_in_a_transformer() -> None:
+    encoder = add_lora(subject("vit_b_16").encoder(), rank=2)
+    encoder(encoder.prepare(pictures(2))).square().sum().backward()
+    adapters = {name: one for name, one in encoder.named_parameters() if ".lora_B." in name}
+    assert any("qkv" in name for name in adapters)
+    assert [name for name, one in adapters.items() if one.grad is None or not one.grad.any()] == []
 
 
 @pytest.mark.parametrize("model", ["resnet18", "vit_b_16", "swin_t", "inception_v3", "convnext_base"])

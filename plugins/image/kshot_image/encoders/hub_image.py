@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from kshot_image.cropping import refuse_slim
-from kshot_image.encoders.map_norms import with_map_norms
+from kshot_image.encoders.mappable import with_mappable_layers
 from kshot_image.encoders.patch_pooling import POOLINGS, tokens_before, usual_pooling
 from kshot_image.pictures import named, plain
 
@@ -28,6 +28,7 @@ MAPPED = (
     "dinov2_with_registers",
     "resnet",
     "siglip_vision_model",
+    "swin",
     "vit",
 )
 """Model types whose second derivatives under ``torch.func.vmap`` the tests have compared with a
@@ -56,7 +57,7 @@ class HubImage(HubEncoder):
         from transformers import AutoImageProcessor
 
         model, missing = load_tower(files)
-        super().__init__(files, with_map_norms(model))
+        super().__init__(files, with_mappable_layers(model))
         own_code = type(model).__module__.partition(".")[0] != "transformers"
         self.vmap = not own_code and model.config.model_type in MAPPED
         self._processor = files.load(AutoImageProcessor)

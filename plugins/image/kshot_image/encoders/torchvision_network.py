@@ -9,7 +9,8 @@ from kshot.errors import KshotError, nearest
 from kshot.functional import with_own_norms
 from torch import nn
 
-from kshot_image.encoders.map_norms import with_map_norms
+from kshot_image.encoders.mappable import with_mappable_layers
+from kshot_image.encoders.self_attention import with_own_attention
 
 _BODIES = "features", "layers", "trunk_output", "blocks", "encoder.layers"
 """Where torchvision's families keep their stages; a family with none of these has them at the top."""
@@ -78,7 +79,7 @@ def settled(network: nn.Module) -> nn.Module:
     for module in network.modules():
         if isinstance(module, StochasticDepth):
             module.p = 0.0
-    return without_dropout(with_own_norms(with_map_norms(network)))
+    return without_dropout(with_own_norms(with_mappable_layers(with_own_attention(network))))
 
 
 def stages(network: nn.Module) -> list[nn.Module]:
