@@ -12,6 +12,9 @@ from kshot.registry import load_registry
 from kshot.registry.load import CORE
 from kshot.testing import LearnerFactory, Subject, learner_factory
 
+_LARGE = 1_000_000
+"""Weights of which a copy for each of an inner loop's steps takes too long here."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -31,12 +34,13 @@ class Case:
 
     def factory(self, subject: Subject) -> LearnerFactory:
         """Builds the learner; of an encoder without parameters only the head adapts, of a
-        pretrained one, which is large, the last block at most."""
+        pretrained or a large one the last block at most."""
         encoder = subject.encoder()
+        large = encoder.pretrained or sum(one.numel() for one in encoder.parameters()) > _LARGE
         options = dict(self.options)
         if self.adapts and not list(encoder.parameters()):
             options["adapt"] = "head"
-        elif self.adapts and encoder.pretrained and options.get("adapt") != "lora":
+        elif self.adapts and large and options.get("adapt") != "lora":
             # A recurrent state for each of 1.8 million weights takes minutes a check.
             options["adapt"] = "head" if self.learner == "meta_lstm" else "last"
         make = learner_factory(_resolve(self.learner), **options)
