@@ -15,7 +15,7 @@ from kshot.interfaces import Encoder
 from kshot.testing import Subject, toy_subject
 from PIL import Image, ImageDraw
 
-from . import hf_image, hf_text
+from . import hf_audio, hf_image, hf_text
 
 CLASSES, EXAMPLES = 6, 8
 
@@ -147,9 +147,12 @@ _PLUGINS: Mapping[str, Family] = {
     "ecapa": Family(
         _encoder("kshot_audio.encoders.ecapa:ecapa", attention=4, **_WINDOWED),
         recording,
+        slow=True,
         needs="speechbrain",
     ),
     "ge2e": Family(_encoder("kshot_audio.encoders.ge2e:GE2E"), recording, slow=True, needs="resemblyzer"),
+    "hf_audio": Family(hf_audio.build, recording, slow=True, needs="transformers"),
+    "hf_xvector": Family(hf_audio.build_xvector, recording, needs="transformers"),
     "mini_transformer": Family(
         _encoder(
             "kshot_text.encoders.mini_transformer:mini_transformer",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Literal, final
 
 import torch
@@ -43,26 +43,34 @@ class Augmentation:
         operations: their names, in order.
         leaf: the input that they vary.
         loudness: what a change of level and an added sound are in that input.
+        least: positions that a crop leaves, where there are so many.
     """
 
-    def __init__(self, operations: Sequence[Operation], leaf: str, loudness: Loudness) -> None:
+    def __init__(
+        self, operations: Sequence[Operation], leaf: str, loudness: Loudness, least: int = 1
+    ) -> None:
         self.operations = tuple(operations)
-        self._leaf, self._loudness = leaf, loudness
+        self._leaf = leaf
+        self._apply: Mapping[str, Callable[[Tensor, Tensor, torch.Generator], Varied]] = {
+            "crop": functools.partial(crop, least=least),
+            "specaugment": specaugment,
+            "noise": functools.partial(noise, loudness=loudness),
+            "gain": functools.partial(gain, loudness=loudness),
+        }
 
     def __call__(self, inputs: Inputs, generator: torch.Generator) -> Inputs:
         """Inputs with ``attention_mask``, each leaf (B, …) → the same names, shapes and types."""
         values, mask = inputs[self._leaf], inputs["attention_mask"]
         for name in self.operations:
-            values, mask = _OPERATIONS[name](values, mask, self._loudness, generator)
+            values, mask = self._apply[name](values, mask, generator)
         return {**inputs, self._leaf: values, "attention_mask": mask}
 
 
-def crop(values: Tensor, mask: Tensor, loudness: Loudness, generator: torch.Generator) -> Varied:
+def crop(values: Tensor, mask: Tensor, generator: torch.Generator, *, least: int) -> Varied:
     """A stretch of each recording, moved to the front; what follows it is zero and not valid."""
-    del loudness
     counts = mask.sum(1, keepdim=True)
     share = CROPPED + (1 - CROPPED) * _drawn(values, generator)
-    kept = (share * counts).ceil().to(counts.dtype)
+    kept = torch.minimum(counts, (share * counts).ceil().to(counts.dtype).clamp_min(least))
     first = (_drawn(values, generator) * (counts - kept + 1)).to(counts.dtype)
     places = torch.arange(mask.shape[1], device=mask.device)
     valid = places < kept
@@ -71,9 +79,8 @@ def crop(values: Tensor, mask: Tensor, loudness: Loudness, generator: torch.Gene
     return torch.where(_beside(valid, values), moved, 0), valid.to(mask.dtype)
 
 
-def specaugment(values: Tensor, mask: Tensor, loudness: Loudness, generator: torch.Generator) -> Varied:
+def specaugment(values: Tensor, mask: Tensor, generator: torch.Generator) -> Varied:
     """Stretches of time, and groups of bands where there are bands, replaced by the mean."""
-    del loudness
     hidden = torch.zeros_like(mask, dtype=torch.bool)
     for _ in range(TIME_MASKS):
         hidden = hidden | _stretch(values, mask.shape[1], mask.sum(1, keepdim=True), LONGEST_MASK, generator)
@@ -85,7 +92,7 @@ def specaugment(values: Tensor, mask: Tensor, loudness: Loudness, generator: tor
     return torch.where(hidden & valid, _mean(values, valid), values), mask
 
 
-def noise(values: Tensor, mask: Tensor, loudness: Loudness, generator: torch.Generator) -> Varied:
+def noise(values: Tensor, mask: Tensor, generator: torch.Generator, *, loudness: Loudness) -> Varied:
     """White noise added, its level drawn."""
     valid = _beside(mask.bool(), values)
     heard, added = loudness.linear(values), loudness.white(values, generator)
@@ -95,16 +102,11 @@ def noise(values: Tensor, mask: Tensor, loudness: Loudness, generator: torch.Gen
     return torch.where(valid, loudness.written(heard + level * added), values), mask
 
 
-def gain(values: Tensor, mask: Tensor, loudness: Loudness, generator: torch.Generator) -> Varied:
+def gain(values: Tensor, mask: Tensor, generator: torch.Generator, *, loudness: Loudness) -> Varied:
     """Louder or quieter as a whole."""
     change = loudness.factor(_beside(_between(GAIN, values, generator), values))
     changed = loudness.written(loudness.linear(values) * change)
     return torch.where(_beside(mask.bool(), values), changed, values), mask
-
-
-_OPERATIONS: Mapping[str, Callable[[Tensor, Tensor, Loudness, torch.Generator], Varied]] = MappingProxyType(
-    {"crop": crop, "specaugment": specaugment, "noise": noise, "gain": gain}
-)
 
 
 def _stretch(values: Tensor, size: int, counts: Tensor, most: float, generator: torch.Generator) -> Tensor:

@@ -77,12 +77,12 @@ class LogMel:
         return [one[:count] for one, count in zip(logarithms, counts, strict=True)]
 
 
-def padded(features: Sequence[Tensor]) -> Inputs:
-    """Features (F, M) of each recording → ``input_features`` (B, F, M), ``attention_mask`` (B, F)."""
+def padded(features: Sequence[Tensor], name: str = "input_features") -> Inputs:
+    """Features (F, …) of each recording → by their name (B, F, …), and ``attention_mask`` (B, F)."""
     counts = torch.tensor([len(one) for one in features])
     together = pad_sequence(list(features), batch_first=True)
     mask = torch.arange(together.shape[1]) < counts[:, None]
-    return {"input_features": together, "attention_mask": mask.long()}
+    return {name: together, "attention_mask": mask.long()}
 
 
 def _transform(rate: int, mels: int, window: int, hop: int, fft: int) -> Any:

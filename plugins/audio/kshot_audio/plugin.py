@@ -44,6 +44,22 @@ def kshot_encoders() -> Sequence[EncoderSpec]:
             modality="audio",
         ),
         EncoderSpec(
+            name="hf-audio",
+            summary="any wav2vec 2.0, HuBERT, WavLM, by hub id or folder (extra: kshot-audio[hf])",
+            factory="kshot_audio.encoders.hf_audio:hf_audio",
+            takes="model",
+            licence="that of the model",
+            modality="audio",
+        ),
+        EncoderSpec(
+            name="hf-xvector",
+            summary="such a network with an x-vector head, for speakers (extra: kshot-audio[hf])",
+            factory="kshot_audio.encoders.hf_audio:hf_xvector",
+            takes="model",
+            licence="that of the model",
+            modality="audio",
+        ),
+        EncoderSpec(
             name="mel_statistics",
             summary="untrained baseline: mean and deviation of each log-mel band",
             factory="kshot_audio.encoders.mel_statistics:MelStatistics",
