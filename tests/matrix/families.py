@@ -108,6 +108,7 @@ _LOUD = "a loss of millions, whose rounding is beyond the tolerance; the plugin 
 _STEEP = "49 batch norms on six pictures' own statistics bend the loss more than differences can follow"
 
 _PLUGINS: Mapping[str, Family] = {
+    "resnet12": Family(_encoder("kshot_image.encoders.resnet12:resnet12", width=4, size=16), picture),
     "conv4": Family(_encoder("kshot_image.encoders.conv4:conv4", width=4, size=12), picture),
     "pixels": Family(_encoder("kshot_image.encoders.pixels:pixels", size=12), picture),
     "efficientnet_lite0": Family(

@@ -39,6 +39,13 @@ def kshot_encoders() -> Sequence[EncoderSpec]:
             takes="model",
         ),
         EncoderSpec(
+            name="resnet12",
+            modality="image",
+            summary="the field's deeper backbone: residual blocks of 64-160-320-640 channels, DropBlock",
+            factory="kshot_image.encoders.resnet12:resnet12",
+            paper="Lee et al., Meta-learning with differentiable convex optimization, CVPR 2019",
+        ),
+        EncoderSpec(
             name="pixels",
             modality="image",
             summary="raw pixels, the untrained baseline",

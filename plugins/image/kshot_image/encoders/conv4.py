@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal, final
 from kshot.episode import Inputs
 from kshot.interfaces import Encoder
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
+from kshot_image.augmentation import Augmentation, Name
 from kshot_image.pictures import pixel_values
 
 _BLOCKS = 4
@@ -30,13 +31,15 @@ class Conv4(Encoder):
         width: filters of each block.
         size: height and width to which pictures are resized.
         channels: 1 for grey, 3 for colour.
+        augment: see :class:`Augmentation`.
     """
 
     modality = "image"
 
-    def __init__(self, width: int, size: int, channels: int) -> None:
+    def __init__(self, width: int, size: int, channels: int, augment: Sequence[Name] = ()) -> None:
         super().__init__()
         self.size, self.channels = size, channels
+        self._augmentation = Augmentation(augment)
         blocks: list[nn.Module] = []
         side, incoming = size, channels
         for _ in range(_BLOCKS):
@@ -59,6 +62,21 @@ class Conv4(Encoder):
             )
         return self.blocks(pixels).flatten(1)
 
+    def augment(self, inputs: Inputs, generator: Generator) -> Inputs:
+        """Vary the pictures; ``pixel_values`` are ink, the augmentation wants light."""
+        if not self._augmentation:
+            return inputs
+        return {"pixel_values": 1 - self._augmentation(1 - inputs["pixel_values"], generator)}
+
+    @property
+    def augments(self) -> bool:
+        """True where pictures are varied."""
+        return bool(self._augmentation)
+
+    def ordered_blocks(self) -> Sequence[nn.Module]:
+        """The four blocks."""
+        return list(self.blocks)
+
     def parameter_groups(self) -> Mapping[str, Sequence[str]]:
         """``last``: the fourth block; ``all``."""
         names = [name for name, _ in self.named_parameters()]
@@ -70,6 +88,7 @@ def conv4(
     width: Annotated[int, Field(ge=1)] = 64,
     size: Annotated[int, Field(ge=1)] = 28,
     channels: Literal[1, 3] = 1,
+    augment: list[Name] | None = None,
 ) -> Encoder:
     """The four-block backbone of the field (Conv-4).
 
@@ -77,8 +96,9 @@ def conv4(
         width: filters of each block.
         size: height and width to which pictures are resized.
         channels: 1 for grey, 3 for colour.
+        augment: some of ``flip``, ``crop`` and ``jitter``, in training.
     """
-    return Conv4(width, size, channels)
+    return Conv4(width, size, channels, augment or ())
 
 
 def _block(incoming: int, outgoing: int, pools: bool) -> nn.Sequential:

