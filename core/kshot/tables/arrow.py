@@ -93,7 +93,8 @@ class ArrowPart(Part):
         if content is None:
             raise DataError(f"{place}: the cell is empty; mend or remove the row")
         if isinstance(content, str) and self._layout.content == "bytes":
-            return read_file(self._find(row, content), "bytes", place)
+            path = self._find(row, content)
+            return read_file(path, "bytes", f"{place}: {path}")
         return content
 
     def _first(self, columns: Sequence[str]) -> str:

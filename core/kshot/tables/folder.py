@@ -88,7 +88,7 @@ class FolderPart(Part):
         return f"{self.name}/{self._files[row]}"
 
     def read(self, row: int) -> bytes | str:
-        return read_file(self.folder / self._files[row], self._layout.content, self.name)
+        return read_file(self.folder / self._files[row], self._layout.content, self.place(row, self.media))
 
 
 def _visible_folders(path: Path) -> list[Path]:

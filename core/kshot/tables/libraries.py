@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import import_module
@@ -35,14 +36,17 @@ def quiet_datasets() -> Generator[Any]:
         KshotError: it is not installed.
     """
     datasets = import_datasets()
+    hub = import_module("huggingface_hub.utils.logging")  # tells of each attempt to reach the network
     bars = not datasets.are_progress_bars_disabled()
-    level = datasets.logging.get_verbosity()
+    levels = [(library, library.get_verbosity()) for library in (datasets.logging, hub)]
     if bars:
         datasets.disable_progress_bars()
-    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
+    for library, _ in levels:
+        library.set_verbosity(logging.CRITICAL)
     try:
         yield datasets
     finally:
-        datasets.logging.set_verbosity(level)
+        for library, level in levels:
+            library.set_verbosity(level)
         if bars:
             datasets.enable_progress_bars()

@@ -95,15 +95,15 @@ def read_file(path: Path, content: Literal["bytes", "text"], place: str) -> byte
     """The content of one example's own file.
 
     Raises:
-        DataError: it cannot be read, or is empty; the message begins with ``place``.
+        DataError: it cannot be read, or is empty; the message begins with ``place``, which names it.
     """
     try:
         data = path.read_bytes() if content == "bytes" else path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise DataError(f"{place}: cannot read {path}: {reason}") from error
+        raise DataError(f"{place} cannot be read: {reason}") from error
     if not (data if isinstance(data, bytes) else data.strip()):
-        raise DataError(f"{place}: {path} is empty; mend or remove it")
+        raise DataError(f"{place} is empty; mend or remove it")
     return data
 
 

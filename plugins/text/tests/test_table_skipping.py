@@ -70,7 +70,7 @@ def test_files_of_a_folder(tmp_path: Path) -> None:
     source = text_table(path=str(tmp_path / "texts"), split=SPLIT, on_error="skip")
     assert train_and_test(source) == [["one", "two"], ["three"]]
     assert len(source.skipped) == len(EMPTY) + 1
-    assert "a/latin.txt: 'utf-8' codec" in source.skipped[-1]
+    assert "a/latin.txt cannot be read: 'utf-8' codec" in source.skipped[-1]
 
 
 def test_newsgroups_skip_their_empty_posts(tmp_path: Path) -> None:
