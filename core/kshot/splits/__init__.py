@@ -3,6 +3,23 @@
 from __future__ import annotations
 
 from kshot.splits.assign import assign
-from kshot.splits.options import ClassSplit, ColumnSplit, FileSplit, FractionSplit, SplitOptions
+from kshot.splits.options import (
+    DEFAULT_SPLIT,
+    ClassSplit,
+    ColumnSplit,
+    FileSplit,
+    FractionSplit,
+    SplitOptions,
+    rule_of,
+)
 
-__all__ = ["ClassSplit", "ColumnSplit", "FileSplit", "FractionSplit", "SplitOptions", "assign"]
+__all__ = [
+    "DEFAULT_SPLIT",
+    "ClassSplit",
+    "ColumnSplit",
+    "FileSplit",
+    "FractionSplit",
+    "SplitOptions",
+    "assign",
+    "rule_of",
+]

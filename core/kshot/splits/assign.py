@@ -11,6 +11,7 @@ from kshot.errors import DataError, listing, nearest
 from kshot.shapes import SPLITS, Split
 from kshot.splits.folds import as_spelt, read_folds
 from kshot.splits.options import (
+    DEFAULT_SPLIT,
     FORMS,
     SYNONYMS,
     ClassSplit,
@@ -32,7 +33,7 @@ def assign(
     """The rows of each split; their classes are disjoint.
 
     Args:
-        split: the option; None means fractions 0.6, 0.2, 0.2 of the classes under seed 0.
+        split: the option; None stands for :data:`DEFAULT_SPLIT`.
         labels: class of each row. Rows without one are left out, except where a column says to
             which split they belong.
         column: reads another column of the same rows.
@@ -55,7 +56,7 @@ def assign(
         _check_disjoint(seen, where, mend)
         return rows
     known = {label for label in labels if label is not None}
-    classes = _by_class(split or FractionSplit(), known, folder, where)
+    classes = _by_class(split or DEFAULT_SPLIT, known, folder, where)
     _check_disjoint(classes, where, "; put each into one of them")
     return {
         name: [row for row, label in enumerate(labels) if label in chosen] for name, chosen in classes.items()

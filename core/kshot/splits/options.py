@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Any, Self, cast
 
@@ -46,8 +47,13 @@ Names = Annotated[list[Name], Field(min_length=1)]
 Values = Annotated[list[str], BeforeValidator(_values), Field(min_length=1)]
 
 
-class _Form(BaseModel):
+class _Form(BaseModel, ABC):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @property
+    @abstractmethod
+    def rule(self) -> str:
+        """How classes come to their split, in a few words."""
 
 
 class ColumnSplit(_Form):
@@ -64,6 +70,13 @@ class ColumnSplit(_Form):
     train: Values | None = None
     validation: Values | None = None
     test: Values | None = None
+
+    @property
+    def rule(self) -> str:
+        """The column, and which of its values were asked for."""
+        given = {split: getattr(self, split) for split in SYNONYMS}
+        asked = [f"{split}: {', '.join(values)}" for split, values in given.items() if values]
+        return f"by the column '{self.column}'" + (f" ({'; '.join(asked)})" if asked else "")
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
@@ -88,6 +101,12 @@ class ClassSplit(_Form):
     validation: list[Name] = Field(default_factory=list[str])
     test: Names
 
+    @property
+    def rule(self) -> str:
+        """The lengths of the lists."""
+        lengths = " / ".join(str(len(names)) for names in (self.train, self.validation, self.test))
+        return f"by lists of classes ({lengths})"
+
 
 class FileSplit(_Form):
     """Three lists of class names in a JSON file, ``{"train": […], "validation": […], "test": […]}``.
@@ -101,6 +120,11 @@ class FileSplit(_Form):
     file: str = Field(min_length=1)
     fold: Name | None = None
 
+    @property
+    def rule(self) -> str:
+        """The file, and the name of the fold."""
+        return f"by the file {self.file}" + (f", fold {self.fold}" if self.fold else "")
+
 
 class FractionSplit(_Form):
     """Classes drawn at random: the same for the same class names and seed, whatever the rows' order.
@@ -112,6 +136,12 @@ class FractionSplit(_Form):
 
     fractions: list[float] = Field(default_factory=lambda: [0.6, 0.2, 0.2], min_length=3, max_length=3)
     seed: int = 0
+
+    @property
+    def rule(self) -> str:
+        """The fractions and the seed."""
+        fractions = " / ".join(f"{fraction:g}" for fraction in self.fractions)
+        return f"classes drawn at random ({fractions}, seed {self.seed})"
 
     @model_validator(mode="after")
     def _sum_to_one(self) -> Self:
@@ -162,3 +192,11 @@ def _check_known(given: Mapping[str, Any]) -> None:
 
 SplitOptions = Annotated[ColumnSplit | ClassSplit | FileSplit | FractionSplit | str, BeforeValidator(_form)]
 """What ``split:`` may hold; a string names a published split of the source."""
+
+DEFAULT_SPLIT = FractionSplit()
+"""What a table is split by where nothing is said: six classes in ten, two and two, under seed 0."""
+
+
+def rule_of(split: SplitOptions) -> str:
+    """How classes come to their split, in a few words; of a published split its name."""
+    return split if isinstance(split, str) else split.rule

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kshot.splits import SplitOptions
+from kshot.splits import DEFAULT_SPLIT, SplitOptions
 from kshot.tables.screening import OnError
 from kshot.tables.source import TableSource, table_source
 
-__all__ = ["OnError", "SplitOptions", "TableSource", "table_source"]
+__all__ = ["DEFAULT_SPLIT", "OnError", "SplitOptions", "TableSource", "table_source"]

@@ -47,7 +47,7 @@ def table_source(
             the table.
         label: column of the class: text, number, boolean or ClassLabel; of several the first that
             a table has.
-        split: the classes of each split; None: fractions 0.6, 0.2, 0.2 under seed 0.
+        split: the classes of each split; None: :data:`DEFAULT_SPLIT`.
         decode: content → raw example; a module's function, which raises ValueError or OSError with a
             short reason.
         present: raw example → drawing for people.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kshot.interfaces import Presentation, Source
-from kshot.tables import OnError, SplitOptions, table_source
+from kshot.tables import DEFAULT_SPLIT, OnError, SplitOptions, table_source
 
 from kshot_audio.waveform import decode, encode_wav
 
@@ -17,7 +17,7 @@ def audio_table(
     path: str | list[str],
     audio: str | list[str] = "audio",
     label: str | list[str] = "label",
-    split: SplitOptions | None = None,
+    split: SplitOptions = DEFAULT_SPLIT,
     class_groups: list[str] | None = None,
     example_groups: list[str] | None = None,
     files: str = "",

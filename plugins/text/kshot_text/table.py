@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kshot.interfaces import Source
-from kshot.tables import OnError, SplitOptions, table_source
+from kshot.tables import DEFAULT_SPLIT, OnError, SplitOptions, table_source
 
 from kshot_text.texts import decode, present
 
@@ -13,7 +13,7 @@ def text_table(
     path: str | list[str],
     text: str | list[str] = "text",
     label: str | list[str] = "label",
-    split: SplitOptions | None = None,
+    split: SplitOptions = DEFAULT_SPLIT,
     class_groups: list[str] = [],  # noqa: B006  (options are never written to)
     example_groups: list[str] = [],  # noqa: B006
     on_error: OnError = "raise",
