@@ -25,7 +25,11 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["list"], ["plugins"], ["list", "--json"], ["plugins", "--json"]]
+    "arguments",
+    [
+        *(["--help"], ["--version"], ["list"], ["plugins"], ["list", "--json"], ["plugins", "--json"]),
+        *(["sources", "--help"], ["sources", "show", "--help"]),
+    ],
 )
 def test_light_commands_import_nothing_heavy(arguments):
     code = (

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import kshot
-from kshot.cli import bench, listing
+from kshot.cli import bench, listing, sources
 from kshot.cli.help import Help
 from kshot.specs import KINDS
 
@@ -54,3 +54,4 @@ app.command(
     context_settings={"allow_extra_args": True},
 )(listing.show_entries)
 app.command("plugins", add_help_option=False)(listing.show_plugins)
+app.add_typer(sources.app, name="sources")

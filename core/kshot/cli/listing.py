@@ -65,10 +65,19 @@ def _kinds(given: Sequence[str]) -> list[str]:
 
 def _print_entries(kind: str, entries: Sequence[Entry]) -> None:
     rows = [
-        (one.spec.written, one.modality, _summary(one.spec), one.spec.paper, one.spec.licence, one.provider)
+        (
+            one.spec.written,
+            one.modality,
+            one.spec.summary,
+            ", ".join(_splits(one.spec)),
+            one.spec.licence,
+            one.spec.paper,
+            one.provider,
+        )
         for one in entries
     ]
-    print_table(kind, ("name", "modality", "summary", "paper", "licence", "distribution"), rows)
+    columns = ("name", "modality", "summary", "splits", "licence", "citation", "distribution")
+    print_table(kind, columns, rows, below=columns[3:])
 
 
 def _print_notes(registry: Registry) -> None:
@@ -80,10 +89,9 @@ def _print_notes(registry: Registry) -> None:
         typer.echo(conflict, err=True)
 
 
-def _summary(spec: Spec) -> str:
-    """With the names of a source's published splits."""
-    splits = ", ".join(spec.splits) if isinstance(spec, SourceSpec) else ""
-    return f"{spec.summary}; split: {splits}" if splits else spec.summary
+def _splits(spec: Spec) -> list[str]:
+    """The names of a source's published splits."""
+    return list(spec.splits) if isinstance(spec, SourceSpec) else []
 
 
 def _entry_json(entry: Entry) -> dict[str, Any]:
@@ -95,7 +103,8 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
         "summary": spec.summary,
         "paper": spec.paper,
         "licence": spec.licence,
-        "splits": list(spec.splits) if isinstance(spec, SourceSpec) else [],
+        "splits": _splits(spec),
+        "options": dict(spec.options) if isinstance(spec, SourceSpec) else {},
         "factory": spec.factory,
         "plugin": entry.plugin,
         "distribution": entry.distribution,

@@ -17,6 +17,9 @@ from torch import Tensor
 MAX_PIXELS = 64_000_000
 """A picture of more is refused: no camera that feeds a few-shot set makes one, a bomb does."""
 
+SHOWN = 512
+"""Longest side of a picture drawn for people, in pixels."""
+
 
 def decode(data: bytes) -> Image.Image:
     """Read a whole image file.
@@ -69,9 +72,10 @@ def plain(image: Image.Image) -> Image.Image:
 
 
 def present(image: Image.Image) -> Presentation:
-    """An image as a PNG file."""
+    """An image as a PNG file, a large one made smaller."""
+    shown = image if max(image.size) <= SHOWN else ImageOps.contain(image, (SHOWN, SHOWN))
     stream = io.BytesIO()
-    image.save(stream, "PNG")
+    shown.save(stream, "PNG")
     return Presentation("image/png", stream.getvalue())
 
 

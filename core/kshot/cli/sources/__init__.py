@@ -1,0 +1,15 @@
+"""``kshot sources``: what a source holds, before anything is trained on it."""
+
+from __future__ import annotations
+
+import typer
+
+from kshot.cli.sources.show import show
+
+app = typer.Typer(
+    help="Show what a source holds.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.callback()(lambda: None)
+app.command()(show)
