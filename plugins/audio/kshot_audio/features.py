@@ -57,16 +57,22 @@ class LogMel:
 
     def __call__(self, raw: Sequence[Any]) -> Inputs:
         """B recordings → ``input_features`` (B, F, mels) and ``attention_mask`` (B, F), both
-        zero where a recording is shorter than the longest.
+        zero where a recording is shorter than the longest, and ``truncated`` (B,).
 
         Raises:
             DataError: not a :class:`Waveform`, or one without samples, with NaN among them, or silent.
         """
         features: list[Tensor] = []
+        cut: list[bool] = []
         for start in range(0, len(raw), TOGETHER):
-            heard = self._listener.samples(raw[start : start + TOGETHER])
-            features += self._features([F.pad(one, (0, max(0, self._fft - len(one)))) for one in heard])
-        return padded(features)
+            heard = self._listener.hear(raw[start : start + TOGETHER])
+            features += self._features([self._filled(one.samples) for one in heard])
+            cut += [one.cut for one in heard]
+        return padded(features, cut)
+
+    def _filled(self, samples: Tensor) -> Tensor:
+        """(n,) samples, a frame at least."""
+        return F.pad(samples, (0, max(0, self._fft - len(samples))))
 
     def _features(self, samples: Sequence[Tensor]) -> list[Tensor]:
         """Samples (n,) of each recording → its features (F, mels)."""
@@ -77,12 +83,21 @@ class LogMel:
         return [one[:count] for one, count in zip(logarithms, counts, strict=True)]
 
 
-def padded(features: Sequence[Tensor], name: str = "input_features") -> Inputs:
-    """Features (F, …) of each recording → by their name (B, F, …), and ``attention_mask`` (B, F)."""
+def padded(features: Sequence[Tensor], cut: Sequence[bool], name: str = "input_features") -> Inputs:
+    """What encoders of recordings of any length prepare.
+
+    Args:
+        features: (F, …) of each recording.
+        cut: True for each that is longer than what the features tell of.
+        name: of the features.
+
+    Returns:
+        the features (B, F, …) under their name, ``attention_mask`` (B, F), ``truncated`` (B,) bool.
+    """
     counts = torch.tensor([len(one) for one in features])
     together = pad_sequence(list(features), batch_first=True)
     mask = torch.arange(together.shape[1]) < counts[:, None]
-    return {name: together, "attention_mask": mask.long()}
+    return {name: together, "attention_mask": mask.long(), "truncated": torch.tensor(cut, dtype=torch.bool)}
 
 
 def _transform(rate: int, mels: int, window: int, hop: int, fft: int) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,6 +13,18 @@ from torch import Tensor
 
 from kshot_audio.trimming import trimmed
 from kshot_audio.waveform import SILENCE, Waveform, resample
+
+
+class Heard(NamedTuple):
+    """What an encoder takes of a recording.
+
+    Attributes:
+        samples: (n,) float32, n ≥ 1.
+        cut: True where the recording goes on.
+    """
+
+    samples: Tensor
+    cut: bool
 
 
 @dataclass(frozen=True)
@@ -29,15 +41,15 @@ class Listener:
     seconds: float | None = None
     trim: bool = False
 
-    def samples(self, raw: Sequence[Any]) -> list[Tensor]:
-        """B recordings → (n,) float32 samples of each, n ≥ 1.
+    def hear(self, raw: Sequence[Any]) -> list[Heard]:
+        """B recordings → the samples of each.
 
         Raises:
             DataError: not a :class:`Waveform`, or one without samples, with NaN among them, or silent.
         """
-        return [self._samples(one) for one in raw]
+        return [self._heard(one) for one in raw]
 
-    def _samples(self, waveform: Any) -> Tensor:
+    def _heard(self, waveform: Any) -> Heard:
         if not isinstance(waveform, Waveform):
             raise DataError(f"an audio encoder prepares recordings (Waveform), not {type(waveform).__name__}")
         if not len(waveform.samples):
@@ -47,12 +59,13 @@ class Listener:
             raise DataError(f"a recording has one channel, (n,) samples, not {shape}; average the channels")
         if not np.isfinite(waveform.samples).all():
             raise DataError("a recording with NaN or infinite samples cannot be encoded")
-        heard = resample(waveform, self.rate)
+        found = resample(waveform, self.rate)
         if self.trim:
-            heard = trimmed(heard)
+            found = trimmed(found)
         longest = None if self.seconds is None else max(1, round(self.seconds * self.rate))
-        samples = torch.as_tensor(heard.samples)[:longest]
+        samples = torch.as_tensor(found.samples)[:longest]
+        cut = len(samples) < len(found.samples)
         if not len(samples) or samples.abs().max() < SILENCE:
-            part = "" if longest is None or longest >= len(heard.samples) else f"'s first {self.seconds:g} s"
+            part = f"'s first {self.seconds:g} s" if cut else ""
             raise DataError(f"a recording{part} is silent, so there is nothing to encode")
-        return samples
+        return Heard(samples, cut)

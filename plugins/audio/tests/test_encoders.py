@@ -148,7 +148,7 @@ def test_mel_statistics_equal_a_computation_by_hand(waveforms: list[Waveform]) -
     embeddings = encoder(inputs).numpy()
     assert encoder.dim == 64
     for features, mask, embedding in zip(
-        *(leaf.numpy() for leaf in inputs.values()), embeddings, strict=True
+        inputs["input_features"].numpy(), inputs["attention_mask"].numpy(), embeddings, strict=True
     ):
         frames = features[: mask.sum()].astype(np.float64)
         frames = frames - frames.mean()

@@ -77,7 +77,7 @@ class DVector(Augmented):
         self.project = nn.Linear(self.network.width, dim)
 
     def prepare(self, raw: Sequence[Any]) -> Inputs:
-        """B recordings → ``input_features`` (B, F, mels), log-mel, and ``attention_mask`` (B, F).
+        """B recordings → ``input_features`` (B, F, mels), ``attention_mask`` (B, F), ``truncated`` (B,).
 
         Raises:
             DataError: an example that is no recording, has no samples, has NaN among them, or is silent.

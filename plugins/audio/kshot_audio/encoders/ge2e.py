@@ -72,7 +72,7 @@ class GE2E(Augmented):
         self._load()
 
     def prepare(self, raw: Sequence[Any]) -> Inputs:
-        """B recordings → ``input_features`` (B, F, 40), mel energies, and ``attention_mask`` (B, F).
+        """B recordings → ``input_features`` (B, F, 40), ``attention_mask`` (B, F), ``truncated`` (B,).
 
         Raises:
             DataError: an example that is no recording, has no samples, has NaN among them, or is silent.

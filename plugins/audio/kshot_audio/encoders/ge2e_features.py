@@ -52,15 +52,18 @@ class MelEnergies:
 
     def __call__(self, raw: Sequence[Any]) -> Inputs:
         """B recordings → ``input_features`` (B, F, 40) and ``attention_mask`` (B, F) of the frames
-        that touch each of them.
+        that touch each of them, and ``truncated`` (B,).
 
         Raises:
             DataError: not a :class:`Waveform`, or one without samples, with NaN among them, or silent.
         """
         energies: list[Tensor] = []
+        cut: list[bool] = []
         for start in range(0, len(raw), TOGETHER):
-            energies += self._energies(self._listener.samples(raw[start : start + TOGETHER]))
-        return padded(energies)
+            heard = self._listener.hear(raw[start : start + TOGETHER])
+            energies += self._energies([one.samples for one in heard])
+            cut += [one.cut for one in heard]
+        return padded(energies, cut)
 
     def _energies(self, samples: Sequence[Tensor]) -> list[Tensor]:
         """Samples (n,) of each recording → its frames (F, 40)."""

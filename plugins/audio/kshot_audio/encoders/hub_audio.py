@@ -66,14 +66,15 @@ class HubAudio(Augmented, HubEncoder):
         self.dim = self._settle(inputs, missing, "a recording")
 
     def prepare(self, raw: Sequence[Any]) -> Inputs:
-        """B recordings → ``input_values`` (B, L) as the feature extractor makes them, and
-        ``attention_mask`` (B, L).
+        """B recordings → ``input_values`` (B, L) as the feature extractor makes them,
+        ``attention_mask`` (B, L), ``truncated`` (B,).
 
         Raises:
             DataError: an example that is no recording, has no samples, has NaN among them, is silent, or
                 is shorter than the network takes.
         """
-        return padded([self._extracted(one) for one in self._listener.samples(raw)], SAMPLES)
+        heard = self._listener.hear(raw)
+        return padded([self._extracted(one.samples) for one in heard], [one.cut for one in heard], SAMPLES)
 
     def forward(self, inputs: Inputs) -> Tensor:
         """(B, L) samples and their mask (B, L) → (B, dim)."""

@@ -60,7 +60,7 @@ class Windowed(Augmented):
         self._augmentation = Augmentation(augment, "input_features", log_mel.loudness)
 
     def prepare(self, raw: Sequence[Any]) -> Inputs:
-        """B recordings → ``input_features`` (B, F, mels), log-mel, and ``attention_mask`` (B, F).
+        """B recordings → ``input_features`` (B, F, mels), ``attention_mask`` (B, F), ``truncated`` (B,).
 
         Raises:
             DataError: an example that is no recording, has no samples, has NaN among them, or is silent.
