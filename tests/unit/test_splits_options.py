@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from kshot.splits import ClassSplit, ColumnSplit, FileSplit, FractionSplit, SplitOptions
+from kshot.splits import ClassSplit, ColumnSplit, FileSplit, FractionSplit, SplitOptions, rule_of
 from pydantic import BaseModel, ValidationError
 
 
@@ -42,6 +42,25 @@ def parse(value: Any) -> Any:
 )
 def test_every_form_is_read(written: Any, read: Any) -> None:
     assert parse(written) == read
+
+
+@pytest.mark.parametrize(
+    ("written", "rule"),
+    [
+        ("vinyals", "vinyals"),
+        ({"column": "part"}, "by the column 'part'"),
+        (
+            {"column": "part", "validation": "val", "test": [1, 2]},
+            "by the column 'part' (validation: val; test: 1, 2)",
+        ),
+        ({"train": ["a", "b"], "test": ["c"]}, "by lists of classes (2 / 0 / 1)"),
+        ({"file": "folds.json"}, "by the file folds.json"),
+        ({"file": "folds.json", "fold": "01"}, "by the file folds.json, fold 01"),
+        ({"seed": 3}, "classes drawn at random (0.6 / 0.2 / 0.2, seed 3)"),
+    ],
+)
+def test_every_form_tells_its_rule(written: Any, rule: str) -> None:
+    assert rule_of(parse(written)) == rule
 
 
 @pytest.mark.parametrize(

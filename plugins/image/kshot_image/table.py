@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from kshot.interfaces import Source
-from kshot.tables import OnError, SplitOptions, table_source
+from kshot.tables import DEFAULT_SPLIT, OnError, SplitOptions, table_source
 
 from kshot_image.pictures import decode, present
+from kshot_image.rotations import Rotated
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
@@ -15,11 +16,12 @@ def image_table(
     path: str | list[str],
     image: str | list[str] = "image",
     label: str | list[str] = "label",
-    split: SplitOptions | None = None,
+    split: SplitOptions = DEFAULT_SPLIT,
     class_groups: list[str] | None = None,
     example_groups: list[str] | None = None,
     files: str = "",
     on_error: OnError = "raise",
+    rotations: bool = False,
 ) -> Source:
     """Pictures from Parquet, CSV, JSON Lines, class folders or the Hugging Face hub.
 
@@ -34,8 +36,9 @@ def image_table(
             folder has the columns ``folder``, below the class folder, and ``split``, its own name.
         files: folder from which relative paths in cells start, itself relative to the table.
         on_error: ``raise``, or ``skip``: examples that cannot be used are left out, counted and named.
+        rotations: each class turned by 0, 90, 180 and 270 degrees makes four classes.
     """
-    return table_source(
+    source = table_source(
         modality="image",
         path=path,
         content="bytes",
@@ -50,3 +53,4 @@ def image_table(
         files=files,
         on_error=on_error,
     )
+    return Rotated(source) if rotations else source
