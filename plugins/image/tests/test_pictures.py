@@ -123,10 +123,14 @@ def test_bombs_are_refused_unopened(side: int) -> None:
         decode(data)
 
 
-def test_present_keeps_every_pixel() -> None:
+def test_present_keeps_every_pixel_of_a_small_picture() -> None:
     shown = present(Image.fromarray(COLOURS))
     assert shown.media == "image/png"
     np.testing.assert_array_equal(np.asarray(decode(shown.data)), COLOURS)
+
+
+def test_a_large_picture_is_presented_smaller() -> None:
+    assert decode(present(Image.new("RGB", (3000, 1500))).data).size == (512, 256)
 
 
 def test_pixel_values_are_white_0_and_black_1() -> None:
