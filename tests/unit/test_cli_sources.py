@@ -293,6 +293,12 @@ def test_bars_where_the_terminal_knows_no_blocks(
     assert b"####" in stream.buffer.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def test_bars_begin_together_in_every_script() -> None:
+    wide, plain, long = histogram({"日本語": 2, "plain": 1, "x" * 50: 1}, 60, "#")[1:]
+    assert len(wide.split("#")[0]) == len(plain.split("#")[0]) - 3, "three letters of two columns each"
+    assert f" {'x' * 31}… " in long
+
+
 def test_many_classes_are_counted_by_their_size() -> None:
     sizes = {f"class {number}": 10 + number for number in range(31)}
     first, *lines = histogram(sizes, 60, "#")

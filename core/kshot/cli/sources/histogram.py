@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from rich.cells import cell_len, set_cell_size
+
 from kshot.results.text import printable
 
 LISTED = 30
@@ -12,7 +14,7 @@ BINS = 10
 NAMED = 3
 """Largest and smallest classes that are named."""
 NAME = 32
-"""Characters of a class's name."""
+"""Columns of a class's name; letters of some scripts take two."""
 
 
 def histogram(sizes: Mapping[str, int], width: int, bar: str) -> list[str]:
@@ -52,11 +54,11 @@ def _binned(sizes: Mapping[str, int], low: int, high: int) -> list[tuple[str, in
 
 
 def _bars(values: Sequence[tuple[str, int]], width: int, bar: str) -> list[str]:
-    names = max(len(name) for name, _ in values)
+    names = max(cell_len(name) for name, _ in values)
     most = max(value for _, value in values)
     room = max(10, width - names - len(f"{most:,}") - 6)
     return [
-        f"  {name:{names}}  {bar * max(value > 0, round(room * value / most))} {value:,}"
+        f"  {set_cell_size(name, names)}  {bar * max(value > 0, round(room * value / most))} {value:,}"
         for name, value in values
     ]
 
@@ -67,4 +69,4 @@ def _named(names: list[str], sizes: Mapping[str, int]) -> str:
 
 def _short(name: str) -> str:
     line = printable(name)
-    return line if len(line) <= NAME else f"{line[: NAME - 1]}…"
+    return line if cell_len(line) <= NAME else f"{set_cell_size(line, NAME - 1).rstrip()}…"
