@@ -241,9 +241,9 @@ def configured(**options: Any) -> str:
 
 def test_a_source_of_a_configuration(capsys: pytest.CaptureFixture[str]) -> None:
     name = configured(media="sounds", split={"fractions": [0.5, 0.0, 0.5]})
-    assert main(["sources", "show", name, "--set", "split.seed=7"]) == 0
+    assert main(["sources", "show", f"./{name}", "--set", "split.seed=7"]) == 0
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert lines[0] == "toy.yaml:mine: letters"
+    assert lines[0] == "./toy.yaml:mine: letters"
     assert "media sounds" in lines
     assert "split classes drawn at random (0.5 / 0 / 0.5, seed 7)" in lines
     assert lines[-1] == "train, examples: runs/sources/toy.yaml-mine-train.png"

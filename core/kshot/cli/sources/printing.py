@@ -24,7 +24,7 @@ SKIPPED = 10
 def print_overview(opened: Opened, numbers: Mapping[Split, Numbers], shown: Split) -> None:
     """Print what a source is, its splits in numbers, the classes of one of them, and what is skipped."""
     width = min(WIDEST, shutil.get_terminal_size().columns)
-    typer.echo(f"{opened.name}: {opened.entry.spec.summary}\n")
+    typer.echo(textwrap.fill(f"{opened.name}: {opened.entry.spec.summary}", width) + "\n")
     for line in _facts(opened, width):
         typer.echo(line)
     typer.echo()

@@ -72,4 +72,4 @@ def _draw(opened: Opened, split: Split, path: Path) -> None:
 
 
 def _file_name(name: str) -> str:
-    return re.sub(r"[^\w.+=,-]+", "-", name)
+    return re.sub(r"[^\w.+=,-]+", "-", Path(name).name)
