@@ -17,16 +17,11 @@ from kshot_image.omniglot.download import download as fetch_from_network
 from kshot_image.omniglot.layouts import Folders, Layout, Parquet
 from kshot_image.omniglot.splits import SplitName, split_characters, vinyals_lists
 from kshot_image.pictures import decode, present
+from kshot_image.rotations import TURNS, turned
 
 VERSION = "omniglot-1"
 """Content version: both layouts hold the very same drawings."""
 
-_TURNS = (
-    ("rot000", None),
-    ("rot090", Image.Transpose.ROTATE_90),
-    ("rot180", Image.Transpose.ROTATE_180),
-    ("rot270", Image.Transpose.ROTATE_270),
-)
 
 _log = logging.getLogger(__name__)
 
@@ -64,14 +59,13 @@ class Omniglot(Source):
 
     def fetch(self, row: int) -> Image.Image:
         """A grey picture (mode L) of 105x105 pixels, dark ink on white paper."""
-        number, turn = divmod(row, len(_TURNS))
+        number, turn = divmod(row, len(TURNS))
         data = self._layout.read(number)
         try:
             image = decode(data)
         except ValueError as error:
             raise DataError(f"omniglot: {self._layout.place(number)}: cannot be decoded: {error}") from error
-        transpose = _TURNS[turn][1]
-        return image if transpose is None else image.transpose(transpose)
+        return turned(image, turn)
 
     def present(self, raw: Any) -> Presentation:
         return present(raw)
@@ -131,11 +125,11 @@ def _catalogue(layout: Layout, numbers: Sequence[int], rotations: bool) -> Catal
     for number in numbers:
         character, drawer = layout.drawings[number]
         name = f"{character.alphabet}/{character.character}"
-        for turn, (angle, _) in enumerate(_TURNS if rotations else _TURNS[:1]):
+        for turn, (angle, _) in enumerate(TURNS if rotations else TURNS[:1]):
             label = f"{name}/{angle}" if rotations else name
             labels.append(label)
             keys.append(f"{name}/{drawer}")
-            rows.append(number * len(_TURNS) + turn)
+            rows.append(number * len(TURNS) + turn)
             drawers.append(drawer)
             alphabets[label] = character.alphabet
     return Catalogue.build(
