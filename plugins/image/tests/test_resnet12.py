@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
+from kshot.learners.maml import MAML
+from kshot.testing import Subject
 from kshot_image.encoders.dropblock import drop_blocks
 from kshot_image.encoders.resnet12 import resnet12
 from PIL import Image
@@ -33,6 +36,87 @@ def test_squares_of_the_asked_size_are_dropped_about_as_often_as_asked() -> None
     windows = nn.functional.avg_pool2d(gone.float(), 3, stride=1) > 0.999
     covered = nn.functional.max_pool2d(nn.functional.pad(windows.float(), (2, 2, 2, 2)), 3, stride=1) > 0
     assert torch.equal(covered, gone), "every dropped place lies in a dropped 3x3 square"
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.1])
+def test_rare_squares_take_up_the_rate(rate: float) -> None:
+    """Where few overlap, the dropped share is the rate: 1.6 million places."""
+    share = float(dropped(torch.arange(1, 201), rate, size=5, side=32).float().mean())
+    assert 0.93 * rate < share < 1.01 * rate
+
+
+def test_rates_are_the_same_in_every_channel_and_at_every_seed() -> None:
+    gone = dropped(torch.arange(1, 2001) * 1_000_003, rate=0.1, size=1, side=12).float()
+    torch.testing.assert_close(gone.mean((0, 2, 3)), torch.full((8,), 0.1), rtol=0, atol=0.003)
+    torch.testing.assert_close(gone.mean((0, 1)), torch.full((12, 12), 0.1), rtol=0, atol=0.012)
+    pairs = (gone[:, :, :, 1:] * gone[:, :, :, :-1]).mean()
+    assert abs(float(pairs) - 0.01) < 0.0005, "neighbours are independent"
+
+
+def test_squares_larger_than_the_map_take_whole_channels() -> None:
+    gone = dropped(torch.arange(1, 401), rate=0.3, size=5, side=3)
+    assert torch.equal(gone.flatten(2).any(2), gone.flatten(2).all(2))
+    assert 0.27 < float(gone.float().mean()) < 0.33
+
+
+def test_a_map_of_which_nothing_stays_is_nought() -> None:
+    maps = drop_blocks(torch.ones(2, 1, 2, 2), torch.tensor([1, 0]), 0, 1.0, 2)
+    assert torch.equal(maps, torch.tensor([0.0, 1.0]).view(2, 1, 1, 1).expand(2, 1, 2, 2))
+
+
+def test_mapped_over_tasks_it_is_the_same() -> None:
+    maps, seeds = torch.randn(3, 4, 2, 10, 10), torch.arange(12).view(3, 4)
+    mapped = torch.func.vmap(lambda m, s: drop_blocks(m, s, 2, 0.1, 5))(maps, seeds)
+    flat = drop_blocks(maps.flatten(0, 1), seeds.flatten(), 2, 0.1, 5)
+    torch.testing.assert_close(mapped.flatten(0, 1), flat)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_precision_does_not_choose_the_squares(dtype: torch.dtype) -> None:
+    """The sum of this map's ones would be infinite in half precision."""
+    seeds = torch.arange(1, 3)
+    maps = drop_blocks(torch.ones(2, 64, 40, 40, dtype=dtype), seeds, 2, 0.1, 5)
+    expected = drop_blocks(torch.ones(2, 64, 40, 40), seeds, 2, 0.1, 5)
+    assert maps.dtype == dtype
+    torch.testing.assert_close(maps.float(), expected, rtol=0.01, atol=0)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device here")
+def test_every_device_drops_the_same() -> None:
+    maps, seeds = torch.randn(8, 16, 10, 10), torch.arange(8)
+    own = drop_blocks(maps.cuda(), seeds.cuda(), 2, 0.1, 5).cpu()
+    torch.testing.assert_close(own, drop_blocks(maps, seeds, 2, 0.1, 5))
+
+
+def test_an_example_s_squares_do_not_depend_on_its_company() -> None:
+    maps, seeds = torch.randn(6, 4, 10, 10), torch.arange(6)
+    together = drop_blocks(maps, seeds, 2, 0.2, 5)
+    alone = torch.cat([drop_blocks(maps[i : i + 1], seeds[i : i + 1], 2, 0.2, 5) for i in range(6)])
+    assert torch.equal(together, alone)
+
+
+def test_an_inner_loop_over_tasks_drops_what_a_loop_one_by_one_drops() -> None:
+    """MAML on dropped maps: mapped over two tasks, and each task alone."""
+    raw = [[Image.new("RGB", (30, 20), (40 * c, 255 - 40 * c, 20 * k)) for k in range(8)] for c in range(6)]
+    subject = Subject("resnet12", lambda: resnet12(width=2, size=48, drop=0.3), raw)
+    encoder = subject.encoder(torch.float64)
+    episodes = subject.episodes(2, 2, 1, 2, dtype=torch.float64)
+    for number, block in enumerate((*episodes.support, *episodes.query)):
+        generator = torch.Generator().manual_seed(number)
+        shape = block.labels.shape
+        block.inputs["drop_seed"] = torch.randint(1, 2**31, shape, generator=generator)  # type: ignore[index]
+    losses = []
+    for strategy in ("vmap", "loop"):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            learner = MAML(encoder, way=2, inner_steps=2, inner_rate=0.01, strategy=strategy).double().train()
+        learner.batch_statistics = "query"
+        losses.append(learner.loss(episodes))
+    torch.testing.assert_close(*losses, rtol=1e-9, atol=1e-12)
+    for block in (*episodes.support, *episodes.query):
+        block.inputs["drop_seed"].zero_()
+    assert not torch.isclose(learner.loss(episodes), losses[1]), "the squares take part"
 
 
 def test_a_seed_says_which() -> None:

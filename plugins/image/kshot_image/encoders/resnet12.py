@@ -30,9 +30,10 @@ class ResNet12(Encoder):
 
     Lee, Maji, Ravichandran, Soatto, "Meta-learning with differentiable convex optimization", CVPR
     2019, after Mishra et al. (ICLR 2018): batch norm and leaky ReLU (0.1), a 1x1 shortcut, 2x2
-    max-pool after each block, DropBlock after the last two. Deviations: squares are dropped at one
-    rate throughout, where the paper lets it grow over 20,000 steps; the first two blocks, which drop
-    single activations there, drop nothing; the map is averaged (the paper flattens it).
+    max-pool after each block, DropBlock (Ghiasi et al. 2018) after the last two. Deviations from the
+    authors' code: squares are dropped at one rate throughout, which grows there over the first 40,000
+    batches; the first two blocks, which drop single activations there, drop nothing; the map is averaged
+    (flattened there); a pool is left out where the map is one pixel, so that any size works.
 
     Which squares are dropped is told by the input ``drop_seed``, which ``augment`` fills: 0, as
     ``prepare`` has it, drops nothing.
