@@ -28,9 +28,11 @@ GREY = (0.2989, 0.587, 0.114)
 class Augmentation:
     """Some of ``flip``, ``crop`` and ``jitter``, in this order.
 
-    ``flip`` mirrors left and right in half of the cases. ``crop`` shifts by up to an eighth of the
-    side, the edge reflected. ``jitter`` draws factors of brightness, contrast and saturation from
-    0.6 to 1.4.
+    ``flip`` mirrors left and right in half of the cases. ``crop`` pads by an eighth of the side and
+    cuts the picture's size out anywhere, as CIFAR's training does since He et al. (CVPR 2016); the
+    padding is the edge reflected, since black would be ink to some encoders and white a frame to
+    others. ``jitter`` draws factors of brightness, contrast and saturation from 0.6 to 1.4, and
+    applies them in this order.
 
     Args:
         names: what to do.
@@ -50,7 +52,7 @@ class Augmentation:
             varied = step(varied, generator)
         if pixels.dtype == torch.uint8:
             return (varied * 255).round().clamp(0, 255).to(torch.uint8)
-        return varied
+        return varied.to(pixels.dtype)
 
 
 def _draw(pixels: Tensor, generator: Generator, low: float, high: float) -> Tensor:

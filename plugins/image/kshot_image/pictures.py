@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from kshot.errors import DataError
 from kshot.interfaces import Presentation
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
 MAX_PIXELS = 64_000_000
@@ -37,7 +37,7 @@ def decode(data: bytes) -> Image.Image:
     try:
         with Image.open(io.BytesIO(data)) as image:
             _refuse_bomb(image)
-            return plain(ImageOps.exif_transpose(image))
+            return plain(image).copy()  # free of the file
     except Image.UnidentifiedImageError as error:
         raise ValueError("not an image in a known format") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -52,9 +52,16 @@ def _refuse_bomb(image: Image.Image) -> None:
 
 
 def plain(image: Image.Image) -> Image.Image:
-    """An image of any mode as 8-bit grey (L) or colour (RGB), transparency laid on white."""
+    """An image of any mode as 8-bit grey (L) or colour (RGB), upright as EXIF says, transparency laid
+    on white.
+
+    Raises:
+        ValueError: it has no pixels, or of no agreed range.
+    """
+    if 0 in image.size:
+        raise ValueError(f"{image.width} x {image.height} has no pixels")
+    image = _upright(image)
     if image.mode in ("L", "RGB"):
-        image.load()
         return image
     if image.mode == "1":
         return image.convert("L")
@@ -69,6 +76,16 @@ def plain(image: Image.Image) -> Image.Image:
         paper = Image.new("RGBA", layer.size, "white")
         return Image.alpha_composite(paper, layer).convert("L" if grey else "RGB")
     return image.convert("RGB")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """As its EXIF says, and as it lies where its EXIF cannot be read: the picture itself can be."""
+    image.load()  # what is wrong with the pixels is told, not swallowed below
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # Pillow's reader raises of many families on damaged blocks
+        return image
+    return image if orientation == 1 else ImageOps.exif_transpose(image)
 
 
 def present(image: Image.Image) -> Presentation:
@@ -144,8 +161,8 @@ def stacked(
         (B, channels, size, size) uint8, black 0 and white 255.
 
     Raises:
-        DataError: an example that is not a PIL image, whose mode cannot be shown, or that ``fit``
-            refuses by a ValueError.
+        DataError: an example that is not a PIL image, cannot be decoded or shown, or is refused by
+            ``fit``.
     """
     pixels = np.empty((len(images), size, size, channels), dtype=np.uint8)
     for number, image in enumerate(images):
@@ -160,7 +177,7 @@ def named(image: Any, number: int, who: str) -> Iterator[None]:
     """Where an example of a batch is looked at: what is wrong with it is told with its number.
 
     Raises:
-        DataError: it is not a PIL image, or was refused by a ValueError.
+        DataError: it is not a PIL image, or anything was raised.
     """
     if not isinstance(image, Image.Image):
         kind = type(image).__name__
@@ -169,5 +186,6 @@ def named(image: Any, number: int, who: str) -> Iterator[None]:
         )
     try:
         yield
-    except ValueError as error:
-        raise DataError(f"{who}: example {number} of the batch: {error}") from error
+    except Exception as error:  # an image opened but not yet read is decoded here: see decode()
+        reason = str(error) or type(error).__name__
+        raise DataError(f"{who}: example {number} of the batch: {reason}") from error

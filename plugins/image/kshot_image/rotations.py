@@ -58,7 +58,8 @@ class Rotated(Source):
     def digest(self, row: int) -> str | None:
         number, turn = divmod(row, len(TURNS))
         own = self._source.digest(number)
-        return own and hashlib.sha256(f"{own} {TURNS[turn][0]}".encode()).hexdigest()
+        # Not turned, it is the source's own picture, and so is its embedding in a cache.
+        return hashlib.sha256(f"{own} {TURNS[turn][0]}".encode()).hexdigest() if own and turn else own
 
 
 def _fourfold(plain: Catalogue) -> Catalogue:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 import torch
-from kshot_image.augmentation import Augmentation, brightened, contrasted, saturated
+from kshot_image.augmentation import Augmentation, Name, brightened, contrasted, saturated
 from kshot_image.encoders.conv4 import conv4
 from kshot_image.encoders.resnet12 import resnet12
+from kshot_image.encoders.torchvision_backbone import torchvision_backbone
 from PIL import Image
 from torch import Tensor
 
@@ -81,20 +84,62 @@ def test_bytes_stay_bytes() -> None:
     assert torch.equal(Augmentation([])(batch, generator()), batch)
 
 
+def test_bytes_are_varied_as_numbers_are() -> None:
+    batch = (pictures(16) * 255).to(torch.uint8)
+    augmentation = Augmentation(["flip", "crop", "jitter"])
+    bytes_, numbers = augmentation(batch, generator()), augmentation(batch.float() / 255, generator())
+    torch.testing.assert_close(bytes_.float(), numbers * 255, rtol=0, atol=0.501)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_any_precision_stays_what_it_was(dtype: torch.dtype) -> None:
+    varied = Augmentation(["flip", "crop", "jitter"])(pictures(4).to(dtype), generator())
+    assert varied.dtype == dtype
+
+
+def test_the_global_random_state_has_no_part() -> None:
+    state = torch.get_rng_state()
+    Augmentation(["flip", "crop", "jitter"])(pictures(4), generator())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device here")
+@pytest.mark.parametrize("name", ["flip", "crop", "jitter"])
+def test_all_of_it_happens_on_the_device(name: Name) -> None:
+    batch = pictures(8).cuda()
+    varied = Augmentation([name])(batch, torch.Generator("cuda").manual_seed(0))
+    assert varied.device == batch.device
+    assert not torch.equal(varied, batch)
+
+
 @pytest.mark.parametrize("side", [1, 2, 3])
 def test_tiny_pictures_survive(side: int) -> None:
     varied = Augmentation(["flip", "crop", "jitter"])(pictures(4, side=side), generator())
     assert torch.isfinite(varied).all()
 
 
-def test_encoders_vary_in_training_only_where_asked() -> None:
+@pytest.mark.parametrize("encoder", ["conv4", "resnet12", "torchvision"])
+def test_encoders_vary_in_training_only_where_asked(encoder: str) -> None:
     raw = [Image.new("RGB", (20, 20), (40 * k, 90, 200)) for k in range(4)]
-    assert not conv4().augments
-    varied = conv4(size=12, augment=["jitter"])
+    build = {
+        "conv4": functools.partial(conv4, size=12),
+        "resnet12": functools.partial(resnet12, width=2, size=12, drop=0.0),
+        "torchvision": functools.partial(torchvision_backbone, model="squeezenet1_1", weights=None, size=32),
+    }[encoder]
+    assert not build().augments
+    varied = build(augment=["jitter"])
     assert varied.augments
     inputs = varied.prepare(raw)
+    assert all(torch.equal(leaf, build().prepare(raw)[name]) for name, leaf in inputs.items())
     changed = varied.augment(inputs, generator())
+    assert changed.keys() == inputs.keys()
     assert changed["pixel_values"].shape == inputs["pixel_values"].shape
     assert not torch.equal(changed["pixel_values"], inputs["pixel_values"])
-    still = resnet12(width=2, size=12, drop=0.0)
-    assert not still.augments
+
+
+def test_ink_is_varied_as_the_light_that_it_is_seen_by() -> None:
+    """Brighter by a factor is paper that stays white, and ink that fades."""
+    encoder = conv4(size=12, augment=["jitter"])
+    paper = encoder.prepare([Image.new("L", (20, 20), "black")])
+    assert torch.equal(encoder.augment(paper, generator())["pixel_values"], paper["pixel_values"])

@@ -89,6 +89,19 @@ def test_exif_orientation_is_honoured() -> None:
     np.testing.assert_array_equal(np.asarray(image), np.rot90(COLOURS, -1))
 
 
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_a_picture_with_damaged_exif_is_still_a_picture(kind: str) -> None:
+    image = decode(encoded(Image.fromarray(COLOURS), kind, exif=b"Exif\0\0no such thing"))
+    assert (image.mode, image.size) == ("RGB", (7, 5))
+
+
+def test_a_picture_is_turned_upright_once() -> None:
+    sideways = Image.fromarray(COLOURS)
+    sideways.getexif()[274] = 6
+    once = plain(sideways)
+    assert once.size == plain(once).size == (5, 7)
+
+
 @pytest.mark.parametrize("data", [b"", b"no image at all", b"\x89PNG\r\n\x1a\n"])
 def test_what_is_no_image_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"not an image|truncated|broken|cannot"):

@@ -38,6 +38,38 @@ def test_every_class_is_four_turned_by_a_quarter_each(tmp_path: Path) -> None:
         assert np.array_equal(np.asarray(first), np.asarray(expected))
 
 
+def test_groups_and_what_was_skipped_go_along(tmp_path: Path) -> None:
+    rows = ["image,label,family,day", *(f"{c}/{n}.png,{c},{c.upper()},{n}" for c in "abc" for n in range(3))]
+    folder(tmp_path)
+    (tmp_path / "c" / "2.png").write_bytes(b"no picture")
+    (tmp_path / "table.csv").write_text("\n".join(rows))
+    source = image_table(
+        path=str(tmp_path / "table.csv"),
+        split=SPLIT,
+        class_groups=["family"],
+        example_groups=["day"],
+        on_error="skip",
+        rotations=True,
+    )
+    catalogue = source.catalogue("test")
+    assert catalogue.sizes.tolist() == [3] * 4 + [2] * 4
+    assert len(source.skipped) == 1
+    assert "table.csv row 8" in source.skipped[0]
+    families, days = catalogue.class_groups["family"], catalogue.example_groups["day"]
+    assert len(set(families[:4])) == len(set(families[4:])) == 1
+    assert families[0] != families[4]
+    for label in range(8):
+        members = catalogue.labels == label
+        assert sorted(days[members]) == [0, 1, 2][: members.sum()]
+
+
+def test_what_is_not_turned_is_the_same_content(tmp_path: Path) -> None:
+    path = str(folder(tmp_path))
+    plain, source = image_table(path=path, split=SPLIT), image_table(path=path, split=SPLIT, rotations=True)
+    own = {plain.digest(int(row)) for row in plain.catalogue("test").rows}
+    assert own < {source.digest(int(row)) for row in source.catalogue("test").rows}
+
+
 def test_contents_differ_by_turn_and_places_do_not(tmp_path: Path) -> None:
     source = image_table(path=str(folder(tmp_path)), split=SPLIT, rotations=True)
     rows = [int(row) for row in source.catalogue("test").rows]

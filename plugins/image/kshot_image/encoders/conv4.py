@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, final
 
 from kshot.episode import Inputs
@@ -76,11 +76,6 @@ class Conv4(Encoder):
     def ordered_blocks(self) -> Sequence[nn.Module]:
         """The four blocks."""
         return list(self.blocks)
-
-    def parameter_groups(self) -> Mapping[str, Sequence[str]]:
-        """``last``: the fourth block; ``all``."""
-        names = [name for name, _ in self.named_parameters()]
-        return {"last": [name for name in names if name.startswith(f"blocks.{_BLOCKS - 1}.")], "all": names}
 
 
 def conv4(

@@ -12,8 +12,9 @@ from kshot.errors import KshotError
 from kshot.functional import differentiable
 from kshot.interfaces import Encoder
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
+from kshot_image.augmentation import Augmentation, Name
 from kshot_image.cropping import Cropping
 from kshot_image.encoders.standard import Standardise
 from kshot_image.encoders.torchvision_network import build_network, check_name, settled, stages, without_head
@@ -36,6 +37,7 @@ class TorchvisionBackbone(Encoder):
         model: name of the network.
         weights: which weights it starts from.
         size: height and width of its pictures; default: as the weights say.
+        augment: see :class:`Augmentation`.
 
     Raises:
         KshotError: the weights are not there or do not fit, or the network cannot take the size.
@@ -43,8 +45,9 @@ class TorchvisionBackbone(Encoder):
 
     modality = "image"
 
-    def __init__(self, model: str, weights: Weights, size: int | None) -> None:
+    def __init__(self, model: str, weights: Weights, size: int | None, augment: Sequence[Name] = ()) -> None:
         super().__init__()
+        self._augmentation = Augmentation(augment)
         self._who = weights.who
         self.pretrained, self.weights_licence = not weights.scratch, weights.licence
         preset = weights.entry.transforms()
@@ -65,6 +68,17 @@ class TorchvisionBackbone(Encoder):
         """``pixel_values`` (B, 3, size, size) → (B, dim)."""
         with differentiable():
             return self.network(self.standardise(inputs["pixel_values"]))
+
+    def augment(self, inputs: Inputs, generator: Generator) -> Inputs:
+        """Vary the pictures."""
+        if not self._augmentation:
+            return inputs
+        return {"pixel_values": self._augmentation(inputs["pixel_values"], generator)}
+
+    @property
+    def augments(self) -> bool:
+        """True where pictures are varied."""
+        return bool(self._augmentation)
 
     def ordered_blocks(self) -> Sequence[nn.Module]:
         """The network's stages; of a vision transformer its layers."""
@@ -88,7 +102,11 @@ class TorchvisionBackbone(Encoder):
 
 
 def torchvision_backbone(
-    *, model: str, weights: str | None = "DEFAULT", size: Annotated[int, Field(ge=1)] | None = None
+    *,
+    model: str,
+    weights: str | None = "DEFAULT",
+    size: Annotated[int, Field(ge=1)] | None = None,
+    augment: list[Name] | None = None,
 ) -> Encoder:
     """A network of ``torchvision.models`` without its classifier; (B, its own width).
 
@@ -98,13 +116,14 @@ def torchvision_backbone(
             (.safetensors, .pth, .pt) of a state_dict; ``null``: none, from scratch.
         size: height and width of its pictures; default: as the weights' transforms say, 224 from
             scratch.
+        augment: some of ``flip``, ``crop`` and ``jitter``, in training.
 
     Raises:
         KshotError: no such network, its weights are not there or do not fit, or the network cannot
             take the size.
     """
     check_name(model)
-    return TorchvisionBackbone(model, find_weights(model, weights), size)
+    return TorchvisionBackbone(model, find_weights(model, weights), size, augment or ())
 
 
 def _network(model: str, weights: Weights, side: int) -> tuple[Any, int]:
