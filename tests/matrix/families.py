@@ -112,7 +112,7 @@ _PLUGINS: Mapping[str, Family] = {
     "conv4": Family(_encoder("kshot_image.encoders.conv4:conv4", width=4, size=12), picture),
     "pixels": Family(_encoder("kshot_image.encoders.pixels:pixels", size=12), picture),
     "efficientnet_lite0": Family(
-        _encoder("kshot_image.encoders.efficientnet:efficientnet_lite0", size=32),
+        _encoder("kshot_image.encoders.efficientnet:efficientnet_lite0", size=64),
         picture,
         slow=True,
         needs="efficientnet_lite_pytorch",
