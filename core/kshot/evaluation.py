@@ -16,6 +16,7 @@ from kshot.errors import CellError
 from kshot.interfaces import BatchStatistics, Learner
 from kshot.loading import Loader, ResidentLoader, embed_positions
 from kshot.metrics import Interval, accuracy, interval
+from kshot.outcomes import Outcomes
 from kshot.sampling import AnySampler
 
 Metric = Callable[[Tensor, Tensor], Tensor]
@@ -33,13 +34,13 @@ class Scored:
     Attributes:
         accuracy: mean over episodes with its interval, as a fraction.
         metrics: the same for every other metric asked for.
-        per_episode: (episodes,) accuracies.
+        outcomes: what was said of every query.
         seconds: spent, embedding not counted.
     """
 
     accuracy: Interval
     metrics: dict[str, Interval]
-    per_episode: Tensor
+    outcomes: Outcomes
     seconds: float
 
 
@@ -108,6 +109,7 @@ def _score(
 ) -> Scored:
     named: dict[str, Metric] = {"accuracy": accuracy, **metrics}
     values: dict[str, list[Tensor]] = {name: [] for name in named}
+    answers: list[_Answers] = []
     started = time.perf_counter()
     stop = sampler.count(episodes)
     for batch in loader.episodes(sampler, 0, stop, _chunk(learner, loader, sampler)):
@@ -115,12 +117,49 @@ def _score(
         labels = batch.query_labels
         for name, metric in named.items():
             values[name].append(metric(logits, labels).cpu())
+        answers.append(_Answers.of(logits, labels))
     seconds = time.perf_counter() - started
     joined = {name: torch.cat(parts) for name, parts in values.items()}
     if not bool(torch.isfinite(joined["accuracy"]).all()):
         raise CellError("the classifier's logits are not finite; lower train.learning_rate or set train.clip")
     intervals = {name: interval(joined[name]) for name in metrics}
-    return Scored(interval(joined["accuracy"]), intervals, joined["accuracy"], seconds)
+    outcomes = _outcomes(joined["accuracy"], answers, sampler)
+    return Scored(interval(joined["accuracy"]), intervals, outcomes, seconds)
+
+
+@dataclass(frozen=True, eq=False)
+class _Answers:
+    """Of a batch of T episodes: (T, Q) labels, predicted labels, ranks and confidences."""
+
+    labels: Tensor
+    predicted: Tensor
+    rank: Tensor
+    confidence: Tensor
+
+    @classmethod
+    def of(cls, logits: Tensor, labels: Tensor) -> _Answers:
+        own = logits.gather(-1, labels.unsqueeze(-1))
+        rank = (logits > own).sum(dim=-1)
+        confidence, predicted = logits.float().softmax(dim=-1).max(dim=-1)
+        return cls(*(one.cpu() for one in (labels, predicted, rank, confidence)))
+
+
+def _outcomes(accuracies: Tensor, answers: Sequence[_Answers], sampler: AnySampler) -> Outcomes:
+    joined = {
+        name: torch.cat([getattr(one, name) for one in answers]).numpy()
+        for name in ("labels", "predicted", "rank", "confidence")
+    }
+    episodes, queries = joined["labels"].shape
+    classes = sampler.draw(0, episodes).classes
+    return Outcomes(
+        accuracy=accuracies.numpy(),
+        queries=np.full(episodes, queries),
+        labels=np.take_along_axis(classes, joined["labels"], axis=1).reshape(-1),
+        predicted=np.take_along_axis(classes, joined["predicted"], axis=1).reshape(-1),
+        rank=joined["rank"].reshape(-1),
+        confidence=joined["confidence"].reshape(-1),
+        classes=sampler.catalogue.classes,
+    )
 
 
 def _chunk(learner: Learner, loader: Loader, sampler: AnySampler) -> int:

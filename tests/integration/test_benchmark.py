@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from kshot import EncoderSpec, LearnerSpec, hookimpl, results
@@ -15,6 +16,7 @@ from kshot.errors import ConfigurationError
 from kshot.files import content_hash
 from kshot.interfaces import Classifier, Encoder, Learner
 from kshot.learners.prototypical import Prototypical
+from kshot.outcomes import read_outcomes
 from kshot.sampling import Sampler
 from kshot.shapes import Shape
 from kshot.testing import Toy, toy_encoder
@@ -464,16 +466,16 @@ def test_a_source_has_settings_of_its_own_and_a_learners_go_before_them(tmp_path
     assert [str(score.shape) for score in found["toy", "own"].scores] == ["5w1s", "3w2s"]
 
 
-def test_the_accuracy_of_each_test_episode_is_kept(tmp_path: Path) -> None:
-    found = run(tmp_path, learners=["prototypical", "simpleshot"])
-    for cell in found.cells:
-        with safe_open(tmp_path / "cells" / cell.id / "episodes.safetensors", framework="pt") as stored:
-            kept = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        assert list(kept) == ["3w2s", "5w1s"]
-        for score in cell.scores:
-            values = kept[str(score.shape)]
-            assert values.shape == (score.episodes,)
-            assert float(values.double().mean()) == pytest.approx(score.accuracy, abs=1e-6)
+def test_what_was_said_of_every_query_is_kept(tmp_path: Path) -> None:
+    for cell in run(tmp_path, learners=["prototypical", "simpleshot"]).cells:
+        outcomes = read_outcomes(tmp_path / "cells" / cell.id / "outcomes.npz")
+        for score, one in zip(cell.scores, outcomes, strict=True):
+            assert one.accuracy.mean() == pytest.approx(score.accuracy, abs=1e-12)
+            hits = (one.labels == one.predicted).astype(float)
+            assert np.bincount(one.episode, hits) / one.queries == pytest.approx(one.accuracy)
+            assert ((one.rank == 0) == (one.labels == one.predicted)).all()
+            assert one.confidence.min() >= 1 / score.way - 1e-6
+            assert one.confidence.max() <= 1
 
 
 def test_a_mistake_in_a_sources_settings_names_its_place() -> None:

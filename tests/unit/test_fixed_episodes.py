@@ -55,8 +55,8 @@ def test_a_list_is_scored_whole() -> None:
     loader = make_loader(Toy(), CATALOGUE, encoder, torch.device("cpu"), Loading())
     drawn = Sampler(CATALOGUE, "test", Shape(4, 2, 3), seed=5)
     one, other = evaluate(Prototypical(encoder), loader, [fixed(), drawn], 9)
-    assert (len(one.per_episode), len(other.per_episode)) == (7, 9)
-    torch.testing.assert_close(one.per_episode, other.per_episode[:7], rtol=0, atol=0)
+    assert (len(one.outcomes.accuracy), len(other.outcomes.accuracy)) == (7, 9)
+    np.testing.assert_allclose(one.outcomes.accuracy, other.outcomes.accuracy[:7], rtol=0)
 
 
 def uneven() -> Drawn:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from kshot.files import content_hash
 from kshot.interfaces import Learner, PretrainHead, Split
 from kshot.loading import EmbeddingCache, Loader, ResidentLoader, embed_positions
 from kshot.metrics import Interval
+from kshot.outcomes import Outcomes
 from kshot.sampling import AnySampler
 from kshot.shapes import Shape
 from kshot.training import (
@@ -50,7 +51,7 @@ class Surroundings:
         notify: calls a run-time hook by name.
         checkpoint: where a cell's training keeps its state.
         pretrained: where the pretrained encoder of a description lies.
-        keep_episodes: keeps the accuracy of each test episode, (episodes,) by shape.
+        keep_outcomes: keeps what was said of every query of the test episodes, shape by shape.
     """
 
     plan: Plan
@@ -59,7 +60,7 @@ class Surroundings:
     notify: Callable[..., None]
     checkpoint: Callable[[PlannedCell], Checkpoint]
     pretrained: Callable[[PlannedCell, PretrainHead], PretrainedEncoder]
-    keep_episodes: Callable[[PlannedCell, Mapping[str, torch.Tensor]], None]
+    keep_outcomes: Callable[[PlannedCell, Sequence[Outcomes]], None]
 
 
 def run_cell(cell: PlannedCell, around: Surroundings) -> results.Cell:
@@ -283,14 +284,11 @@ class _Cell:
                 accuracy=scored.accuracy.mean,
                 ci95=scored.accuracy.ci95,
             )
-        self._around.keep_episodes(
-            self._cell,
-            {str(sampler.shape): one.per_episode for sampler, one in zip(samplers, scores, strict=True)},
-        )
+        self._around.keep_outcomes(self._cell, [scored.outcomes for scored in scores])
         return samplers, scores
 
     def _score_entry(self, sampler: AnySampler, scored: Scored) -> results.Score:
-        shape, episodes = sampler.shape, len(scored.per_episode)
+        shape, episodes = sampler.shape, len(scored.outcomes.accuracy)
         return results.Score(
             way=shape.way,
             shot=shape.shot,

@@ -6,12 +6,11 @@ import hashlib
 import json
 import logging
 import traceback
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
 from kshot import results
 from kshot.benchmark.cell import Surroundings, identity, run_cell
@@ -20,8 +19,9 @@ from kshot.benchmark.environment import environment, versions
 from kshot.benchmark.plan import Plan, PlannedCell
 from kshot.config import Train
 from kshot.errors import ConfigurationError, KshotError, PluginError
-from kshot.files import content_hash, write_atomic, write_atomic_with
+from kshot.files import content_hash, write_atomic
 from kshot.interfaces import PretrainHead
+from kshot.outcomes import OUTCOMES, Outcomes, write_outcomes
 from kshot.training import Checkpoint, PretrainedEncoder
 
 log = logging.getLogger("kshot")
@@ -63,7 +63,7 @@ def run_benchmark(plan: Plan, folder: Path, where: str, device: torch.device) ->
         cells=[cell.id for cell in cells],
         finished=[cell.id for cell in cells if cell.id in done],
     )
-    around = Surroundings(plan, data, device, notify, store.checkpoint, store.pretrained, store.keep_episodes)
+    around = Surroundings(plan, data, device, notify, store.checkpoint, store.pretrained, store.keep_outcomes)
 
     def write() -> results.Results:
         entries = [done[cell.id] for cell in plan.cells if cell.id in done]
@@ -131,11 +131,9 @@ class _Store:
         """Write a cell's result."""
         results.write_entry(self._path(cell), _Stored(key=self._key(cell), cell=entry))
 
-    def keep_episodes(self, cell: PlannedCell, accuracies: Mapping[str, torch.Tensor]) -> None:
-        """Write the accuracy of each test episode: learners meet the same ones, so differences of two
-        cells can be paired."""
-        path = self._path(cell).with_name("episodes.safetensors")
-        write_atomic_with(path, lambda temporary: save_file(dict(accuracies), temporary))
+    def keep_outcomes(self, cell: PlannedCell, outcomes: Sequence[Outcomes]) -> None:
+        """Write what was said of every query: figures and comparisons can be had from it later."""
+        write_outcomes(self._path(cell).with_name(OUTCOMES), outcomes)
 
     def keep_traceback(self, cell: PlannedCell, text: str) -> None:
         """Write what a developer needs to mend a failed cell."""

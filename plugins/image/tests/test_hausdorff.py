@@ -166,7 +166,7 @@ def test_it_goes_through_evaluation_with_the_encoder_pixels(letters: Source) -> 
     batch = next(iter(loader.episodes(sampler, 0, 20, 20)))
     plain = ModifiedHausdorff(encoder).adapt(batch.support)(batch.query_inputs)
     hits = (plain.argmax(-1) == batch.query_labels).double().mean(1)
-    torch.testing.assert_close(scored.per_episode, hits)
+    torch.testing.assert_close(torch.from_numpy(scored.outcomes.accuracy), hits)
     assert scored.accuracy.mean > 0.4
 
 

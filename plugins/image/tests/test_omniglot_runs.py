@@ -302,7 +302,7 @@ def test_two_of_the_real_runs(omniglot_runs_zip: Path) -> None:
     loader = make_loader(source, catalogue, encoder, torch.device("cpu"), Loading())
     sampler = FixedSampler(catalogue, "test", "two", two)
     [scored] = evaluate(ModifiedHausdorff(encoder), loader, [sampler], 2)
-    assert scored.per_episode.tolist() == pytest.approx([11 / 20, 13 / 20])
+    assert scored.outcomes.accuracy.tolist() == pytest.approx([11 / 20, 13 / 20])
 
 
 @pytest.mark.slow

@@ -1,0 +1,95 @@
+"""What a classifier said of every query of the test episodes: all figures can be had from it, without models."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kshot.errors import KshotError
+from kshot.files import write_atomic_with
+
+Floats = NDArray[np.floating[Any]]
+Integers = NDArray[np.integer[Any]]
+
+OUTCOMES = "outcomes.npz"
+"""Name of the file, in a cell's folder."""
+
+_FIELDS = ("accuracy", "queries", "labels", "predicted", "rank", "confidence", "classes")
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """E test episodes of one shape with N queries in all, episode after episode.
+
+    Attributes:
+        accuracy: (E,) share of right answers, in which a tie counts by its share.
+        queries: (E,) number of queries of each episode; their sum is N.
+        labels: (N,) the query's class, an index into ``classes``.
+        predicted: (N,) the class with the largest logit, likewise; of a tie the first.
+        rank: (N,) how many classes of the episode had a larger logit than the right one.
+        confidence: (N,) the softmax's probability of the predicted class.
+        classes: names of all classes that episodes are drawn from.
+    """
+
+    accuracy: Floats
+    queries: Integers
+    labels: Integers
+    predicted: Integers
+    rank: Integers
+    confidence: Floats
+    classes: tuple[str, ...]
+
+    @property
+    def episode(self) -> Integers:
+        """(N,) the number of each query's episode."""
+        return np.repeat(np.arange(len(self.queries)), self.queries)
+
+
+def write_outcomes(path: Path, outcomes: Sequence[Outcomes]) -> None:
+    """Write the outcomes of a cell's shapes, in their order, as a compressed ``.npz``."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for number, one in enumerate(outcomes):
+        fields: dict[str, NDArray[Any]] = {
+            "accuracy": one.accuracy.astype("<f8"),
+            "queries": one.queries.astype("<i4"),
+            "labels": one.labels.astype("<i4"),
+            "predicted": one.predicted.astype("<i4"),
+            "rank": one.rank.astype("<i4"),
+            "confidence": one.confidence.astype("<f4"),
+            # Bytes and not numpy's fixed-width text, which would cut a name's trailing NULs.
+            "classes": np.frombuffer("\0".join(one.classes).encode("utf-8", "backslashreplace"), dtype="u1"),
+        }
+        arrays |= {f"{number}/{name}": array for name, array in fields.items()}
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as stream:
+            np.savez_compressed(stream, **arrays)  # pyright: ignore[reportArgumentType]
+
+    write_atomic_with(path, write)
+
+
+def read_outcomes(path: Path) -> list[Outcomes]:
+    """Read what :func:`write_outcomes` wrote.
+
+    Raises:
+        KshotError: the file is missing or damaged.
+    """
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            count = len({name.split("/")[0] for name in stored.files})
+            return [_one({name: stored[f"{number}/{name}"] for name in _FIELDS}) for number in range(count)]
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise KshotError(
+            f"{path}: cannot be read ({error}); run the benchmark again to rewrite it"
+        ) from error
+
+
+def _one(stored: dict[str, NDArray[Any]]) -> Outcomes:
+    names = stored.pop("classes").tobytes().decode("utf-8")
+    return Outcomes(**stored, classes=tuple(names.split("\0")))
