@@ -79,4 +79,10 @@ def kshot_metrics() -> Sequence[MetricSpec]:
             summary="mean cross-entropy of the queries, in nats",
             factory="kshot.metrics:cross_entropy",
         ),
+        MetricSpec(
+            name="equal_error_rate",
+            summary="error rate of verifying each query against each class, where both errors are alike",
+            factory="kshot.metrics:equal_error_rate",
+            customary=("audio",),
+        ),
     )

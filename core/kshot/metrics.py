@@ -34,6 +34,42 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     return losses.unflatten(0, labels.shape).mean(dim=-1)
 
 
+def equal_error_rate(logits: Tensor, labels: Tensor) -> Tensor:
+    """The error rate of verification: every query is claimed to be of every class of its episode.
+
+    A claim is accepted where the query's log-probability of the class exceeds a threshold. The rate is
+    read where wrong claims are accepted as often as right ones are rejected, on the straight lines
+    between the thresholds at which that changes. Log-probabilities and not the logits themselves: a
+    number added to all logits of a query says nothing, and would shift its claims against those of others.
+
+    Args:
+        logits: (T, Q, way).
+        labels: (T, Q).
+
+    Returns:
+        (T,) values in 0 … 1; 0.5 is a guess.
+    """
+    scores = logits.double().log_softmax(dim=-1).flatten(1)
+    genuine = F.one_hot(labels, logits.shape[-1]).flatten(1).double()
+    scores, order = scores.sort(dim=-1, descending=True)
+    genuine = genuine.gather(-1, order)
+    accepted = (1 - genuine).cumsum(dim=-1)
+    accepted = accepted / accepted[:, -1:]  # wrong claims accepted at each threshold, and right ones rejected
+    rejected = 1 - genuine.cumsum(dim=-1) / genuine.sum(dim=-1, keepdim=True)
+    # Equal scores share a threshold: each takes the rates at the last of them.
+    places = torch.arange(scores.shape[1], device=scores.device).expand_as(scores)
+    ends = F.pad(scores[:, 1:] != scores[:, :-1], (0, 1), value=True)
+    last = torch.where(ends, places, scores.shape[1]).flip(-1).cummin(dim=-1).values.flip(-1)
+    accepted = F.pad(accepted.gather(-1, last), (1, 0), value=0.0)
+    rejected = F.pad(rejected.gather(-1, last), (1, 0), value=1.0)
+    # The first threshold at which no more are rejected than accepted, and the one before it.
+    after = (accepted >= rejected).long().argmax(dim=-1, keepdim=True).clamp(min=1)
+    low, high = accepted.gather(-1, after - 1), accepted.gather(-1, after)
+    gap_before = rejected.gather(-1, after - 1) - low
+    gap_after = high - rejected.gather(-1, after)
+    return (low + gap_before / (gap_before + gap_after) * (high - low)).squeeze(-1)
+
+
 @dataclass(frozen=True)
 class Interval:
     """A mean over episodes with the half-width of its 95 % confidence interval."""

@@ -106,7 +106,13 @@ class LearnerSpec(Spec):
 
 @dataclass(frozen=True)
 class MetricSpec(Spec):
-    """A metric: the factory is called as ``metric(logits (T, Q, way), labels (T, Q)) -> (T,)``."""
+    """A metric: the factory is called as ``metric(logits (T, Q, way), labels (T, Q)) -> (T,)``.
+
+    Args:
+        customary: modalities whose sources are scored by it unasked, such as ``("audio",)``.
+    """
+
+    customary: tuple[str, ...] = ()
 
 
 KINDS: dict[str, type[Spec]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,10 +23,11 @@ from kshot.evaluation import Scored, evaluate
 from kshot.files import content_hash
 from kshot.interfaces import Learner, PretrainHead, Split
 from kshot.loading import EmbeddingCache, Loader, ResidentLoader, embed_positions
-from kshot.metrics import Interval
+from kshot.metrics import Interval, interval
 from kshot.outcomes import Outcomes
 from kshot.sampling import AnySampler
 from kshot.shapes import Shape
+from kshot.statistics import class_interval, expected_calibration_error, macro_f1, reliability, top_k
 from kshot.training import (
     Checkpoint,
     PretrainedEncoder,
@@ -38,6 +39,8 @@ from kshot.training import (
 )
 
 NOTHING_TO_TRAIN = "nothing to train"
+TOPS = (2, 3, 5)
+"""Of which top-k is recorded where an episode has more classes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,7 +277,7 @@ class _Cell:
             loader,
             samplers,
             options.episodes,
-            metrics=self._around.plan.metrics,
+            metrics=self._around.plan.metrics[self._cell.modality],
         )
         for sampler, scored in zip(samplers, scores, strict=True):
             self._around.notify(
@@ -303,9 +306,8 @@ class _Cell:
             manifest=sampler.manifest(episodes),
             batch_statistics=self._learner.batch_statistics,
             episodes_per_second=episodes / scored.seconds,
-            metrics={
-                name: results.Measure(mean=one.mean, ci95=one.ci95) for name, one in scored.metrics.items()
-            },
+            class_ci95=class_interval(scored.outcomes, _groups(sampler)),
+            metrics=_derived(scored.outcomes, shape.way) | _measures(scored.metrics),
             classes=len(sampler.catalogue.classes) - len(sampler.left_out),
             left_out=list(sampler.left_out),
         )
@@ -333,6 +335,26 @@ def identity(cell: PlannedCell) -> dict[str, Any]:
 
 def _takes(factory: Callable[..., nn.Module], argument: str) -> bool:
     return argument in inspect.signature(factory).parameters
+
+
+def _groups(sampler: AnySampler) -> Sequence[str] | None:
+    """What the classes of an episode share, for each class; none where they share nothing."""
+    within = sampler.shape.within
+    return sampler.catalogue.class_groups[within] if within else None
+
+
+def _measures(intervals: Mapping[str, Interval]) -> dict[str, results.Measure]:
+    return {name: results.Measure(mean=one.mean, ci95=one.ci95) for name, one in intervals.items()}
+
+
+def _derived(outcomes: Outcomes, way: int) -> dict[str, results.Measure]:
+    """What every run records: top-k by episode, macro F1 and calibration over all queries pooled."""
+    tops = {f"top_{k}": interval(torch.from_numpy(top_k(outcomes, k))) for k in TOPS if k < way}
+    pooled = {
+        "macro_f1": macro_f1(outcomes),
+        "ece": expected_calibration_error(reliability([outcomes])),
+    }
+    return _measures(tops) | {name: results.Measure(mean=value) for name, value in pooled.items()}
 
 
 def _curve(training: Training | None) -> list[results.CurvePoint]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -14,6 +14,7 @@ from kshot.config import Configuration, LearnerVariant, Overrides, Settings, Tun
 from kshot.errors import ConfigurationError, KshotError, listing
 from kshot.options import OptionsOf
 from kshot.registry import Entry, Registry
+from kshot.specs import MetricSpec
 
 RESERVED = ("encoder", "way")
 """Arguments of a learner's factory that the benchmark fills in itself."""
@@ -75,14 +76,14 @@ class Plan:
         configuration: as checked.
         cells: all cells; results tell of each that is finished.
         selected: ids of those that are to run.
-        metrics: further metrics by name.
+        metrics: further metrics by name, for each modality: those asked for and those customary there.
         registry: what found the names.
     """
 
     configuration: Configuration
     cells: Sequence[PlannedCell]
     selected: frozenset[str]
-    metrics: Mapping[str, Callable[..., Any]]
+    metrics: Mapping[str, Mapping[str, Callable[..., Any]]]
     registry: Registry
 
     def only(self, pattern: str) -> Plan:
@@ -120,7 +121,7 @@ def make_plan(raw: Mapping[str, Any], where: str, registry: Registry) -> Plan:
     sources = planner.sources(configuration)
     encoders = planner.encoders(configuration)
     learners = planner.learners(configuration)
-    metrics = planner.metrics(configuration)
+    metrics = planner.metrics(configuration, {source.entry.modality for source in sources})
     if not problems:
         planner.match(sources, encoders, configuration)
     settings = planner.settings(configuration, sources, learners)
@@ -219,14 +220,28 @@ class _Planner:
         self._problems += problems
         return expanded
 
-    def metrics(self, configuration: Configuration) -> dict[str, Callable[..., Any]]:
-        found: dict[str, Callable[..., Any]] = {}
-        for name in configuration.evaluate.metrics:
-            try:
-                found[name] = self._registry.find("metrics", name).resolve()
-            except KshotError as error:
-                self._problems.append(f"evaluate.metrics: {error}")
+    def metrics(
+        self, configuration: Configuration, modalities: Set[str]
+    ) -> dict[str, dict[str, Callable[..., Any]]]:
+        """By modality: what the configuration names, and what is customary for sources of the modality."""
+        asked = {name: self._metric(name) for name in configuration.evaluate.metrics}
+        found = dict[str, dict[str, Callable[..., Any]]]()
+        for modality in sorted(modalities):
+            customary = [
+                entry.name
+                for entry in self._registry.entries("metrics")
+                if isinstance(entry.spec, MetricSpec) and modality in entry.spec.customary
+            ]
+            named = asked | {name: self._metric(name) for name in customary if name not in asked}
+            found[modality] = {name: metric for name, metric in named.items() if metric}
         return found
+
+    def _metric(self, name: str) -> Callable[..., Any] | None:
+        try:
+            return self._registry.find("metrics", name).resolve()
+        except KshotError as error:
+            self._problems.append(f"evaluate.metrics: {error}")
+            return None
 
     def match(
         self, sources: Sequence[Part], encoders: Mapping[str, Sequence[Part]], configuration: Configuration

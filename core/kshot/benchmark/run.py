@@ -172,7 +172,10 @@ class _Store:
         depends = {
             **self._training(cell),
             "train": _described(cell.settings.train),
-            "evaluate": cell.settings.evaluate.model_dump(mode="json"),
+            "evaluate": {
+                **cell.settings.evaluate.model_dump(mode="json"),
+                "metrics": list(self._plan.metrics[cell.modality]),
+            },
         }
         return _hash(depends)
 

@@ -40,7 +40,10 @@ class Entry(BaseModel):
 
 
 class Measure(Entry):
-    """Mean of a metric over the test episodes, with the half-width of its 95 % interval."""
+    """A metric: its mean over the test episodes with the half-width of its 95 % interval.
+
+    One that is computed over all queries pooled, such as macro F1, has no interval over episodes.
+    """
 
     mean: Figure
     ci95: Interval = None
@@ -59,11 +62,14 @@ class Score(Entry):
         episodes: number of test episodes.
         accuracy: mean accuracy, a fraction.
         ci95: half-width of its 95 % interval over episodes; null for a single episode.
+        class_ci95: ends of the 95 % interval of accuracy over a bootstrap of the test classes, or where the
+            classes of an episode share a group, of the groups; null where there is one alone.
         chance: accuracy of a guess.
         manifest: content hash of the test episodes.
         batch_statistics: where batch-dependent norms took their statistics from.
         episodes_per_second: speed of the evaluation.
-        metrics: further metrics by name.
+        metrics: further metrics by name: those asked for, ``top_2``, ``top_3``, ``top_5`` below the way,
+            and over all queries pooled ``macro_f1`` and the expected calibration error ``ece``.
         classes: number of classes that episodes are drawn from.
         left_out: classes too small for the shape.
     """
@@ -77,6 +83,7 @@ class Score(Entry):
     episodes: Count
     accuracy: Fraction
     ci95: Interval = None
+    class_ci95: tuple[Fraction, Fraction] | None = None
     chance: Fraction
     manifest: str = ""
     batch_statistics: str = "frozen"

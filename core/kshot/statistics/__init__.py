@@ -1,0 +1,34 @@
+"""What can be said of scores: intervals, comparisons, ranks, calibration. Arrays in, numbers out.
+
+Everything here is computed from the outcomes that each cell keeps; ``docs/statistics.md`` says
+which figure answers which question. scipy and scikit-learn are imported inside functions.
+"""
+
+from kshot.statistics.calibration import BINS, Reliability, expected_calibration_error, reliability
+from kshot.statistics.classes import class_interval
+from kshot.statistics.comparison import Difference, all_pairs, against, difference, holm
+from kshot.statistics.credit import credit
+from kshot.statistics.pooled import macro_f1, top_k
+from kshot.statistics.ranks import Friedman, average_ranks, critical_difference, friedman
+from kshot.statistics.seeds import seeds_interval
+
+__all__ = [
+    "BINS",
+    "Difference",
+    "Friedman",
+    "Reliability",
+    "against",
+    "all_pairs",
+    "average_ranks",
+    "class_interval",
+    "credit",
+    "critical_difference",
+    "difference",
+    "expected_calibration_error",
+    "friedman",
+    "holm",
+    "macro_f1",
+    "reliability",
+    "seeds_interval",
+    "top_k",
+]
