@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
-from kshot.metrics import accuracy, cross_entropy, interval
+from kshot.metrics import accuracy, cross_entropy, equal_error_rate, interval
+from scipy.optimize import brentq
+from sklearn.metrics import roc_curve
 
 
 def test_accuracy_counts_hits() -> None:
@@ -41,3 +44,34 @@ def test_interval_is_the_normal_one() -> None:
 
 def test_not_a_number_is_not_an_accuracy() -> None:
     assert math.isnan(accuracy(torch.full((1, 2, 3), math.nan), torch.zeros(1, 2, dtype=torch.int64)).item())
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.5, 3.0, 300.0])
+@pytest.mark.parametrize("way", [2, 5])
+def test_equal_error_rate_against_scikit_learn(way: int, scale: float) -> None:
+    generator = torch.Generator().manual_seed(way)
+    labels = torch.randint(way, (4, 12), generator=generator)
+    logits = torch.randn(4, 12, way, generator=generator).double()
+    logits = scale * (logits + torch.nn.functional.one_hot(labels, way)).round(decimals=1)  # with ties
+    for found, own, right in zip(equal_error_rate(logits, labels), logits, labels, strict=True):
+        claims = own.log_softmax(dim=-1).flatten()
+        accepted, recalled, _ = roc_curve(
+            torch.nn.functional.one_hot(right, way).flatten(), claims, drop_intermediate=False
+        )
+        expected = brentq(lambda x, a=accepted, r=recalled: 1 - x - np.interp(x, a, r), 0.0, 1.0)
+        assert found.item() == pytest.approx(expected, abs=1e-9)
+
+
+def test_equal_error_rate_of_the_perfect_and_of_the_collapsed() -> None:
+    labels = torch.arange(6).reshape(1, 6) % 3
+    assert equal_error_rate(10.0 * torch.nn.functional.one_hot(labels, 3), labels).tolist() == [0.0]
+    assert equal_error_rate(-10.0 * torch.nn.functional.one_hot(labels, 3), labels).tolist() == [1.0]
+    assert equal_error_rate(torch.zeros(1, 6, 3), labels).item() == pytest.approx(0.5)
+
+
+def test_equal_error_rate_does_not_see_what_all_logits_share() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(3, 10, 5, generator=generator).double()
+    labels = torch.randint(5, (3, 10), generator=generator)
+    shifted = logits + 100 * torch.randn(3, 10, 1, generator=generator).double()
+    torch.testing.assert_close(equal_error_rate(shifted, labels), equal_error_rate(logits, labels))

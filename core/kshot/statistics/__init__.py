@@ -6,7 +6,7 @@ which figure answers which question. scipy and scikit-learn are imported inside 
 
 from kshot.statistics.calibration import BINS, Reliability, expected_calibration_error, reliability
 from kshot.statistics.classes import class_interval
-from kshot.statistics.comparison import Difference, all_pairs, against, difference, holm
+from kshot.statistics.comparison import Difference, against, all_pairs, difference, holm
 from kshot.statistics.credit import credit
 from kshot.statistics.pooled import macro_f1, top_k
 from kshot.statistics.ranks import Friedman, average_ranks, critical_difference, friedman
