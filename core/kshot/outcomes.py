@@ -51,6 +51,11 @@ class Outcomes:
         return np.repeat(np.arange(len(self.queries)), self.queries)
 
 
+def outcomes_path(folder: Path, cell: str) -> Path:
+    """The file of one cell's outcomes in a benchmark's folder."""
+    return folder / "cells" / cell.replace("/", "%2F").replace("\\", "%5C") / OUTCOMES
+
+
 def write_outcomes(path: Path, outcomes: Sequence[Outcomes]) -> None:
     """Write the outcomes of a cell's shapes, in their order, as a compressed ``.npz``."""
     arrays: dict[str, NDArray[Any]] = {}

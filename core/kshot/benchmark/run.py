@@ -14,6 +14,7 @@ import torch
 
 from kshot import results
 from kshot.benchmark.cell import Surroundings, identity, run_cell
+from kshot.benchmark.compare import compared
 from kshot.benchmark.data import Data, data_problems
 from kshot.benchmark.environment import environment, versions
 from kshot.benchmark.plan import Plan, PlannedCell
@@ -21,7 +22,7 @@ from kshot.config import Train
 from kshot.errors import ConfigurationError, KshotError, PluginError
 from kshot.files import content_hash, write_atomic
 from kshot.interfaces import PretrainHead
-from kshot.outcomes import OUTCOMES, Outcomes, write_outcomes
+from kshot.outcomes import Outcomes, outcomes_path, write_outcomes
 from kshot.training import Checkpoint, PretrainedEncoder
 
 log = logging.getLogger("kshot")
@@ -85,6 +86,8 @@ def run_benchmark(plan: Plan, folder: Path, where: str, device: torch.device) ->
             notify("kshot_cell_finished", cell=cell.id, result=entry.model_dump(mode="json"))
         else:
             notify("kshot_cell_failed", cell=cell.id, error=entry.error or "")
+    found = compared(found, folder)
+    results.save(folder, found)
     return found
 
 
@@ -133,7 +136,7 @@ class _Store:
 
     def keep_outcomes(self, cell: PlannedCell, outcomes: Sequence[Outcomes]) -> None:
         """Write what was said of every query: figures and comparisons can be had from it later."""
-        write_outcomes(self._path(cell).with_name(OUTCOMES), outcomes)
+        write_outcomes(outcomes_path(self._folder, cell.id), outcomes)
 
     def keep_traceback(self, cell: PlannedCell, text: str) -> None:
         """Write what a developer needs to mend a failed cell."""

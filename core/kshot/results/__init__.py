@@ -1,11 +1,12 @@
 """What a benchmark found: the schema of its results, and their files and tables."""
 
+from kshot.results.comparison import Compared, Comparison, Pair, Ranked, Ranking
+from kshot.results.entry import Entry
 from kshot.results.sample import Sample, SampleExample, sample_path
 from kshot.results.schema import (
     SCHEMA,
     Cell,
     CurvePoint,
-    Entry,
     Measure,
     Results,
     Score,
@@ -21,9 +22,14 @@ __all__ = [
     "SCHEMA",
     "Cell",
     "Column",
+    "Compared",
+    "Comparison",
     "CurvePoint",
     "Entry",
     "Measure",
+    "Pair",
+    "Ranked",
+    "Ranking",
     "Results",
     "Row",
     "Sample",

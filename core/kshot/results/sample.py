@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from pydantic import model_validator
 
-from kshot.results.schema import Entry, Text
+from kshot.results.entry import Entry, Text
 
 Media = Literal["image/png", "audio/wav", "text/plain"]
 

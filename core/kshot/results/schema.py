@@ -6,37 +6,16 @@ later kshot may add some. Anything that is not a finite number (a diverged loss)
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from kshot.results.comparison import Comparison, Ranking
+from kshot.results.entry import Count, Entry, Figure, Fraction, Interval, Text
 from kshot.shapes import Shape
 
 SCHEMA = 1
 """Number of the schema that this version reads and writes."""
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _storable(value: Any) -> Any:
-    # A path that is not UTF-8 reaches an error message as lone surrogates, which no file can hold.
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
-
-
-Text = Annotated[str, BeforeValidator(_storable)]
-Figure = Annotated[float | None, BeforeValidator(_finite)]
-Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Interval = Annotated[Annotated[float, Field(ge=0)] | None, BeforeValidator(_finite)]
-Count = Annotated[int, Field(ge=0)]
-
-
-class Entry(BaseModel):
-    """What all entries have in common: they cannot be reassigned, and keep unknown keys."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
 
 
 class Measure(Entry):
@@ -211,12 +190,16 @@ class Results(Entry):
         name: the configuration's name.
         environment: versions, device, commit and whatever else the figures depend on.
         cells: in the configuration's order.
+        comparisons: how the rows of each column compare, once all cells are done.
+        rankings: average ranks over tasks, likewise.
     """
 
     version: int = Field(SCHEMA, alias="schema")
     name: Text
     environment: dict[str, Any] = {}
     cells: list[Cell] = []
+    comparisons: list[Comparison] = []
+    rankings: list[Ranking] = []
 
     @model_validator(mode="after")
     def _unique(self) -> Self:

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 from kshot.errors import KshotError
 from kshot.files import write_atomic
+from kshot.results.entry import Entry
 from kshot.results.sample import Sample, sample_path, samples_folder
-from kshot.results.schema import SCHEMA, Entry, Results
+from kshot.results.schema import SCHEMA, Results
 from kshot.results.sheet import sheet
 from kshot.results.summary import summary
 
