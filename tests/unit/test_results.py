@@ -319,10 +319,10 @@ def test_the_markdown_table_in_full(tmp_path: Path) -> None:
         "| prototypical | conv4 | **95.1 ± 0.4** | 98.0 ± 0.2 |\n"
         "| nearest_mean | pixels (pretrained, untrained) | 52.0 ± 0.4 | **98.0** |\n"
         "| maml | conv4 | failed | failed |\n\n"
-        "Accuracy in per cent, mean over test episodes ± half-width of the 95 % interval; "
-        "the best of a column in bold.\n"
+        "Accuracy in per cent, mean over test episodes ± half-width of the 95 % interval.\n"
         "Pretrained: the encoder came with weights trained on other data.\n"
-        "Untrained: this run trained nothing of that row.\n\n"
+        "Untrained: this run trained nothing of that row.\n"
+        "The best of a column is bold.\n\n"
         "## Failed cells\n\n"
         "- **maml.conv4.glyphs.0**: NaN &lt;loss&gt;\n"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics as plain
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -54,10 +55,8 @@ def compared(found: Results, folder: Path) -> Results:
 def _scored(cell: Cell, folder: Path) -> Iterator[_Scored]:
     kept: list[Accuracies] = []
     if cell.scores:
-        try:
+        with contextlib.suppress(KshotError):  # of a version that kept none, or removed
             kept = [one.accuracy for one in read_outcomes(outcomes_path(folder, cell.id))]
-        except KshotError:  # a cell of a version that kept none, or one that somebody removed
-            pass
     for number, score in enumerate(cell.scores):
         own = kept[number] if number < len(kept) else None
         yield _Scored(cell, score, own if own is not None and len(own) == score.episodes else None)

@@ -97,7 +97,7 @@ class PlainDisplay(Display):
                 print(
                     "  ".join(field.ljust(width) for field, width in zip(line, widths, strict=True)).rstrip()
                 )
-        print(flush=True)
+        print("\n".join(["", *results.legend(results.tables(found))]), flush=True)
 
     @hookimpl
     def kshot_run_started(self, name: str, cells: Sequence[str], finished: Sequence[str]) -> None:
@@ -166,7 +166,9 @@ class LiveDisplay(Display):
 
     def summary(self, found: results.Results) -> None:
         """The tables, and why cells failed."""
-        self._console.print(_drawn(found.cells))
+        self._console.print(_drawn(found))
+        for line in results.legend(results.tables(found)):
+            self._console.print(Text(line, style="dim"))
         for cell in found.cells:
             if cell.status == "failed":
                 self._console.print(Text(f"{cell.id} failed: {cell.error}", style="red"))
@@ -210,12 +212,12 @@ class LiveDisplay(Display):
         bar = ProgressBar(total=max(p.total, 1), completed=p.episodes, width=24, pulse=not p.total)
         line.add_row(f"[{self._finished}/{self._count}]", p.cell, p.stage, bar, p.figures)
         errors = [Text(error, style="red") for error in self._errors]
-        return Group(_drawn(self._cells), *errors, line)
+        found = results.Results(schema=results.SCHEMA, name="", cells=self._cells)
+        return Group(_drawn(found), *errors, line)
 
 
-def _drawn(cells: Sequence[results.Cell]) -> RenderableType:
-    """Finished cells as rich tables, the best of each column bold."""
-    found = results.Results(schema=results.SCHEMA, name="", cells=list(cells))
+def _drawn(found: results.Results) -> RenderableType:
+    """The tables in rich's form, the best of each column bold."""
     drawn: list[RenderableType] = []
     for table in results.tables(found):
         shown = Table(title=f"{table.modality}, accuracy in %", title_justify="left", title_style="bold")
@@ -223,7 +225,7 @@ def _drawn(cells: Sequence[results.Cell]) -> RenderableType:
             shown.add_column(title, justify="left" if number < 2 else "right")
         for row, line in zip(table.rows, table.lines, strict=True):
             fields = [Text(field) for field in line]
-            for field, value in zip(fields[2:], row.values, strict=True):
+            for field, value in zip(fields[2:], row.values, strict=False):
                 if value and value.best:
                     field.stylize("bold green")
             shown.add_row(*fields)

@@ -10,6 +10,7 @@ from kshot.report.markup import Html, element, join, name, scrolling
 from kshot.report.scores import sortable
 from kshot.results import Cell, Results, Score, labeller
 from kshot.results.tables import Labeller
+from kshot.results.text import percent
 from kshot.results.text import score as score_text
 
 _OPEN = 8
@@ -65,6 +66,10 @@ def _scores(cell: Cell, label: Labeller) -> Html:
 
 def _lines(score: Score, label: Labeller) -> Iterable[str]:
     yield f"{label(score)}: {score_text(score.accuracy, score.ci95)}"
+    if score.class_ci95:
+        low, high = score.class_ci95
+        over = f"groups ({score.within})" if score.within else "classes"
+        yield f"{label(score)} over {over}: {percent(low)} to {percent(high)}"
     for metric, measure in sorted(score.metrics.items()):
         half = "" if measure.ci95 is None else f" ± {measure.ci95:.3g}"
         if measure.mean is not None:

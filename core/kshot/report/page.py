@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 
 from kshot.errors import KshotError
+from kshot.outcomes import Outcomes, outcomes_path, read_outcomes
 from kshot.report.best import best_section
+from kshot.report.calibration import calibration_section
 from kshot.report.cells import cells_section
+from kshot.report.comparisons import comparisons_section
 from kshot.report.curves import curves_section
 from kshot.report.environment import environment_section
 from kshot.report.episodes import episodes_section
@@ -18,7 +23,7 @@ from kshot.report.heatmap import heatmap_section
 from kshot.report.markup import Html, element, escape, join, name
 from kshot.report.protocol import protocol_section
 from kshot.report.scores import scores_section
-from kshot.results import Results, Sample, load, load_samples, write_text
+from kshot.results import Cell, Results, Sample, load, load_samples, write_text
 
 FILE = "report.html"
 
@@ -41,25 +46,39 @@ def write_report(folder: Path) -> Path:
         samples, trouble = load_samples(folder), ""
     except KshotError as error:
         samples, trouble = [], str(error)
-    write_text(path, page(results, samples, trouble))
+
+    def outcomes(cell: Cell) -> Sequence[Outcomes]:
+        with contextlib.suppress(KshotError):  # of a version that kept none, or removed
+            return read_outcomes(outcomes_path(folder, cell.id))
+        return ()
+
+    write_text(path, page(results, samples, trouble, outcomes))
     return path
 
 
-def page(results: Results, samples: list[Sample], trouble: str = "") -> str:
+def page(
+    results: Results,
+    samples: list[Sample],
+    trouble: str = "",
+    outcomes: Callable[[Cell], Sequence[Outcomes]] = lambda cell: (),
+) -> str:
     """The report as HTML.
 
     Args:
         results: what it shows.
         samples: sample episodes, one for each source that has one.
         trouble: why sample episodes are missing, where they could not be read.
+        outcomes: what was said of every query, for each of a cell's scores; nothing where none were kept.
     """
     sections = [
         ("best", "Best", best_section(results)),
         ("failed", "Failed", failures_section(results)),
         ("scores", "Scores", scores_section(results)),
+        ("comparisons", "Comparisons", comparisons_section(results)),
         ("heatmap", "Heat map", heatmap_section(results)),
         ("episodes", "Episodes", episodes_section(_in_order(samples, results), trouble)),
         ("curves", "Learning curves", curves_section(results)),
+        ("calibration", "Calibration", calibration_section(results, outcomes)),
         ("protocol", "How to read", protocol_section(results)),
         ("cells", "All cells", cells_section(results)),
         ("environment", "Environment", environment_section(results)),

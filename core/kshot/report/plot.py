@@ -36,6 +36,7 @@ class Chart:
         y_text: writes a y of the axis.
         kind: class of the drawing.
         height: in units of which the width has 320.
+        reference: points of a thin line to compare with.
     """
 
     label: str
@@ -46,6 +47,7 @@ class Chart:
     y_text: Callable[[float], str]
     kind: str
     height: float = 120.0
+    reference: Sequence[Point] = ()
 
 
 def draw(chart: Chart) -> Html:
@@ -56,6 +58,7 @@ def draw(chart: Chart) -> Html:
         "svg",
         *grid,
         *marks,
+        *_reference(chart),
         _band(chart),
         element("path", d=_path([_place(chart, p.x, p.y) for p in chart.points]), class_="line"),
         *_dots(chart),
@@ -90,12 +93,13 @@ def _place(chart: Chart, x: float, y: float) -> tuple[float, float]:
     across = _WIDTH - _LEFT - _RIGHT
     down = chart.height - _TOP - _BOTTOM
     return (
-        _LEFT + across * _share(x, chart.x),
-        _TOP + down * (1 - min(1.0, max(0.0, _share(y, chart.y)))),
+        _LEFT + across * share(x, chart.x),
+        _TOP + down * (1 - min(1.0, max(0.0, share(y, chart.y)))),
     )
 
 
-def _share(value: float, axis: tuple[float, float]) -> float:
+def share(value: float, axis: tuple[float, float]) -> float:
+    """How far a value lies along an axis, 0 … 1 inside it; the middle of an axis without length."""
     low, high = axis
     return (value - low) / (high - low) if high > low else 0.5
 
@@ -126,6 +130,11 @@ def _band(chart: Chart) -> Html:
     upper = [_place(chart, point.x, point.y + half) for point, half in known]
     lower = [_place(chart, point.x, point.y - half) for point, half in reversed(known)]
     return element("path", d=_path([*upper, *lower]) + "Z", class_="band")
+
+
+def _reference(chart: Chart) -> list[Html]:
+    places = [_place(chart, point.x, point.y) for point in chart.reference]
+    return [element("path", d=_path(places), class_="reference")] if places else []
 
 
 def _dots(chart: Chart) -> list[Html]:

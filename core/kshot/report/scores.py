@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import groupby
 
 from kshot.report.markup import Html, element, join, name, scrolling
-from kshot.results import Column, Results, Row, Table, Value, tables
-from kshot.results.text import percent
+from kshot.results import Results, Row, Table, Value, legend, tables, text
+from kshot.results.tables import NOT_WORSE, RANK
 
 _NARROW = 3
 """Tables of more columns take the whole width of the page."""
@@ -19,11 +18,8 @@ def scores_section(results: Results) -> Html:
     heading = element("h2", "Scores", id="scores-title")
     if not every:
         return join(heading, element("p", "No cell has run yet.", class_="lead"))
-    lead = element(
-        "p",
-        "Accuracy in per cent ± half-width of the 95\u00a0% interval. A click on a heading sorts.",
-        class_="lead",
-    )
+    words = [*legend(every), "The best of a column is coloured. A click on a heading sorts."]
+    lead = element("p", " ".join(words), class_="lead")
     return join(heading, lead, element("div", *map(_table, every), class_="tables"))
 
 
@@ -31,23 +27,24 @@ def _table(table: Table) -> Html:
     sources = dict.fromkeys(column.source for column in table.columns)
     title = join(*map(name, sources)) if len(sources) == 1 else Html()
     caption = element("caption", title, element("span", name(table.modality), class_="tag"))
-    head = element("thead", *([] if title else [_sources(table.columns)]), _shapes(table.columns))
-    body = element("tbody", *map(_row, table.rows))
+    head = element("thead", *([] if title else [_sources(table)]), _shapes(table))
+    body = element("tbody", *(_row(row, table.ranked) for row in table.rows))
     drawn = element("table", caption, head, body, class_="scores sortable")
-    return scrolling(drawn, f"Scores, {table.modality}", wide=len(table.columns) > _NARROW)
+    return scrolling(drawn, f"Scores, {table.modality}", wide=len(table.columns) + table.ranked > _NARROW)
 
 
-def _sources(columns: Iterable[Column]) -> Html:
+def _sources(table: Table) -> Html:
     """A heading over the columns of each source; one source alone stands in the caption."""
     cells = [
         element("th", name(source), colspan=len(list(group)), scope="colgroup", class_="source")
-        for source, group in groupby(columns, lambda column: column.source)
+        for source, group in groupby(table.columns, lambda column: column.source)
     ]
-    return element("tr", element("td"), *cells)
+    return element("tr", element("td"), *cells, *([element("td")] if table.ranked else []))
 
 
-def _shapes(columns: Iterable[Column]) -> Html:
-    titles = ["learner · encoder", *(column.shape or "no score" for column in columns)]
+def _shapes(table: Table) -> Html:
+    shapes = [column.shape or "no score" for column in table.columns]
+    titles = ["learner · encoder", *shapes, *([RANK] if table.ranked else [])]
     return element("tr", *map(sortable, titles))
 
 
@@ -56,7 +53,7 @@ def sortable(title: str) -> Html:
     return element("th", element("button", title, type="button"), scope="col")
 
 
-def _row(row: Row) -> Html:
+def _row(row: Row, ranked: bool) -> Html:
     marks = [element("span", mark, class_="tag") for mark in row.marks]
     title = element(
         "th",
@@ -65,7 +62,8 @@ def _row(row: Row) -> Html:
         scope="row",
         data_sort=f"{row.learner} {row.encoder}",
     )
-    return element("tr", title, *map(_value, row.values))
+    rank = element("td", text.rank(row.rank), class_=None if row.rank else "none", data_sort=row.rank)
+    return element("tr", title, *map(_value, row.values), *([rank] if ranked else []))
 
 
 def _value(value: Value | None) -> Html:
@@ -73,10 +71,11 @@ def _value(value: Value | None) -> Html:
         return element("td", class_="none")
     if value.accuracy is None:
         return element("td", "failed", class_="failed")
-    interval = "" if value.ci95 is None else f" ± {percent(value.ci95)}"
+    interval = "" if value.ci95 is None else f" ± {text.percent(value.ci95)}"
     return element(
         "td",
-        element("span", percent(value.accuracy), class_="figure"),
+        element("span", text.percent(value.accuracy), class_="figure"),
+        *([element("span", f" {NOT_WORSE}", class_="mark")] if value.not_worse else []),
         element("span", interval, class_="interval"),
         *(element("span", remark, class_="remark") for remark in value.remarks),
         class_="best-value" if value.best else None,

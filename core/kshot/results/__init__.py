@@ -2,6 +2,7 @@
 
 from kshot.results.comparison import Compared, Comparison, Pair, Ranked, Ranking
 from kshot.results.entry import Entry
+from kshot.results.legend import legend
 from kshot.results.sample import Sample, SampleExample, sample_path
 from kshot.results.schema import (
     SCHEMA,
@@ -16,7 +17,7 @@ from kshot.results.schema import (
 from kshot.results.sheet import sheet
 from kshot.results.store import load, load_samples, read_entry, save, save_sample, write_entry, write_text
 from kshot.results.summary import summary
-from kshot.results.tables import Column, Row, Table, Value, labeller, table, tables
+from kshot.results.tables import Column, Row, Table, Value, labeller, tables
 
 __all__ = [
     "SCHEMA",
@@ -39,6 +40,7 @@ __all__ = [
     "Train",
     "Value",
     "labeller",
+    "legend",
     "load",
     "load_samples",
     "read_entry",
@@ -47,7 +49,6 @@ __all__ = [
     "save_sample",
     "sheet",
     "summary",
-    "table",
     "tables",
     "without_times",
     "write_entry",

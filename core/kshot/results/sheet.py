@@ -7,6 +7,7 @@ import io
 import json
 from typing import Any
 
+from kshot.results.relations import Relations
 from kshot.results.schema import Cell, Results, Score
 from kshot.results.text import unformula
 
@@ -27,28 +28,46 @@ _SCORE = (
     "manifest",
     "episodes_per_second",
 )
+_CLASSES = ("class_ci95_low", "class_ci95_high")
+_COMPARED = ("accuracy", "seeds", "seeds_ci95", "difference", "ci95", "p", "p_adjusted", "not_worse")
+"""Of the row that a cell belongs to: the same on the lines of all its seeds."""
 _TRAIN = ("episodes", "seconds", "episodes_per_second", "parameters", "peak_memory_bytes")
 
 
 def sheet(results: Results) -> str:
     """The CSV text; text that a spreadsheet would run as a formula is neutralised."""
     metrics = sorted({name for cell in results.cells for score in cell.scores for name in score.metrics})
+    relations = Relations(results)
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([_field(title) for title in _header(metrics)])
     for cell in results.cells:
         for score in cell.scores or [None]:
-            writer.writerow([_field(value) for value in _line(cell, score, metrics)])
+            writer.writerow([_field(value) for value in _line(cell, score, metrics, relations)])
     return stream.getvalue()
 
 
 def _header(metrics: list[str]) -> list[str]:
     measured = [title for name in metrics for title in (name, f"{name}_ci95")]
     trained = [f"train_{name}" for name in _TRAIN]
-    return ["cell", *_CELL[1:], *_SCORE, *measured, *trained, "note", "error", "options"]
+    compared = [f"row_{name}" for name in _COMPARED]
+    return [
+        "cell",
+        *_CELL[1:],
+        *_SCORE,
+        *_CLASSES,
+        *measured,
+        *compared,
+        "row_average_rank",
+        *trained,
+        "note",
+        "error",
+        "options",
+    ]
 
 
-def _line(cell: Cell, score: Score | None, metrics: list[str]) -> list[Any]:
+def _line(cell: Cell, score: Score | None, metrics: list[str], relations: Relations) -> list[Any]:
+    row = relations.compared(cell, score) if score else None
     scored = [getattr(score, name) if score else None for name in _SCORE]
     measured: list[Any] = []
     for name in metrics:
@@ -59,7 +78,10 @@ def _line(cell: Cell, score: Score | None, metrics: list[str]) -> list[Any]:
     return [
         *(getattr(cell, name) for name in _CELL),
         *scored,
+        *((score.class_ci95 if score else None) or (None, None)),
         *measured,
+        *(getattr(row, name) if row else None for name in _COMPARED),
+        relations.rank(cell) if score else None,
         *trained,
         cell.note,
         cell.error,

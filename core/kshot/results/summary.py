@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from kshot.results import text
+from kshot.results.legend import legend
 from kshot.results.schema import Results
 from kshot.results.tables import Table, Value, tables
 from kshot.results.text import markdown
@@ -11,7 +13,12 @@ from kshot.results.text import markdown
 
 def summary(results: Results) -> str:
     """The Markdown text: tables, what they mean, and the errors of cells that failed."""
-    parts = [f"# {markdown(results.name)}", *(_section(table) for table in tables(results)), _legend(results)]
+    found = tables(results)
+    parts = [
+        f"# {markdown(results.name)}",
+        *map(_section, found),
+        "\n".join([*legend(found), "The best of a column is bold."]),
+    ]
     failures = [cell for cell in results.cells if cell.status == "failed"]
     if failures:
         lines = [
@@ -23,14 +30,18 @@ def summary(results: Results) -> str:
 
 def _section(table: Table) -> str:
     header = [markdown(title) for title in table.header]
-    rules = ["---", "---", *("---:" for _ in table.columns)]
+    rules = ["---", "---", *("---:" for _ in header[2:])]
     return "\n".join([f"## {markdown(table.modality)}", "", *map(_line, [header, rules, *_rows(table)])])
 
 
 def _rows(table: Table) -> Iterable[Sequence[str]]:
     for row, line in zip(table.rows, table.lines, strict=True):
         names = [markdown(name) for name in line[:2]]
-        yield [*names, *(_field(value) for value in row.values)]
+        yield [
+            *names,
+            *(_field(value) for value in row.values),
+            *([text.rank(row.rank)] if table.ranked else []),
+        ]
 
 
 def _field(value: Value | None) -> str:
@@ -41,18 +52,3 @@ def _field(value: Value | None) -> str:
 
 def _line(fields: Sequence[str]) -> str:
     return f"| {' | '.join(fields)} |"
-
-
-def _legend(results: Results) -> str:
-    lines = [
-        "Accuracy in per cent, mean over test episodes ± half-width of the 95 % interval; "
-        "the best of a column in bold."
-    ]
-    marks = {mark for table in tables(results) for row in table.rows for mark in row.marks}
-    if "pretrained" in marks:
-        lines.append("Pretrained: the encoder came with weights trained on other data.")
-    if "untrained" in marks:
-        lines.append("Untrained: this run trained nothing of that row.")
-    if len({cell.seed for cell in results.cells}) > 1:
-        lines.append("Means over seeds; s is the standard deviation between them.")
-    return "\n".join(lines)

@@ -10,10 +10,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from kshot.results import text
+from kshot.results.comparison import Compared
+from kshot.results.relations import Relations
 from kshot.results.schema import Cell, Results, Score
 
 Labeller = Callable[[Score], str]
 """What to call the shape of a score."""
+
+NOT_WORSE = "≈"
+"""Stands beside what is not significantly worse than the best of its column."""
+RANK = "average rank"
+"""Title of the last column."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,7 @@ class Value:
         deviation: standard deviation between seeds, where there are several.
         seeds: how many were scored.
         failed: how many failed.
+        compared: how the row compares with the best of the column, where that was computed.
         best: True for the highest accuracy of the column, where there are several to compare.
     """
 
@@ -49,20 +57,31 @@ class Value:
     deviation: float | None
     seeds: int
     failed: int
+    compared: Compared | None = None
     best: bool = False
 
     @property
+    def not_worse(self) -> bool:
+        """True where the best of the column is another, and not significantly better."""
+        return not self.best and self.compared is not None and self.compared.not_worse
+
+    @property
     def text(self) -> str:
-        """Such as ``"95.1 ± 0.4"``, in per cent, or ``"failed"``."""
+        """Such as ``"95.1 ± 0.4"``, in per cent, or ``"failed"``; with ``≈`` where it is not worse than the best."""
         if self.accuracy is None:
             return "failed"
         remarks = f" ({', '.join(self.remarks)})" if self.remarks else ""
-        return text.score(self.accuracy, self.ci95) + remarks
+        mark = f" {NOT_WORSE}" if self.not_worse else ""
+        return text.score(self.accuracy, self.ci95) + remarks + mark
 
     @property
     def remarks(self) -> list[str]:
-        """What to know of the seeds: their deviation, how many failed."""
-        remarks = [f"s {text.percent(self.deviation)}"] if self.deviation is not None else []
+        """What to know of the seeds: their interval, or else their deviation, and how many failed."""
+        remarks: list[str] = []
+        if self.compared is not None and self.compared.seeds_ci95 is not None:
+            remarks.append(f"seeds ± {text.percent(self.compared.seeds_ci95)}")
+        elif self.deviation is not None:
+            remarks.append(f"s {text.percent(self.deviation)}")
         if self.accuracy is not None and self.failed:
             remarks.append(f"{self.failed} of {self.seeds + self.failed} failed")
         return remarks
@@ -73,13 +92,15 @@ class Row:
     """One learner with one encoder.
 
     ``marks`` say what must stand beside its figures: ``"pretrained"`` for an encoder that came
-    with trained weights, ``"untrained"`` where this run trained nothing.
+    with trained weights, ``"untrained"`` where this run trained nothing. ``rank`` is its average
+    over the columns, where it was scored on all of them.
     """
 
     learner: str
     encoder: str
     marks: tuple[str, ...]
     values: tuple[Value | None, ...]
+    rank: float | None = None
 
 
 @dataclass(frozen=True)
@@ -91,9 +112,19 @@ class Table:
     rows: tuple[Row, ...]
 
     @property
+    def ranked(self) -> bool:
+        """True where rows have an average rank."""
+        return any(row.rank is not None for row in self.rows)
+
+    @property
     def header(self) -> tuple[str, ...]:
-        """Titles of the columns, learner and encoder first."""
-        return ("learner", "encoder", *(column.title for column in self.columns))
+        """Titles of the columns, learner and encoder first, the average rank last where there is one."""
+        return (
+            "learner",
+            "encoder",
+            *(column.title for column in self.columns),
+            *([RANK] if self.ranked else []),
+        )
 
     @property
     def lines(self) -> tuple[tuple[str, ...], ...]:
@@ -103,6 +134,7 @@ class Table:
                 row.learner,
                 f"{row.encoder} ({', '.join(row.marks)})" if row.marks else row.encoder,
                 *(value.text if value else "" for value in row.values),
+                *([text.rank(row.rank)] if self.ranked else []),
             )
             for row in self.rows
         )
@@ -110,15 +142,18 @@ class Table:
 
 def tables(results: Results) -> list[Table]:
     """One table for each modality, in the order of the cells."""
+    relations = Relations(results)
     modalities = dict.fromkeys(cell.modality for cell in results.cells)
-    return [table(name, [cell for cell in results.cells if cell.modality == name]) for name in modalities]
+    return [
+        _table(name, [cell for cell in results.cells if cell.modality == name], relations)
+        for name in modalities
+    ]
 
 
-def table(modality: str, cells: Sequence[Cell]) -> Table:
-    """The table of some cells, rows and columns in their order."""
+def _table(modality: str, cells: Sequence[Cell], relations: Relations) -> Table:
     label = labeller(cells)
     columns = _columns(cells, label)
-    rows = [_row(group, columns, label) for group in _pairs(cells)]
+    rows = [_row(group, columns, label, relations) for group in _pairs(cells)]
     shown = tuple(replace(column, source=text.printable(column.source)) for column in columns)
     return Table(text.printable(modality), shown, _with_best(rows))
 
@@ -151,13 +186,14 @@ def _pairs(cells: Sequence[Cell]) -> list[list[Cell]]:
     return list(groups.values())
 
 
-def _row(cells: Sequence[Cell], columns: Sequence[Column], label: Labeller) -> Row:
+def _row(cells: Sequence[Cell], columns: Sequence[Column], label: Labeller, relations: Relations) -> Row:
     finished = [cell for cell in cells if cell.status == "finished"]
     return Row(
         text.printable(cells[0].learner),
         text.printable(cells[0].encoder),
         _marks(finished),
-        tuple(_value(cells, column, label) for column in columns),
+        tuple(_value(cells, column, label, relations) for column in columns),
+        relations.rank(cells[0]),
     )
 
 
@@ -167,17 +203,17 @@ def _marks(finished: Sequence[Cell]) -> tuple[str, ...]:
     return (*(["pretrained"] if pretrained else []), *(["untrained"] if untrained else []))
 
 
-def _value(cells: Sequence[Cell], column: Column, label: Labeller) -> Value | None:
+def _value(cells: Sequence[Cell], column: Column, label: Labeller, relations: Relations) -> Value | None:
     own = [cell for cell in cells if cell.source == column.source]
     scored = [[score for score in cell.scores if label(score) == column.shape] for cell in own]
     failed = sum(cell.status == "failed" and not scores for cell, scores in zip(own, scored, strict=True))
     scores = [score for group in scored for score in group]
-    return _mean(scores, failed) if scores or failed else None
-
-
-def _mean(scores: Sequence[Score], failed: int) -> Value:
     if not scores:
-        return Value(None, None, None, None, 0, failed)
+        return Value(None, None, None, None, 0, failed) if failed else None
+    return _mean(scores, failed, relations.compared(own[0], scores[0]))
+
+
+def _mean(scores: Sequence[Score], failed: int, compared: Compared | None) -> Value:
     accuracies = [score.accuracy for score in scores]
     intervals = [score.ci95 for score in scores if score.ci95 is not None]
     return Value(
@@ -187,6 +223,7 @@ def _mean(scores: Sequence[Score], failed: int) -> Value:
         deviation=statistics.stdev(accuracies) if len(accuracies) > 1 else None,
         seeds=len(scores),
         failed=failed,
+        compared=compared,
     )
 
 

@@ -38,3 +38,13 @@ def percent(fraction: float) -> str:
 def score(accuracy: float, ci95: float | None) -> str:
     """0.951, 0.004 → ``"95.1 ± 0.4"``, in per cent."""
     return percent(accuracy) if ci95 is None else f"{percent(accuracy)} ± {percent(ci95)}"
+
+
+def rank(number: float | None) -> str:
+    """2.333 → ``"2.33"``; empty for a row that was not ranked."""
+    return "" if number is None else f"{number:.2f}"
+
+
+def p_value(p: float) -> str:
+    """0.0312 → ``"0.031"``, 1e-8 → ``"< 0.001"``."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"

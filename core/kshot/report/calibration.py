@@ -1,0 +1,111 @@
+"""Calibration: how often a row is right where it is sure, drawn from the outcomes of its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from kshot.outcomes import Outcomes
+from kshot.report.figures import plural
+from kshot.report.markup import Html, element, join, name
+from kshot.report.plot import Chart, Point, draw
+from kshot.results import Cell, Results, labeller
+from kshot.results.text import percent
+from kshot.statistics import Reliability, expected_calibration_error, reliability
+
+_MOST = 4
+"""Rows of a column that are drawn, the most accurate first."""
+_OPEN = 12
+"""With more drawings than this each column stays folded."""
+_WHOLE = (0.0, 1.0)
+
+Outcome = Callable[[Cell], Sequence[Outcomes]]
+"""Gives a cell's outcomes, one for each of its scores; nothing where none were kept."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Row:
+    """One learner with one encoder on one column, seeds pooled."""
+
+    learner: str
+    encoder: str
+    accuracy: float
+    found: Reliability
+
+
+def calibration_section(results: Results, outcomes: Outcome) -> Html:
+    """Reliability of the best rows of each column; empty where no outcomes were kept."""
+    columns = {title: rows for title, rows in _columns(results, outcomes) if rows}
+    if not columns:
+        return Html()
+    count = sum(map(len, columns.values()))
+    heading = element("h2", "Calibration", id="calibration-title")
+    lead = element(
+        "p",
+        "Queries by the confidence of their answer (the softmax's largest probability), and how many of them "
+        "were answered rightly, in per cent. On the thin line a row is as right as it is sure; below it, too "
+        "sure. ECE is the mean gap, in percentage points: 15 bins of equal width, weighed by their queries.",
+        class_="lead",
+    )
+    groups = [_group(source, shape, rows, count <= _OPEN) for (source, shape), rows in columns.items()]
+    return join(heading, lead, *groups)
+
+
+def _columns(results: Results, outcomes: Outcome) -> Iterator[tuple[tuple[str, str], list[_Row]]]:
+    for modality in dict.fromkeys(cell.modality for cell in results.cells):
+        cells = [cell for cell in results.cells if cell.modality == modality and cell.scores]
+        label = labeller(cells)
+        columns = dict.fromkeys((cell.source, label(score)) for cell in cells for score in cell.scores)
+        for source, shape in columns:
+            groups: dict[tuple[str, str], list[tuple[Cell, int]]] = {}
+            for cell in cells:
+                numbers = [i for i, score in enumerate(cell.scores) if label(score) == shape]
+                if cell.source == source and numbers:
+                    groups.setdefault((cell.learner, cell.encoder), []).append((cell, numbers[0]))
+            yield (source, shape), _best(groups, outcomes)
+
+
+def _best(groups: dict[tuple[str, str], list[tuple[Cell, int]]], outcomes: Outcome) -> list[_Row]:
+    def accuracy(group: list[tuple[Cell, int]]) -> float:
+        return sum(cell.scores[number].accuracy for cell, number in group) / len(group)
+
+    rows: list[_Row] = []
+    for (learner, encoder), group in sorted(groups.items(), key=lambda one: -accuracy(one[1])):
+        kept = [own[number] for cell, number in group if len(own := outcomes(cell)) == len(cell.scores)]
+        if kept and len(rows) < _MOST:
+            rows.append(_Row(learner, encoder, accuracy(group), reliability(kept)))
+    return rows
+
+
+def _group(source: str, shape: str, rows: Sequence[_Row], is_open: bool) -> Html:
+    title = join(name(source), f" {shape}", element("span", plural(len(rows), "row"), class_="tag"))
+    cards = element("div", *map(_card, rows), class_="curves")
+    return element("details", element("summary", title), cards, open=is_open)
+
+
+def _card(row: _Row) -> Html:
+    error = expected_calibration_error(row.found)
+    title = element(
+        "figcaption",
+        element("span", name(row.learner), class_="learner"),
+        element("span", f"ECE {percent(error)}", class_="last"),
+        element("span", name(f"{row.encoder} · accuracy {percent(row.accuracy)} %"), class_="encoder"),
+    )
+    bins = zip(row.found.count, row.found.confidence, row.found.accuracy, strict=True)
+    points = [Point(float(sure), float(right)) for count, sure, right in bins if count]
+    chart = Chart(
+        f"Reliability of {row.learner}, expected calibration error {percent(error)} percentage points",
+        points,
+        _WHOLE,
+        _WHOLE,
+        _percent,
+        _percent,
+        "accuracy",
+        200,
+        (Point(0.0, 0.0), Point(1.0, 1.0)),
+    )
+    return element("figure", title, draw(chart), class_="card")
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.3g}"
