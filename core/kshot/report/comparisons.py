@@ -10,9 +10,9 @@ from kshot.report.whiskers import whisker
 from kshot.results import Compared, Comparison, Pair, Ranking, Results
 from kshot.results.text import p_value, percent
 
-_OPEN = 4
-"""More columns than this stay folded."""
-_TITLES = ("learner · encoder", "accuracy", "difference to the best", "", "p, Holm-adjusted")
+_OPEN = 12
+"""With more lines than this the columns stay folded."""
+_TITLES = ("learner · encoder", "accuracy", "difference to the best", "p, Holm-adjusted")
 
 
 def comparisons_section(results: Results) -> Html:
@@ -29,7 +29,8 @@ def comparisons_section(results: Results) -> Html:
         "corrected p tells what differs.",
         class_="lead",
     )
-    columns = [_column(one, len(compared) <= _OPEN) for one in compared]
+    is_open = sum(len(one.rows) for one in compared) <= _OPEN
+    columns = [_column(one, is_open) for one in compared]
     return join(heading, *([lead] if columns else []), *columns, *map(_ranking, results.rankings))
 
 
@@ -40,13 +41,13 @@ def _column(comparison: Comparison, is_open: bool) -> Html:
         element("span", f"queries per class: {comparison.queries}", class_="tag"),
     )
     order = sorted(range(len(comparison.rows)), key=lambda index: -comparison.rows[index].accuracy)
-    rows = [comparison.rows[index] for index in order if comparison.rows[index].difference is not None]
+    best, *rows = (comparison.rows[index] for index in order if comparison.rows[index].difference is not None)
     axis = _axis(rows)
     head = element("thead", element("tr", *(element("th", title, scope="col") for title in _TITLES)))
-    body = element("tbody", *(_row(row, axis) for row in rows))
+    body = element("tbody", _best(best), *(_row(row, axis) for row in rows))
     table = element("table", head, body, class_="plain compared")
     scroll = scrolling(table, f"Differences to the best, {comparison.source} {comparison.shape}")
-    every = _pairs(comparison) if len(rows) > 2 else Html()
+    every = _pairs(comparison) if len(rows) > 1 else Html()
     return element("details", element("summary", title), scroll, every, open=is_open)
 
 
@@ -60,13 +61,24 @@ def _row(row: Compared, axis: tuple[float, float]) -> Html:
     half = "" if row.ci95 is None else f" ± {percent(row.ci95)}"
     drawn = whisker(gap, row.ci95, axis, f"{points(gap)}{half} percentage points")
     told = NONE if row.p_adjusted is None else p_value(row.p_adjusted)
+    tags = [element("span", "not worse", class_="tag")] if row.not_worse else []
     return element(
         "tr",
         _title(row.learner, row.encoder),
         element("td", percent(row.accuracy)),
-        element("td", f"{points(gap)}{half}"),
-        element("td", drawn),
-        element("td", told, *([element("span", "not worse", class_="tag")] if row.not_worse else [])),
+        element("td", element("div", element("span", f"{points(gap)}{half}"), drawn, class_="drawn")),
+        element("td", told, *tags),
+    )
+
+
+def _best(row: Compared) -> Html:
+    """The row that the others are compared with."""
+    return element(
+        "tr",
+        _title(row.learner, row.encoder),
+        element("td", percent(row.accuracy)),
+        element("td"),
+        element("td", element("span", "best", class_="tag")),
     )
 
 

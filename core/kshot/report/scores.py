@@ -18,9 +18,13 @@ def scores_section(results: Results) -> Html:
     heading = element("h2", "Scores", id="scores-title")
     if not every:
         return join(heading, element("p", "No cell has run yet.", class_="lead"))
-    words = [*legend(every), "The best of a column is coloured. A click on a heading sorts."]
-    lead = element("p", " ".join(words), class_="lead")
-    return join(heading, lead, element("div", *map(_table, every), class_="tables"))
+    first, *others = legend(every)
+    words = f"{first} The best of a column is coloured. A click on a heading sorts."
+    notes = [element("span", sentence, class_="remark") for sentence in others]
+    drawn = element("div", *map(_table, every), class_="tables")
+    return join(
+        heading, element("p", words, class_="lead"), drawn, *([element("p", *notes)] if notes else [])
+    )
 
 
 def _table(table: Table) -> Html:
