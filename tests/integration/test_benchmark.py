@@ -16,9 +16,19 @@ from kshot.errors import ConfigurationError
 from kshot.files import content_hash
 from kshot.interfaces import Classifier, Encoder, Learner
 from kshot.learners.prototypical import Prototypical
+from kshot.metrics import equal_error_rate
 from kshot.outcomes import read_outcomes
+from kshot.results import load
 from kshot.sampling import Sampler
 from kshot.shapes import Shape
+from kshot.specs import MetricSpec
+from kshot.statistics import (
+    class_interval,
+    critical_difference,
+    expected_calibration_error,
+    macro_f1,
+    reliability,
+)
 from kshot.testing import Toy, toy_encoder
 from safetensors import safe_open
 
@@ -476,6 +486,59 @@ def test_what_was_said_of_every_query_is_kept(tmp_path: Path) -> None:
             assert ((one.rank == 0) == (one.labels == one.predicted)).all()
             assert one.confidence.min() >= 1 / score.way - 1e-6
             assert one.confidence.max() <= 1
+
+
+def test_figures_beside_accuracy_are_those_of_the_outcomes(tmp_path: Path) -> None:
+    [cell] = run(tmp_path).cells
+    kept = read_outcomes(tmp_path / "cells" / cell.id / "outcomes.npz")
+    assert [sorted(score.metrics) for score in cell.scores] == [
+        ["ece", "macro_f1", "top_2", "top_3"],
+        ["ece", "macro_f1", "top_2"],
+    ]
+    for score, one in zip(cell.scores, kept, strict=True):
+        assert score.metrics["macro_f1"].mean == macro_f1(one)
+        assert score.metrics["top_2"].mean == pytest.approx(float((one.rank < 2).mean()))
+        assert score.metrics["top_2"].ci95 is not None
+        assert score.metrics["ece"].mean == expected_calibration_error(reliability([one]))
+        assert score.class_ci95 == class_interval(one)
+        assert score.class_ci95 and score.class_ci95[0] <= score.accuracy <= score.class_ci95[1]
+
+
+FAMILIES = {"way": 3, "shot": 1, "within": "family"}
+
+
+def test_classes_that_share_a_group_are_resampled_by_group(tmp_path: Path) -> None:
+    [cell] = run(tmp_path, evaluate={"shapes": [FAMILIES], "episodes": 20, "queries": 3}).cells
+    [kept] = read_outcomes(tmp_path / "cells" / cell.id / "outcomes.npz")
+    families = [f"test-{int(name[-3:]) % 2}" for name in kept.classes]
+    assert cell.scores[0].class_ci95 == class_interval(kept, families)
+
+
+def test_a_run_compares_and_ranks_its_rows(tmp_path: Path) -> None:
+    wanted = {"learners": ["prototypical", "simpleshot", "matching"], "seeds": [0, 1]}
+    found = run(tmp_path, **wanted)
+    assert load(tmp_path) == found
+    assert [(one.source, one.shape) for one in found.comparisons] == [("toy", "5w1s"), ("toy", "3w2s")]
+    for one in found.comparisons:
+        assert [row.learner for row in one.rows] == wanted["learners"]
+        assert [row.seeds for row in one.rows] == [2, 2, 2]
+        assert all(row.seeds_ci95 is not None and row.p_adjusted is not None for row in one.rows)
+    [ranking] = found.rankings
+    assert ranking.tasks == 2
+    assert ranking.critical_difference == pytest.approx(critical_difference(3, 2))
+    assert run(tmp_path, **wanted) == found  # all cells finished: computed again from the same outcomes
+
+
+def test_a_metric_customary_in_a_modality_is_scored_unasked(tmp_path: Path) -> None:
+    custom = MetricSpec("own", "a metric", "kshot.metrics:cross_entropy", customary=("toy",))
+    [cell] = run(tmp_path, toy_registry(("metrics", custom))).cells
+    assert all("own" in score.metrics and "equal_error_rate" not in score.metrics for score in cell.scores)
+
+
+def test_speech_is_scored_by_its_equal_error_rate() -> None:
+    entry = toy_registry().find("metrics", "equal_error_rate")
+    assert isinstance(entry.spec, MetricSpec) and entry.spec.customary == ("audio",)
+    assert entry.resolve() is equal_error_rate
 
 
 def test_a_mistake_in_a_sources_settings_names_its_place() -> None:

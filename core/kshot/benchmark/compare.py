@@ -146,9 +146,9 @@ def _by_encoder(comparison: Comparison) -> list[dict[Name, float]]:
 
 
 def _ranking(modality: str | None, tasks: Sequence[Mapping[Any, float]]) -> Iterable[Ranking]:
-    """The ranking of those that have every task; none where these are not two."""
+    """The ranking of those that have every task; none of a single one, or over a single task."""
     names = [name for name in tasks[0] if all(name in task for task in tasks)]
-    if len(names) < 2:
+    if len(names) < 2 or len(tasks) < 2:
         return []
     # Rounded, so that equal rows stay equal however their seeds were averaged.
     scores = np.round([[task[name] for name in names] for task in tasks], 12)
