@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from kshot.hookspecs import hookimpl
@@ -28,7 +29,5 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # The classifier needs torch; whoever only registers a plugin or asks for help does not.
     if name == "FewShotClassifier":
-        from kshot.classifier import FewShotClassifier
-
-        return FewShotClassifier
+        return import_module("kshot.classifier").FewShotClassifier
     raise AttributeError(f"module 'kshot' has no attribute '{name}'")

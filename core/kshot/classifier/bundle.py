@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -139,14 +140,8 @@ def _digest(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode())
     for name, value in sorted(tensors.items()):
         digest.update(f"\0{name} {tuple(value.shape)} {value.dtype}\0".encode())
-        digest.update(memoryview(value.contiguous().reshape(-1).view(_bytes()).numpy()))
+        digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def _bytes() -> Any:
-    import torch
-
-    return torch.uint8
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

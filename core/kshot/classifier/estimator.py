@@ -196,7 +196,11 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         """
         registry = load_registry()
         stored = read_bundle(Path(path))
-        made = cls(**{**stored.parameters, "device": device})
+        parameters: dict[str, Any] = {**stored.parameters, "device": device}
+        try:
+            made = cls(**parameters)
+        except TypeError as error:
+            raise KshotError(f"{path}: made by another version of kshot: {error}") from error
         made._check_parameters()
         named = Named(made.encoder, dict(made.encoder_options or {}))
         embedder = Embedder.build(registry, named, device)
