@@ -14,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 from torch import Tensor
 
 from kshot.classifier.bundle import Bundle, read_bundle, write_bundle
+from kshot.classifier.curve import CurvePoint
 from kshot.classifier.embedder import Embedder
 from kshot.classifier.method import Method
 from kshot.classifier.neighbours import Neighbour, familiarity, neighbours, threshold
@@ -176,6 +177,16 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         _, embeddings = self._asked(X)
         return neighbours(embeddings, self._held, count)
 
+    def learning_curve(self, draws: int = 50) -> list[CurvePoint]:
+        """How accuracy grows with the number of examples of each class, by repeated random splits of the
+        support; empty where a class has one example alone.
+
+        Args:
+            draws: random splits for each number of examples.
+        """
+        self._check_fitted()
+        return self._method.learning_curve(self._held, draws, self.random_state)
+
     def save(self, path: str | Path) -> None:
         """Write the classifier as one file: safetensors with a JSON header, no pickle, whole or not at all.
 
@@ -207,6 +218,18 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         embedder.resume(stored.identity)
         made._become(registry, embedder, stored.support, stored.method)
         return made
+
+    @property
+    def modality_(self) -> str:
+        """The modality of its examples."""
+        self._check_fitted()
+        return self._embedder.modality
+
+    @property
+    def counts_(self) -> dict[str, int]:
+        """Number of examples of each class, in the order of ``classes_``."""
+        self._check_fitted()
+        return {name: self._held.labels.count(name) for name in self._held.classes}
 
     @property
     def support_size_(self) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Self, final
 import torch
 from torch import Tensor
 
+from kshot.classifier.curve import CurvePoint, learning_curve
 from kshot.classifier.embedder import Embedder
 from kshot.classifier.parts import Named, build_learner
 from kshot.classifier.support import Support
@@ -100,6 +101,10 @@ class Method:
         if not bool(torch.isfinite(joined).all()):
             raise KshotError("the learner's logits are not finite; lower its rate, or choose another learner")
         return joined
+
+    def learning_curve(self, support: Support, draws: int, seed: int) -> list[CurvePoint]:
+        """Accuracy by number of examples; see :func:`kshot.classifier.curve.learning_curve`."""
+        return learning_curve(self._settled(), support, self._device, draws, seed)
 
     def state(self) -> dict[str, Tensor]:
         """The learner's own weights, without the encoder's."""
