@@ -154,7 +154,7 @@ class Evaluate(Strict):
         episodes: test episodes per shape; a fixed list is scored whole.
         seed: of the test and validation episodes; not the training seed.
         batch_statistics: where batch norms take their statistics from; none: as each learner does.
-        metrics: names of metrics scored beside accuracy.
+        metrics: names of metrics scored beside accuracy and what is customary for a modality.
     """
 
     shapes: list[TestedShape] = Field(

@@ -19,6 +19,8 @@ from kshot.outcomes import outcomes_path, read_outcomes
 from kshot.results import Cell, Compared, Comparison, Pair, Ranked, Ranking, Results, Score
 
 Accuracies = NDArray[np.floating[Any]]
+LEVEL = 0.05
+"""An adjusted p-value below this counts as a difference."""
 Name = tuple[str, str | None]
 """A learner, with its encoder or over all."""
 
@@ -115,7 +117,13 @@ def _mean(group: Sequence[_Scored], like: Score) -> Accuracies | None:
 def _against(means: Mapping[int, Accuracies], best: int) -> dict[int, dict[str, Any]]:
     found = statistics.against(list(means.values()), list(means).index(best))
     return {
-        index: {"difference": one.mean, "ci95": one.ci95, "p": one.p, "p_adjusted": one.adjusted}
+        index: {
+            "difference": one.mean,
+            "ci95": one.ci95,
+            "p": one.p,
+            "p_adjusted": one.adjusted,
+            "not_worse": one.adjusted is not None and one.adjusted >= LEVEL,
+        }
         for index, one in zip(means, found, strict=True)
     }
 

@@ -30,7 +30,10 @@ _UNTRAINED = "this run trained nothing of that row; any weights are as they came
 _PRETRAINED = (
     "the encoder came with weights trained on other data: not comparable with training from scratch."
 )
-_SEEDS = "scores are means over training seeds, s the standard deviation between them."
+_SEEDS = (
+    "scores are means over training seeds. The first ± is over episodes, for the seeds as trained; "
+    "seeds\u00a0± is Student's 95\u00a0% interval over the seeds, s their standard deviation."
+)
 
 
 @dataclass(frozen=True)

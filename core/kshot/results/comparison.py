@@ -9,8 +9,6 @@ from pydantic import Field
 from kshot.results.entry import Count, Entry, Figure, Fraction, Interval, Text
 
 Probability = Annotated[float, Field(ge=0, le=1)] | None
-LEVEL = 0.05
-"""A p-value below this counts as a difference."""
 
 
 class Compared(Entry):
@@ -27,6 +25,7 @@ class Compared(Entry):
         ci95: half-width of its 95 % interval over the episodes.
         p: of a paired t-test that the difference is zero; null for a single episode.
         p_adjusted: the same after Holm's correction over the column's comparisons with the best.
+        not_worse: True where that is 0.05 or more: the best row is not significantly better.
     """
 
     learner: Text
@@ -38,11 +37,7 @@ class Compared(Entry):
     ci95: Interval = None
     p: Probability = None
     p_adjusted: Probability = None
-
-    @property
-    def not_worse(self) -> bool:
-        """True where the column's best row is not significantly better."""
-        return self.p_adjusted is not None and self.p_adjusted >= LEVEL
+    not_worse: bool = False
 
 
 class Pair(Entry):
