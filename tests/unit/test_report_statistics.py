@@ -10,7 +10,7 @@ import pytest
 from kshot.benchmark.compare import compared
 from kshot.outcomes import Outcomes, outcomes_path, write_outcomes
 from kshot.report import write_report
-from kshot.results import Cell, Results, Score, save
+from kshot.results import Cell, Measure, Results, Score, save
 
 EPISODES, QUERIES = 40, 25
 
@@ -41,6 +41,7 @@ def score(shot: int, one: Outcomes) -> Score:
         chance=0.2,
         manifest="sha256:one",
         class_ci95=(0.123, 0.987),
+        metrics={"ece": Measure(mean=0.0421 * shot)},
     )
 
 
@@ -96,6 +97,7 @@ def test_differences_ranks_and_reliability_are_shown(made_up: Results, tmp_path:
     drawn = section(page, "calibration")
     assert drawn.count('class="card"') == 6
     assert drawn.count('class="reference"') == 6
+    assert "weak&lt;b&gt; conv4 4.2 21.1" in text(drawn)
     assert "weak&lt;b&gt;" in drawn and "weak<b>" not in page
     scores = text(section(page, "scores"))
     assert "≈: not significantly worse" in scores and "average rank" in scores
@@ -103,12 +105,12 @@ def test_differences_ranks_and_reliability_are_shown(made_up: Results, tmp_path:
     assert "over classes: 12.3 to 98.7" in text(section(page, "cells"))
 
 
-def test_a_folder_without_outcomes_has_no_calibration(made_up: Results, tmp_path: Path) -> None:
+def test_a_folder_without_outcomes_has_no_reliability_plots(made_up: Results, tmp_path: Path) -> None:
     for one in made_up.cells:
         outcomes_path(tmp_path, one.id).unlink()
     page = write_report(tmp_path).read_text(encoding="utf-8")
     assert section(page, "scores") and section(page, "comparisons")
-    assert not section(page, "calibration")
+    assert "ECE" in section(page, "calibration") and "<figure" not in section(page, "calibration")
 
 
 def test_a_damaged_file_costs_its_row_alone(made_up: Results, tmp_path: Path) -> None:
@@ -119,7 +121,9 @@ def test_a_damaged_file_costs_its_row_alone(made_up: Results, tmp_path: Path) ->
 
 
 def test_an_old_folder_still_makes_a_page(tmp_path: Path) -> None:
-    save(tmp_path, Results(schema=1, name="old", cells=[cell(tmp_path / "elsewhere", "one", 0.5, 1)]))
+    made = cell(tmp_path / "elsewhere", "one", 0.5, 1)
+    old = [score.model_copy(update={"metrics": {}, "class_ci95": None}) for score in made.scores]
+    save(tmp_path, Results(schema=1, name="old", cells=[made.model_copy(update={"scores": old})]))
     page = write_report(tmp_path).read_text(encoding="utf-8")
     assert section(page, "scores")
     assert not section(page, "comparisons") and not section(page, "calibration")

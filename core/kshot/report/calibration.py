@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from kshot.outcomes import Outcomes
 from kshot.report.figures import plural
+from kshot.report.grid import metric_grid
 from kshot.report.markup import Html, element, join, name
 from kshot.report.plot import Chart, Point, draw
 from kshot.results import Cell, Results, labeller
 from kshot.results.text import percent
 from kshot.statistics import Reliability, expected_calibration_error, reliability
 
-_MOST = 4
+_MOST = 3
 """Rows of a column that are drawn, the most accurate first."""
 _OPEN = 12
 """With more drawings than this each column stays folded."""
@@ -34,21 +35,38 @@ class _Row:
 
 
 def calibration_section(results: Results, outcomes: Outcome) -> Html:
-    """Reliability of the best rows of each column; empty where no outcomes were kept."""
+    """Calibration errors, and the reliability of the best rows of each column; empty where there is neither."""
     columns = {title: rows for title, rows in _columns(results, outcomes) if rows}
-    if not columns:
+    errors = _errors(results)
+    if not columns and not errors:
         return Html()
     count = sum(map(len, columns.values()))
     heading = element("h2", "Calibration", id="calibration-title")
     lead = element(
         "p",
-        "Queries by the confidence of their answer (the softmax's largest probability), and how many of them "
-        "were answered rightly, in per cent. On the thin line a row is as right as it is sure; below it, too "
-        "sure. ECE is the mean gap, in percentage points: 15 bins of equal width, weighed by their queries.",
+        "ECE, in percentage points, is the mean gap between how sure a row is and how often it is right: 15 bins "
+        "of equal width, weighed by their queries. Below, queries by the confidence of their answer (the "
+        "softmax's largest probability), and how many of them were answered rightly, in per cent. On the thin "
+        "line a row is as right as it is sure; below the line, too sure.",
         class_="lead",
     )
     groups = [_group(source, shape, rows, count <= _OPEN) for (source, shape), rows in columns.items()]
-    return join(heading, lead, *groups)
+    return join(heading, lead, *errors, *groups)
+
+
+def _errors(results: Results) -> list[Html]:
+    """A table of each modality: the calibration error of every row, a mean over its seeds."""
+    modalities = dict.fromkeys(cell.modality for cell in results.cells)
+    grids = [
+        metric_grid(
+            [cell for cell in results.cells if cell.modality == modality],
+            "ece",
+            f"Expected calibration error, {modality}",
+            percent,
+        )
+        for modality in modalities
+    ]
+    return [grid for grid in grids if grid]
 
 
 def _columns(results: Results, outcomes: Outcome) -> Iterator[tuple[tuple[str, str], list[_Row]]]:
@@ -71,8 +89,10 @@ def _best(groups: dict[tuple[str, str], list[tuple[Cell, int]]], outcomes: Outco
 
     rows: list[_Row] = []
     for (learner, encoder), group in sorted(groups.items(), key=lambda one: -accuracy(one[1])):
+        if len(rows) == _MOST:
+            break
         kept = [own[number] for cell, number in group if len(own := outcomes(cell)) == len(cell.scores)]
-        if kept and len(rows) < _MOST:
+        if kept:
             rows.append(_Row(learner, encoder, accuracy(group), reliability(kept)))
     return rows
 
