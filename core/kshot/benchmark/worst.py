@@ -19,7 +19,7 @@ from kshot.outcomes import OUTCOMES, Outcomes, read_outcomes
 EPISODES: Final = 3
 """Worst episodes that are kept of each source."""
 SUPPORT: Final = 2
-QUERIES: Final = 3
+QUERIES: Final = 2
 """Examples of a class that are kept of each; the report holds them all."""
 
 

@@ -11,7 +11,7 @@ from kshot.report.markup import Html, element, join, name, scrolling
 from kshot.report.material import Material
 from kshot.report.rows import Scored, first_shapes, scored_rows
 
-_STRONG = 0.6
+_STRONG = 0.82
 """From this share on a field takes the text colour of the full hue."""
 
 

@@ -15,8 +15,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 38.0, 10.0, 8.0, 20.0
 _TITLE = 13.0
 """Room below for the title of the x axis, where it has one."""
 
-_DECADES = 3
-"""Up to so many powers of ten between lowest and highest, a logarithmic axis shows steps of 1, 2, 5."""
+_MARKS = 5
+"""Marks of a logarithmic axis at most."""
 
 Text = Callable[[float], str]
 
@@ -57,30 +57,29 @@ def stepped(values: Sequence[float], text: Text, title: str = "") -> Axis:
 
 def logarithmic(values: Sequence[float], text: Text, title: str = "") -> Axis:
     """A logarithmic axis that shows ``values``; what is not positive lies at its left end, as 0."""
-    positive = [value for value in values if value > 0] or [1.0]
-    low, high = math.log10(min(positive)), math.log10(max(positive))
-    room = max(0.08 * (high - low), 0.12)
-    steps = (1, 2, 5) if high - low <= _DECADES / 2 else (1, 3) if high - low <= _DECADES else (1,)
-    start, stop = low - room, high + room
-    powers = range(math.floor(start), math.ceil(stop) + 1)
-    inside = [
-        step * 10.0**power
-        for power in powers
-        for step in steps
-        if start <= math.log10(step * 10.0**power) <= stop
-    ]
-    marks = [(value, text(value)) for value in inside or [min(positive)]]
-    if any(value <= 0 for value in values):
-        nothing = start - 0.18 * (stop - start)
-        marks.insert(0, (0.0, text(0.0)))
-        return Axis(
-            nothing - 0.06 * (stop - start),
-            stop,
-            marks,
-            lambda value: math.log10(value) if value > 0 else nothing,
-            title,
-        )
-    return Axis(start, stop, marks, math.log10, title)
+    logs = [math.log10(value) for value in values if value > 0] or [0.0]
+    room = max(0.08 * (max(logs) - min(logs)), 0.12)
+    low, high = min(logs) - room, max(logs) + room
+    marks = [(value, text(value)) for value in _powers(low, high)]
+    if all(value > 0 for value in values):
+        return Axis(low, high, marks, math.log10, title)
+    nothing = low - 0.12 * (high - low)
+
+    def scale(value: float) -> float:
+        return math.log10(value) if value > 0 else nothing
+
+    return Axis(nothing - 0.04 * (high - low), high, [(0.0, text(0.0)), *marks], scale, title)
+
+
+def _powers(low: float, high: float) -> list[float]:
+    """Round numbers whose logarithms lie between two, as many as have room beside one another."""
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    for steps, stride in (((1, 2, 5), 1), ((1, 3), 1), ((1,), 1), ((1,), 2), ((1,), 3)):
+        found = [step * 10.0**power for power in decades if power % stride == 0 for step in steps]
+        inside = [value for value in found if low <= math.log10(value) <= high]
+        if len(inside) <= _MARKS:
+            break
+    return inside or [10**high]
 
 
 @dataclass(frozen=True)

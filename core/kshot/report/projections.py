@@ -29,8 +29,25 @@ def projections_section(material: Material) -> Html:
         class_="lead",
     )
     notes = [element("p", f"Some cannot be shown: {trouble}", class_="trouble")] if trouble else []
-    cards = [_card(cell, material.projections[cell.id]) for cell in best]
-    return join(heading, lead, *notes, element("div", *cards, class_="charts"))
+    groups: dict[tuple[str, tuple[str, ...]], list[Cell]] = {}
+    for cell in best:
+        groups.setdefault((cell.source, tuple(material.projections[cell.id].classes)), []).append(cell)
+    parts = [_group(source, classes, cells, material) for (source, classes), cells in groups.items()]
+    return join(heading, lead, *notes, *parts)
+
+
+def _group(source: str, classes: Sequence[str], cells: Sequence[Cell], material: Material) -> Html:
+    """The drawings of the same examples by several encoders, with one legend."""
+    legend = [
+        element("span", element("i", class_="swatch dot"), name(text), class_=colour(number))
+        for number, text in enumerate(classes)
+    ]
+    cards = [_card(cell, material.projections[cell.id]) for cell in cells]
+    return join(
+        element("h3", name(source)),
+        element("p", *legend, class_="legend small"),
+        element("div", *cards, class_="charts"),
+    )
 
 
 def _best(material: Material) -> list[Cell]:
@@ -48,7 +65,7 @@ def _accuracy(cell: Cell) -> float:
 def _card(cell: Cell, projection: Projection) -> Html:
     title = element(
         "figcaption",
-        element("span", name(f"{cell.source} · {cell.encoder}"), class_="learner"),
+        element("span", name(cell.encoder), class_="learner"),
         element("span", name(f"{cell.learner}, seed {cell.seed}"), class_="encoder"),
     )
     first, second = projection.explained
@@ -56,16 +73,11 @@ def _card(cell: Cell, projection: Projection) -> Html:
         f"{plural(len(projection.points), 'example')}; variance explained: {percent(first)} % across, "
         f"{percent(second)} % upwards"
     )
-    legend = [
-        element("span", element("i", class_="swatch dot"), name(text), class_=colour(number))
-        for number, text in enumerate(projection.classes)
-    ]
     return element(
         "figure",
         title,
         _scatter(projection, f"Embeddings of {cell.source} by {cell.encoder}"),
         element("p", note, class_="remark"),
-        element("p", *legend, class_="legend small"),
         class_="card",
     )
 
