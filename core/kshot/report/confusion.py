@@ -22,7 +22,8 @@ def confusion_section(material: Material) -> Html:
         found = hardest(_outcomes(material, rows[0]))
         if found:
             cards.append(_card(rows[0], found))
-    if not cards:
+    trouble = material.troubles.get("confusion", "")
+    if not cards and not trouble:
         return Html()
     heading = element("h2", "Confusion among the hardest classes", id="confusion-title")
     lead = element(
@@ -32,7 +33,8 @@ def confusion_section(material: Material) -> Html:
         "Shown are, for the best row of each source, the classes that were taken for one another most often.",
         class_="lead",
     )
-    return join(heading, lead, *cards)
+    notes = [element("p", f"Some cannot be shown: {trouble}", class_="trouble")] if trouble else []
+    return join(heading, lead, *notes, *cards)
 
 
 def _outcomes(material: Material, row: Scored) -> Sequence[Outcomes]:

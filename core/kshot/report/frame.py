@@ -79,7 +79,7 @@ def _powers(low: float, high: float) -> list[float]:
         inside = [value for value in found if low <= math.log10(value) <= high]
         if len(inside) <= _MARKS:
             break
-    return inside or [10**high]
+    return inside or [10 ** ((low + high) / 2)]
 
 
 @dataclass(frozen=True)
