@@ -57,7 +57,9 @@ def stepped(values: Sequence[float], text: Text, title: str = "") -> Axis:
 
 def logarithmic(values: Sequence[float], text: Text, title: str = "") -> Axis:
     """A logarithmic axis that shows ``values``; what is not positive lies at its left end, as 0."""
-    logs = [math.log10(value) for value in values if value > 0] or [0.0]
+    logs = [math.log10(value) for value in values if value > 0]
+    if not logs:
+        return Axis(0.0, 0.0, [(0.0, text(0.0))], title=title)
     room = max(0.08 * (max(logs) - min(logs)), 0.12)
     low, high = min(logs) - room, max(logs) + room
     marks = [(value, text(value)) for value in _powers(low, high)]
@@ -74,7 +76,15 @@ def logarithmic(values: Sequence[float], text: Text, title: str = "") -> Axis:
 def _powers(low: float, high: float) -> list[float]:
     """Round numbers whose logarithms lie between two, as many as have room beside one another."""
     decades = range(math.floor(low), math.ceil(high) + 1)
-    for steps, stride in (((1, 2, 5), 1), ((1, 3), 1), ((1,), 1), ((1,), 2), ((1,), 3)):
+    for steps, stride in (
+        (tuple(range(1, 10)), 1),
+        ((1, 2, 3, 5, 7), 1),
+        ((1, 2, 5), 1),
+        ((1, 3), 1),
+        ((1,), 1),
+        ((1,), 2),
+        ((1,), 3),
+    ):
         found = [step * 10.0**power for power in decades if power % stride == 0 for step in steps]
         inside = [value for value in found if low <= math.log10(value) <= high]
         if len(inside) <= _MARKS:

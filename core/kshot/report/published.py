@@ -12,14 +12,7 @@ from kshot.report.rows import Scored, scored_rows
 from kshot.results import Results
 from kshot.results.text import score as score_text
 
-_TITLES = (
-    "method",
-    "encoder",
-    "published",
-    "this run",
-    "with",
-    "protocol and source of the published figure",
-)
+_TITLES = ("method", "published", "this run", "protocol and source of the published figure")
 
 
 def published_section(results: Results) -> Html:
@@ -68,23 +61,26 @@ def _ours(results: Results, rows: Iterable[Scored], entry: Published) -> Scored 
 
 def _line(entry: Published, ours: Scored | None) -> Html:
     half = "" if entry.ci95 is None else f" ± {entry.ci95:g}"
-    theirs = [element("span", "pretrained", class_="tag")] if entry.pretrained else []
-    cells = [
-        element("th", name(entry.named), scope="row"),
-        element("td", entry.encoder, *theirs),
-        element("td", f"{entry.accuracy:g}{half}"),
-    ]
-    if ours is None:
-        cells += [element("td", NONE), element("td", NONE)]
-    else:
-        marks = [element("span", "pretrained", class_="tag")] if any(c.pretrained for c in ours.cells) else []
-        cells += [
-            element("td", element("b", score_text(ours.accuracy, ours.ci95))),
-            element("td", name(ours.title), *marks),
-        ]
     split = f"; split {entry.split}" if entry.split else ""
-    protocol = element("td", f"{entry.protocol}{split}. {entry.citation}.", class_="options")
-    return element("tr", *cells, protocol)
+    return element(
+        "tr",
+        element("th", name(entry.named), _encoder(entry.encoder, entry.pretrained), scope="row"),
+        element("td", f"{entry.accuracy:g}{half}"),
+        _field(ours),
+        element("td", f"{entry.protocol}{split}. {entry.citation}.", class_="options"),
+    )
+
+
+def _field(ours: Scored | None) -> Html:
+    if ours is None:
+        return element("td", NONE)
+    figure = element("b", score_text(ours.accuracy, ours.ci95))
+    return element("td", figure, _encoder(ours.title, any(cell.pretrained for cell in ours.cells)))
+
+
+def _encoder(title: str, pretrained: bool) -> Html:
+    mark = [element("span", "pretrained", class_="tag")] if pretrained else []
+    return element("span", name(title), *mark, class_="encoder")
 
 
 def _protocol(results: Results, rows: Sequence[Scored]) -> str:
