@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from kshot.errors import KshotError
 from kshot.outcomes import OUTCOMES, Outcomes, write_outcomes
+from kshot.report.budget import media_size, within_budget
 from kshot.report.hardest import hardest
 from kshot.report.literature import published
-from kshot.report.worst import within_budget
 from kshot.results import (
     Projection,
     Results,
@@ -254,12 +254,29 @@ def test_the_worst_of_an_earlier_run_do_not_stay(tmp_path: Path) -> None:
     assert [sample.number for sample in load_worst(tmp_path)] == [2]
 
 
-def test_worst_episodes_keep_to_their_budget() -> None:
+def test_episodes_keep_to_their_budget() -> None:
     image, sound, _ = made_up_samples()
-    size = sum(len(example.data) for example in (*sound.support, *sound.query))
+    size = media_size(sound)
     kept = within_budget([sound, sound, image, image], budget=size + size // 2)
     assert [sample.source for sample in kept] == ["voices", "glyphs", "glyphs"]
-    assert within_budget([sound], budget=10) == []
+    assert within_budget([sound], budget=size - 1) == []
+
+
+def test_only_what_is_drawn_counts(tmp_path: Path) -> None:
+    sound = made_up_samples()[1]
+    source = written(tmp_path, made_up_results(), [sound])
+    drawn = re.findall(r"data:audio/wav;base64,([^\"]*)", section(source, "episodes"))
+    assert media_size(sound) == sum(map(len, drawn))
+
+
+def test_a_source_whose_sample_is_too_large_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kshot.report import episodes
+
+    monkeypatch.setattr(episodes, "within_budget", lambda samples: within_budget(samples, budget=10_000))
+    text = Page(section(written(tmp_path, made_up_results(), made_up_samples()), "episodes")).text
+    assert "left out, in the folder samples/" in text
 
 
 def test_samples_of_an_earlier_version_are_read(tmp_path: Path) -> None:

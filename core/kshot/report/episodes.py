@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kshot.report.budget import MOST, within_budget
+from kshot.report.figures import plural
 from kshot.report.markup import Html, element, join, name
 from kshot.report.media import draw_example
 from kshot.results import Sample, SampleExample
-
-_MOST = {"image/png": 8, "audio/wav": 2, "text/plain": 2}
-"""Examples of a class that are drawn of each set; the others are counted."""
 
 
 def episodes_section(samples: Sequence[Sample], trouble: str = "") -> Html:
@@ -24,7 +23,17 @@ def episodes_section(samples: Sequence[Sample], trouble: str = "") -> Html:
         class_="lead",
     )
     notes = [element("p", f"Sample episodes cannot be shown: {trouble}", class_="trouble")] if trouble else []
-    return join(heading, lead, *notes, *map(_episode, samples))
+    shown = within_budget(samples)
+    if len(shown) < len(samples):
+        left = plural(len(samples) - len(shown), "source")
+        notes.append(
+            element(
+                "p",
+                f"{left} left out, in the folder samples/: this page would grow too large.",
+                class_="remark",
+            )
+        )
+    return join(heading, lead, *notes, *map(_episode, shown))
 
 
 def _episode(sample: Sample) -> Html:
@@ -56,7 +65,7 @@ def _class(sample: Sample, label: int, title: str) -> Html:
 
 
 def _set(sample: Sample, examples: Sequence[SampleExample], role: str) -> Html:
-    most = _MOST[examples[0].media] if examples else 0
+    most = MOST[examples[0].media] if examples else 0
     drawn = [_example(sample, example, role) for example in examples[:most]]
     rest = len(examples) - len(drawn)
     more = [element("span", f"and {rest} more", class_="more")] if rest else []

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kshot.report.budget import within_budget
 from kshot.report.episodes import draw_episode
 from kshot.report.markup import Html, element, join, name
 from kshot.results import Sample
 from kshot.results.text import percent
-
-BUDGET = 12 * 2**20
-"""Bytes of media of this section at most, as they stand in the page; what goes beyond is left out."""
 
 
 def worst_section(samples: Sequence[Sample], trouble: str = "") -> Html:
@@ -43,22 +41,6 @@ def worst_section(samples: Sequence[Sample], trouble: str = "") -> Html:
         for source in dict.fromkeys(sample.source for sample in shown)
     ]
     return join(heading, lead, *notes, *groups)
-
-
-def within_budget(samples: Sequence[Sample], budget: int = BUDGET) -> list[Sample]:
-    """The samples that fit: of every source the worst first, then of every source the next."""
-    ranks: dict[str, int] = {}
-    ranked: list[tuple[int, int]] = []
-    for number, sample in enumerate(samples):
-        rank = ranks[sample.source] = ranks.get(sample.source, -1) + 1
-        ranked.append((rank, number))
-    kept: set[int] = set()
-    for _, number in sorted(ranked):
-        size = sum(len(example.data) for example in (*samples[number].support, *samples[number].query))
-        if size <= budget:
-            budget -= size
-            kept.add(number)
-    return [sample for number, sample in enumerate(samples) if number in kept]
 
 
 def _source(source: str, samples: Sequence[Sample]) -> Html:
