@@ -32,7 +32,7 @@ def cost_section(results: Results) -> Html:
         class_="lead",
     )
     cards = [_card(source, rows, palette) for source, rows in sources.items()]
-    return join(heading, lead, palette.learners(), element("div", *cards, class_="charts pairs-of"))
+    return join(heading, lead, palette.learners(), element("div", *cards, class_="charts"))
 
 
 def _card(source: str, rows: Sequence[Scored], palette: Palette) -> Html:
@@ -82,9 +82,9 @@ def _parameters(cell: Cell) -> float:
 
 
 def _time_text(seconds: float) -> str:
-    for least, size, unit in ((5400, 3600, "h"), (90, 60, "min")):
+    for least, size, unit in ((3 * 3600, 3600, "h"), (600, 60, "min")):
         if seconds >= least:
-            return f"{seconds / size:.3g} {unit}"
+            return f"{seconds / size:.2g} {unit}"
     return f"{seconds:.3g} s" if seconds else "0"
 
 
