@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from kshot import config
 from kshot.benchmark import make_plan
 from kshot.benchmark.data import Data
+from kshot.benchmark.recorded import keep_configuration
 from kshot.outcomes import OUTCOMES, read_outcomes
 from kshot.report import write_report
 from kshot.results import Projection, load, load_worst, projection_path, read_entry
@@ -141,3 +143,15 @@ def test_a_browser_shows_a_real_run(folder: Path, tmp_path: Path, width: int) ->
     assert found["width"] <= width
     assert found["sections"] == SECTIONS
     assert found["charts"]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "configs").glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_a_shipped_configuration_is_read_back_as_it_was(path: Path, tmp_path: Path) -> None:
+    configuration, _ = config.check(config.read(path, []))
+    assert configuration is not None
+    keep_configuration(configuration, tmp_path)
+    again, problems = config.check(config.read(tmp_path / "config.yaml", []))
+    assert problems == []
+    assert again == configuration
