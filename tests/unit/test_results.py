@@ -96,7 +96,16 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 def test_the_file_follows_the_published_schema(tmp_path: Path) -> None:
     save(tmp_path, FULL)
     raw = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
-    assert list(raw) == ["schema", "name", "environment", "cells", "comparisons", "rankings"]
+    assert list(raw) == [
+        "schema",
+        "name",
+        "environment",
+        "configuration",
+        "uses",
+        "cells",
+        "comparisons",
+        "rankings",
+    ]
     assert raw["schema"] == 1
     first = raw["cells"][0]
     identity = ["id", "learner", "options", "encoder", "source", "modality", "seed", "status", "error"]

@@ -15,6 +15,7 @@ from kshot import results
 from kshot.benchmark.data import Data
 from kshot.benchmark.memory import MemoryPeak
 from kshot.benchmark.plan import Plan, PlannedCell
+from kshot.benchmark.projection import project
 from kshot.benchmark.tuned import build_encoder
 from kshot.encoders import Embedded
 from kshot.encoders.embedded import EMBEDDING
@@ -55,6 +56,7 @@ class Surroundings:
         checkpoint: where a cell's training keeps its state.
         pretrained: where the pretrained encoder of a description lies.
         keep_outcomes: keeps what was said of every query of the test episodes, shape by shape.
+        keep_projection: keeps where the encoder put some test examples.
     """
 
     plan: Plan
@@ -64,6 +66,7 @@ class Surroundings:
     checkpoint: Callable[[PlannedCell], Checkpoint]
     pretrained: Callable[[PlannedCell, PretrainHead], PretrainedEncoder]
     keep_outcomes: Callable[[PlannedCell, Sequence[Outcomes]], None]
+    keep_projection: Callable[[PlannedCell, results.Projection], None]
 
 
 def run_cell(cell: PlannedCell, around: Surroundings) -> results.Cell:
@@ -288,6 +291,8 @@ class _Cell:
                 ci95=scored.accuracy.ci95,
             )
         self._around.keep_outcomes(self._cell, [scored.outcomes for scored in scores])
+        if projection := project(self._learner.encoder, loader):
+            self._around.keep_projection(self._cell, projection)
         return samplers, scores
 
     def _score_entry(self, sampler: AnySampler, scored: Scored) -> results.Score:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import final, overload
 
 import numpy as np
 import torch
 
+from kshot.benchmark.drawing import Drawing
 from kshot.benchmark.plan import Part, Plan, PlannedCell
 from kshot.config import Configuration, Overrides, settings_of
 from kshot.errors import DataError, KshotError, listing, nearest
 from kshot.interfaces import Encoder, Source, Split
 from kshot.loading import Loader, example_keys, make_loader
-from kshot.results import Sample, SampleExample
+from kshot.results import Sample
 from kshot.sampling import AnySampler, FixedSampler, Sampler
 from kshot.shapes import Fixed, Shape
 
@@ -101,29 +101,7 @@ class Data:
         settings, _ = settings_of(self._configuration, (part.id, part.own), ("", Overrides()))
         evaluate = settings.evaluate
         sampler = self.sampler(part, "test", evaluate.all_shapes()[0], evaluate.seed)
-        shape = sampler.shape
-        drawn = sampler.draw(0, 1)
-        source, catalogue = self.source(part), sampler.catalogue
-
-        def draw(position: int, label: int) -> SampleExample:
-            shown = source.present(source.fetch(int(catalogue.rows[position])))
-            return SampleExample.of(label, shown.media, shown.data)
-
-        def chosen(positions: Sequence[int], labels: Sequence[int], per_class: int) -> list[SampleExample]:
-            ordered = sorted(zip(labels, range(len(labels)), positions, strict=True))
-            kept: list[SampleExample] = []
-            for label in range(shape.way):
-                kept += [draw(p, label) for k, _, p in ordered if k == label][:per_class]
-            return kept
-
-        return Sample(
-            source=part.id,
-            modality=part.entry.modality,
-            shape=str(shape),
-            classes=[catalogue.classes[c] for c in drawn.classes[0]],
-            support=chosen(drawn.support[0].tolist(), drawn.support_labels[0].tolist(), shape.shot),
-            query=chosen(drawn.query[0].tolist(), drawn.query_labels[0].tolist(), SAMPLE_QUERIES),
-        )
+        return Drawing(part, self.source(part), sampler, sampler.shape.shot, SAMPLE_QUERIES).episode(0)
 
 
 def data_problems(plan: Plan, data: Data) -> list[str]:

@@ -18,6 +18,8 @@ from kshot.benchmark.compare import compared
 from kshot.benchmark.data import Data, data_problems
 from kshot.benchmark.environment import environment, versions
 from kshot.benchmark.plan import Plan, PlannedCell
+from kshot.benchmark.recorded import keep_configuration, uses
+from kshot.benchmark.worst import keep_worst
 from kshot.config import Train
 from kshot.errors import ConfigurationError, KshotError, PluginError
 from kshot.files import content_hash, write_atomic
@@ -64,12 +66,27 @@ def run_benchmark(plan: Plan, folder: Path, where: str, device: torch.device) ->
         cells=[cell.id for cell in cells],
         finished=[cell.id for cell in cells if cell.id in done],
     )
-    around = Surroundings(plan, data, device, notify, store.checkpoint, store.pretrained, store.keep_outcomes)
+    around = Surroundings(
+        plan,
+        data,
+        device,
+        notify,
+        checkpoint=store.checkpoint,
+        pretrained=store.pretrained,
+        keep_outcomes=store.keep_outcomes,
+        keep_projection=store.keep_projection,
+    )
+    configuration = keep_configuration(plan.configuration, folder)
 
     def write() -> results.Results:
         entries = [done[cell.id] for cell in plan.cells if cell.id in done]
         found = results.Results(
-            schema=results.SCHEMA, name=plan.configuration.name, environment=described, cells=entries
+            schema=results.SCHEMA,
+            name=plan.configuration.name,
+            environment=described,
+            configuration=configuration,
+            uses=uses(plan),
+            cells=entries,
         )
         results.save(folder, found)
         return found
@@ -88,6 +105,10 @@ def run_benchmark(plan: Plan, folder: Path, where: str, device: torch.device) ->
             notify("kshot_cell_failed", cell=cell.id, error=entry.error or "")
     found = compared(found, folder)
     results.save(folder, found)
+    try:
+        keep_worst(plan, data, folder, found)
+    except KshotError as error:  # figures do not depend on it
+        log.warning("the worst episodes cannot be shown: %s", error)
     return found
 
 
@@ -137,6 +158,10 @@ class _Store:
     def keep_outcomes(self, cell: PlannedCell, outcomes: Sequence[Outcomes]) -> None:
         """Write what was said of every query: figures and comparisons can be had from it later."""
         write_outcomes(outcomes_path(self._folder, cell.id), outcomes)
+
+    def keep_projection(self, cell: PlannedCell, projection: results.Projection) -> None:
+        """Write where the encoder put some test examples, for the report."""
+        results.write_entry(results.projection_path(self._folder, cell.id), projection)
 
     def keep_traceback(self, cell: PlannedCell, text: str) -> None:
         """Write what a developer needs to mend a failed cell."""

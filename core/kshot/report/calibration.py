@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from kshot.outcomes import Outcomes
 from kshot.report.figures import plural
+from kshot.report.frame import Frame, linear, path
 from kshot.report.grid import metric_grid
 from kshot.report.markup import Html, element, join, name
-from kshot.report.plot import Chart, Point, draw
+from kshot.report.material import Material
+from kshot.report.plot import Point, curve
 from kshot.results import Cell, Results, labeller
 from kshot.results.text import percent
 from kshot.statistics import Reliability, expected_calibration_error, reliability
@@ -18,10 +19,7 @@ _MOST = 3
 """Rows of a column that are drawn, the most accurate first."""
 _OPEN = 12
 """With more drawings than this each column stays folded."""
-_WHOLE = (0.0, 1.0)
-
-Outcome = Callable[[Cell], Sequence[Outcomes]]
-"""Gives a cell's outcomes, one for each of its scores; nothing where none were kept."""
+_HEIGHT = 200.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,10 +32,10 @@ class _Row:
     found: Reliability
 
 
-def calibration_section(results: Results, outcomes: Outcome) -> Html:
+def calibration_section(material: Material) -> Html:
     """Calibration errors, and the reliability of the best rows of each column; empty where there is neither."""
-    columns = {title: rows for title, rows in _columns(results, outcomes) if rows}
-    errors = _errors(results)
+    columns = {title: rows for title, rows in _columns(material) if rows}
+    errors = _errors(material.results)
     if not columns and not errors:
         return Html()
     count = sum(map(len, columns.values()))
@@ -69,9 +67,10 @@ def _errors(results: Results) -> list[Html]:
     return [grid for grid in grids if grid]
 
 
-def _columns(results: Results, outcomes: Outcome) -> Iterator[tuple[tuple[str, str], list[_Row]]]:
-    for modality in dict.fromkeys(cell.modality for cell in results.cells):
-        cells = [cell for cell in results.cells if cell.modality == modality and cell.scores]
+def _columns(material: Material) -> Iterator[tuple[tuple[str, str], list[_Row]]]:
+    every = material.results.cells
+    for modality in dict.fromkeys(cell.modality for cell in every):
+        cells = [cell for cell in every if cell.modality == modality and cell.scores]
         label = labeller(cells)
         columns = dict.fromkeys((cell.source, label(score)) for cell in cells for score in cell.scores)
         for source, shape in columns:
@@ -80,10 +79,10 @@ def _columns(results: Results, outcomes: Outcome) -> Iterator[tuple[tuple[str, s
                 numbers = [i for i, score in enumerate(cell.scores) if label(score) == shape]
                 if cell.source == source and numbers:
                     groups.setdefault((cell.learner, cell.encoder), []).append((cell, numbers[0]))
-            yield (source, shape), _best(groups, outcomes)
+            yield (source, shape), _best(groups, material)
 
 
-def _best(groups: dict[tuple[str, str], list[tuple[Cell, int]]], outcomes: Outcome) -> list[_Row]:
+def _best(groups: dict[tuple[str, str], list[tuple[Cell, int]]], material: Material) -> list[_Row]:
     def accuracy(group: list[tuple[Cell, int]]) -> float:
         return sum(cell.scores[number].accuracy for cell, number in group) / len(group)
 
@@ -91,7 +90,11 @@ def _best(groups: dict[tuple[str, str], list[tuple[Cell, int]]], outcomes: Outco
     for (learner, encoder), group in sorted(groups.items(), key=lambda one: -accuracy(one[1])):
         if len(rows) == _MOST:
             break
-        kept = [own[number] for cell, number in group if len(own := outcomes(cell)) == len(cell.scores)]
+        kept = [
+            own[number]
+            for cell, number in group
+            if len(own := material.outcomes(cell.id)) == len(cell.scores)
+        ]
         if kept:
             rows.append(_Row(learner, encoder, accuracy(group), reliability(kept)))
     return rows
@@ -113,18 +116,15 @@ def _card(row: _Row) -> Html:
     )
     bins = zip(row.found.count, row.found.confidence, row.found.accuracy, strict=True)
     points = [Point(float(sure), float(right)) for count, sure, right in bins if count]
-    chart = Chart(
-        f"Reliability of {row.learner}, expected calibration error {percent(error)} percentage points",
-        points,
-        _WHOLE,
-        _WHOLE,
-        _percent,
-        _percent,
-        "accuracy",
-        200,
-        (Point(0.0, 0.0), Point(1.0, 1.0)),
+    frame = Frame(linear(0.0, 1.0, _percent), linear(0.0, 1.0, _percent, most=6), _HEIGHT)
+    honest = element("path", d=path([frame.place(0.0, 0.0), frame.place(1.0, 1.0)]), class_="reference")
+    label = f"Reliability of {row.learner}, expected calibration error {percent(error)} percentage points"
+    return element(
+        "figure",
+        title,
+        frame.drawn(honest, *curve(frame, points), label=label, kind="accuracy"),
+        class_="card",
     )
-    return element("figure", title, draw(chart), class_="card")
 
 
 def _percent(fraction: float) -> str:

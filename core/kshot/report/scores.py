@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
+from kshot.report.filters import filter_bar, row_data
 from kshot.report.markup import Html, element, join, name, scrolling
 from kshot.results import Results, Row, Table, Value, legend, tables, text
 from kshot.results.tables import NOT_WORSE, RANK
@@ -22,9 +23,8 @@ def scores_section(results: Results) -> Html:
     words = f"{first} The best of a column is coloured. A click on a heading sorts."
     notes = [element("span", sentence, class_="remark") for sentence in others]
     drawn = element("div", *map(_table, every), class_="tables")
-    return join(
-        heading, element("p", words, class_="lead"), drawn, *([element("p", *notes)] if notes else [])
-    )
+    below = [element("p", *notes)] if notes else []
+    return join(heading, element("p", words, class_="lead"), filter_bar(results), drawn, *below)
 
 
 def _table(table: Table) -> Html:
@@ -32,7 +32,7 @@ def _table(table: Table) -> Html:
     title = join(*map(name, sources)) if len(sources) == 1 else Html()
     caption = element("caption", title, element("span", name(table.modality), class_="tag"))
     head = element("thead", *([] if title else [_sources(table)]), _shapes(table))
-    body = element("tbody", *(_row(row, table.ranked) for row in table.rows))
+    body = element("tbody", *(_row(row, table) for row in table.rows))
     drawn = element("table", caption, head, body, class_="scores sortable")
     return scrolling(drawn, f"Scores, {table.modality}", wide=len(table.columns) + table.ranked > _NARROW)
 
@@ -57,7 +57,7 @@ def sortable(title: str) -> Html:
     return element("th", element("button", title, type="button"), scope="col")
 
 
-def _row(row: Row, ranked: bool) -> Html:
+def _row(row: Row, table: Table) -> Html:
     marks = [element("span", mark, class_="tag") for mark in row.marks]
     title = element(
         "th",
@@ -67,7 +67,8 @@ def _row(row: Row, ranked: bool) -> Html:
         data_sort=f"{row.learner} {row.encoder}",
     )
     rank = element("td", text.rank(row.rank), class_=None if row.rank else "none", data_sort=row.rank)
-    return element("tr", title, *map(_value, row.values), *([rank] if ranked else []))
+    fields = [*map(_value, row.values), *([rank] if table.ranked else [])]
+    return element("tr", title, *fields, **row_data(table.modality, row.learner, row.encoder))
 
 
 def _value(value: Value | None) -> Html:

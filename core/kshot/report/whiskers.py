@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from kshot.report.markup import Html, element
-from kshot.report.plot import share
 
 _WIDTH, _HEIGHT, _EDGE = 240.0, 20.0, 6.0
 
@@ -35,4 +34,6 @@ def whisker(value: float, half: float | None, axis: tuple[float, float], label: 
 
 
 def _place(value: float, axis: tuple[float, float]) -> float:
-    return _EDGE + (_WIDTH - 2 * _EDGE) * min(1.0, max(0.0, share(value, axis)))
+    low, high = axis
+    share = (value - low) / (high - low) if high > low else 0.5
+    return _EDGE + (_WIDTH - 2 * _EDGE) * share

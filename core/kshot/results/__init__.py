@@ -3,6 +3,7 @@
 from kshot.results.comparison import Compared, Comparison, Pair, Ranked, Ranking
 from kshot.results.entry import Entry
 from kshot.results.legend import legend
+from kshot.results.projection import PROJECTION, Projection, projection_path
 from kshot.results.sample import Sample, SampleExample, sample_path
 from kshot.results.schema import (
     SCHEMA,
@@ -15,11 +16,22 @@ from kshot.results.schema import (
     without_times,
 )
 from kshot.results.sheet import sheet
-from kshot.results.store import load, load_samples, read_entry, save, save_sample, write_entry, write_text
+from kshot.results.store import (
+    load,
+    load_samples,
+    load_worst,
+    read_entry,
+    save,
+    save_sample,
+    save_worst,
+    write_entry,
+    write_text,
+)
 from kshot.results.summary import summary
 from kshot.results.tables import Column, Row, Table, Value, labeller, tables
 
 __all__ = [
+    "PROJECTION",
     "SCHEMA",
     "Cell",
     "Column",
@@ -29,6 +41,7 @@ __all__ = [
     "Entry",
     "Measure",
     "Pair",
+    "Projection",
     "Ranked",
     "Ranking",
     "Results",
@@ -43,10 +56,13 @@ __all__ = [
     "legend",
     "load",
     "load_samples",
+    "load_worst",
+    "projection_path",
     "read_entry",
     "sample_path",
     "save",
     "save_sample",
+    "save_worst",
     "sheet",
     "summary",
     "tables",

@@ -189,6 +189,8 @@ class Results(Entry):
         version: number of the schema; the key is ``schema``.
         name: the configuration's name.
         environment: versions, device, commit and whatever else the figures depend on.
+        configuration: the configuration that was run, every default written out.
+        uses: the registered name behind each id, under ``learners``, ``encoders`` and ``sources``.
         cells: in the configuration's order.
         comparisons: how the rows of each column compare, once all cells are done.
         rankings: average ranks over tasks, likewise.
@@ -197,9 +199,15 @@ class Results(Entry):
     version: int = Field(SCHEMA, alias="schema")
     name: Text
     environment: dict[str, Any] = {}
+    configuration: dict[str, Any] = {}
+    uses: dict[str, dict[str, Text]] = {}
     cells: list[Cell] = []
     comparisons: list[Comparison] = []
     rankings: list[Ranking] = []
+
+    def use(self, kind: str, id: str) -> str:
+        """The registered name behind an id of a learner, an encoder or a source."""
+        return self.uses.get(kind, {}).get(id, id)
 
     @model_validator(mode="after")
     def _unique(self) -> Self:
