@@ -1,0 +1,42 @@
+"""The whole configuration."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from kshot.config.parts import EncoderVariant, LearnerVariant, SourceEntry
+from kshot.config.stages import Evaluate, Loading, Pretrain, Train
+from kshot.config.strict import Strict
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+class Configuration(Strict):
+    """One benchmark: every learner with every encoder on every source of its modality."""
+
+    name: str = Field(min_length=1)
+    seeds: list[int] = Field(default_factory=lambda: [0], min_length=1)
+    sources: dict[str, SourceEntry] = Field(min_length=1)
+    encoders: dict[str, Annotated[list[EncoderVariant], BeforeValidator(_as_list)]] = Field(min_length=1)
+    learners: Annotated[list[LearnerVariant], BeforeValidator(_as_list)] = Field(min_length=1)
+    pretrain: Pretrain | None = None
+    train: Train = Field(default_factory=Train)
+    evaluate: Evaluate = Field(default_factory=Evaluate)
+    loading: Loading = Field(default_factory=Loading)
+    leave_out: list[str] = Field(default_factory=list[str])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_sources(cls, value: Any) -> Any:
+        """``glyphs:`` and ``glyphs: {}`` mean the registered source of that name."""
+        if not isinstance(value, dict) or not isinstance(value.get("sources"), dict):
+            return value
+        named: dict[str, Any] = {}
+        for key, entry in value["sources"].items():
+            filled = {} if entry is None else entry
+            named[key] = {"use": key, **filled} if isinstance(filled, dict) else filled
+        return {**value, "sources": named}

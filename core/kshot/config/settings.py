@@ -1,0 +1,70 @@
+"""Which settings hold for one cell: everybody's, and on top of them those of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from kshot.config.configuration import Configuration
+from kshot.config.parts import Overrides
+from kshot.config.problems import problem_of
+from kshot.config.stages import Evaluate, Pretrain, Train
+from kshot.config.strict import Strict
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one learner is pretrained, trained and evaluated on one source."""
+
+    pretrain: Pretrain | None
+    train: Train
+    evaluate: Evaluate
+
+
+def settings_of(
+    configuration: Configuration, source: tuple[str, Overrides], learner: tuple[str, Overrides]
+) -> tuple[Settings, list[str]]:
+    """The configuration's settings, a source's own on top of them, and a learner's own on top of these.
+
+    A pretraining happens where the configuration or the learner asks for one; what a source says of
+    it changes how.
+
+    Args:
+        configuration: the settings of all.
+        source: the place of a source's entry, for messages, and its own settings.
+        learner: likewise.
+
+    Returns:
+        the settings, and what is wrong with them.
+    """
+    layers = [source, learner]
+    train, problems = configuration.train, list[str]()
+    evaluate = configuration.evaluate
+    pretrain = configuration.pretrain or Pretrain()
+    for where, own in layers:
+        train, more = _with(train, Train, own.train, f"{where}.train")
+        problems += more
+        changes = own.evaluate.model_dump(exclude_none=True)
+        evaluate, more = _with(evaluate, Evaluate, changes, f"{where}.evaluate")
+        problems += more
+        pretrain, more = _with(pretrain, Pretrain, own.pretrain or {}, f"{where}.pretrain")
+        problems += more
+    asked = configuration.pretrain is not None or bool(learner[1].pretrain)
+    refused = any(own.pretrain is False for _, own in layers)
+    return Settings(pretrain if asked and not refused else None, train, evaluate), problems
+
+
+M = TypeVar("M", bound=Strict)
+
+
+def _with(base: M, model: type[M], changes: Mapping[str, Any], where: str) -> tuple[M, list[str]]:
+    if not changes:
+        return base, []
+    try:
+        return model.model_validate({**base.model_dump(), **changes}), []
+    except ValidationError as error:
+        known = list(model.model_fields)
+        return base, [f"{where}.{problem_of(details, known)}" for details in error.errors()]

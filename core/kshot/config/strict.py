@@ -1,0 +1,11 @@
+"""What every model of a configuration has in common."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Strict(BaseModel):
+    """A model that refuses unknown keys and guesses no types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
