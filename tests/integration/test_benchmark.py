@@ -297,9 +297,7 @@ def test_a_run_goes_on_from_another_runs_checkpoint(tmp_path: Path) -> None:
 
 
 def test_a_start_that_is_not_there_is_told_before_anything_runs(tmp_path: Path) -> None:
-    with pytest.raises(
-        ConfigurationError, match=r"learners\.prototypical\.train\.start: no such file: .*away"
-    ):
+    with pytest.raises(ConfigurationError, match=r"- train\.start: no such file: .*away"):
         run(tmp_path, train={"start": str(tmp_path / "away.safetensors")})
 
 
@@ -466,6 +464,44 @@ def test_a_source_has_settings_of_its_own_and_a_learners_go_before_them(tmp_path
     assert [str(score.shape) for score in found["toy", "own"].scores] == ["5w1s", "3w2s"]
 
 
+def test_an_encoders_settings_go_between_a_sources_and_a_learners(tmp_path: Path) -> None:
+    own = {
+        "train": {"episodes": 16, "clip": 1.0},
+        "pretrain": {"epochs": 2},
+        "evaluate": {"shapes": ["3w1s"]},
+    }
+    encoders = {"toy": ["toy_encoder", {"id": "own", "use": "toy_encoder", "settings": own}]}
+    learners = [
+        "prototypical",
+        {"id": "last", "use": "prototypical", "train": {"episodes": 8}, "pretrain": {"batch": 32}},
+    ]
+    source = {"use": "toy", "train": {"episodes": 24, "way": 3}, "pretrain": {"epochs": 1}}
+    found = run(tmp_path, sources={"toy": source}, encoders=encoders, learners=learners).cells
+    trained = {
+        (cell.encoder, cell.learner): (cell.train.episodes, cell.train.way, cell.train.pretrain_epochs)
+        for cell in found
+    }
+    assert trained == {
+        ("toy_encoder", "prototypical"): (24, 3, None),
+        ("toy_encoder", "last"): (8, 3, 1),
+        ("own", "prototypical"): (16, 3, None),
+        ("own", "last"): (8, 3, 2),
+    }
+    shapes = {cell.encoder: [str(score.shape) for score in cell.scores] for cell in found}
+    assert shapes == {"toy_encoder": ["5w1s", "3w2s"], "own": ["3w1s"]}
+
+
+def test_an_encoders_own_learning_rate_shows_in_its_figures(tmp_path: Path) -> None:
+    def own(name: str, **train: Any) -> dict[str, Any]:
+        return {"id": name, "use": "toy_encoder", "settings": {"train": train}}
+
+    encoders = {"toy": ["toy_encoder", own("same", learning_rate=0.003), own("still", learning_rate=1e-12)]}
+    found = {cell.encoder: cell for cell in run(tmp_path, encoders=encoders).cells}
+    figures = {name: [score.accuracy for score in cell.scores] for name, cell in found.items()}
+    assert figures["same"] == figures["toy_encoder"]
+    assert figures["still"][0] < figures["toy_encoder"][0] - 0.05
+
+
 def test_what_was_said_of_every_query_is_kept(tmp_path: Path) -> None:
     for cell in run(tmp_path, learners=["prototypical", "simpleshot"]).cells:
         outcomes = read_outcomes(tmp_path / "cells" / cell.id / "outcomes.npz")
@@ -493,5 +529,5 @@ def test_a_head_of_fixed_way_is_told_before_it_trains(tmp_path: Path) -> None:
 def test_a_mistake_in_a_learners_settings_names_its_place() -> None:
     with pytest.raises(ConfigurationError) as raised:
         plan(learners=[{"use": "maml", "train": {"episode": 3}, "pretrain": {"epochs": 0}}])
-    assert "learners.maml.train.episode: unknown key; did you mean 'episodes'" in str(raised.value)
-    assert "learners.maml.pretrain.epochs: input should be greater than or equal to 1" in str(raised.value)
+    assert "learners.0.train.episode: unknown key; did you mean 'episodes'" in str(raised.value)
+    assert "learners.0.pretrain.epochs: input should be greater than or equal to 1" in str(raised.value)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from kshot.benchmark.plan import Part, Plan, PlannedCell
-from kshot.config import Configuration, Overrides, settings_of
+from kshot.config import Configuration, settings_of
 from kshot.errors import DataError, KshotError, listing, nearest
 from kshot.interfaces import Encoder, Source, Split
 from kshot.loading import Loader, example_keys, make_loader
@@ -98,7 +98,7 @@ class Data:
 
     def sample(self, part: Part) -> Sample:
         """The first test episode, drawn for people."""
-        settings, _ = settings_of(self._configuration, (part.id, part.own), ("", Overrides()))
+        settings, _ = settings_of(self._configuration, (part.id, part.own))
         evaluate = settings.evaluate
         sampler = self.sampler(part, "test", evaluate.all_shapes()[0], evaluate.seed)
         shape = sampler.shape

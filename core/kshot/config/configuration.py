@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from kshot.config.forms import OneOrMany, Short
 from kshot.config.parts import EncoderVariant, LearnerVariant, SourceEntry
 from kshot.config.stages import Evaluate, Loading, Pretrain, Train
 from kshot.config.strict import Strict
 
-
-def _as_list(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
+NAME = Short(("string",), "a registered name, without options")
+SOURCE = Short(("string", "null"), "a registered name; null: the key is the name")
 
 
 class Configuration(Strict):
@@ -20,9 +20,9 @@ class Configuration(Strict):
 
     name: str = Field(min_length=1)
     seeds: list[int] = Field(default_factory=lambda: [0], min_length=1)
-    sources: dict[str, SourceEntry] = Field(min_length=1)
-    encoders: dict[str, Annotated[list[EncoderVariant], BeforeValidator(_as_list)]] = Field(min_length=1)
-    learners: Annotated[list[LearnerVariant], BeforeValidator(_as_list)] = Field(min_length=1)
+    sources: dict[str, Annotated[SourceEntry, SOURCE]] = Field(min_length=1)
+    encoders: dict[str, Annotated[list[Annotated[EncoderVariant, NAME]], OneOrMany()]] = Field(min_length=1)
+    learners: Annotated[list[Annotated[LearnerVariant, NAME]], OneOrMany()] = Field(min_length=1)
     pretrain: Pretrain | None = None
     train: Train = Field(default_factory=Train)
     evaluate: Evaluate = Field(default_factory=Evaluate)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import ConfigDict, Field, model_validator
 
+from kshot.config.forms import KeysOf
 from kshot.config.shapes import TestedShape
+from kshot.config.stages import Pretrain, Train
 from kshot.config.strict import Strict
 
 Subset = Literal["none", "head", "last", "lora", "all"]
@@ -82,17 +84,6 @@ class Tuning(Strict):
         return {name: value for name, value in self.model_dump().items() if value != fields[name].default}
 
 
-class EncoderVariant(Variant, Tuning):
-    """An encoder, its options, and how the outer loop trains it."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
-
-    @property
-    def tuning(self) -> Tuning:
-        """How the outer loop trains it."""
-        return Tuning.model_validate({name: getattr(self, name) for name in Tuning.model_fields})
-
-
 class EvaluateOverride(Strict):
     """What may be evaluated otherwise than the rest; seed, queries and episodes are everybody's."""
 
@@ -101,7 +92,7 @@ class EvaluateOverride(Strict):
 
 
 class Overrides(Strict):
-    """Where the training and evaluation of one source or learner differ from the rest.
+    """Where the training and evaluation of one source, encoder or learner differ from the rest.
 
     Attributes:
         train: keys of ``train`` with other values.
@@ -109,13 +100,32 @@ class Overrides(Strict):
         evaluate: other shapes, other batch statistics.
     """
 
-    train: dict[str, Any] = Field(default_factory=dict[str, Any])
-    pretrain: dict[str, Any] | Literal[False] = Field(default_factory=dict[str, Any])
+    train: Annotated[dict[str, Any], KeysOf(Train)] = Field(default_factory=dict[str, Any])
+    pretrain: Annotated[dict[str, Any] | Literal[False], KeysOf(Pretrain)] = Field(
+        default_factory=dict[str, Any]
+    )
     evaluate: EvaluateOverride = Field(default_factory=EvaluateOverride)
 
 
+class EncoderVariant(Variant, Tuning):
+    """An encoder, its options, how the outer loop trains it, and settings of its own.
+
+    Attributes:
+        settings: of every learner around it; they go before a source's, and a learner's before them.
+            They stand under a key of their own because ``train`` says what trains in the encoder.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+    settings: Overrides = Field(default_factory=Overrides)
+
+    @property
+    def tuning(self) -> Tuning:
+        """How the outer loop trains it."""
+        return Tuning.model_validate({name: getattr(self, name) for name in Tuning.model_fields})
+
+
 class LearnerVariant(Variant, Overrides):
-    """A learner, its options, and settings of its own, which go before a source's."""
+    """A learner, its options, and settings of its own, which go before those of source and encoder."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 

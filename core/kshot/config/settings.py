@@ -10,14 +10,20 @@ from pydantic import ValidationError
 
 from kshot.config.configuration import Configuration
 from kshot.config.parts import Overrides
-from kshot.config.problems import problem_of
+from kshot.config.problems import problems_of
 from kshot.config.stages import Evaluate, Pretrain, Train
 from kshot.config.strict import Strict
+
+Own = tuple[str, Overrides]
+"""A part's settings of its own, and their place in the configuration, for messages."""
+
+NOTHING: Own = ("", Overrides())
+"""Of a part that has none."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How one learner is pretrained, trained and evaluated on one source."""
+    """How one learner with one encoder is pretrained, trained and evaluated on one source."""
 
     pretrain: Pretrain | None
     train: Train
@@ -25,22 +31,17 @@ class Settings:
 
 
 def settings_of(
-    configuration: Configuration, source: tuple[str, Overrides], learner: tuple[str, Overrides]
+    configuration: Configuration, source: Own, encoder: Own = NOTHING, learner: Own = NOTHING
 ) -> tuple[Settings, list[str]]:
-    """The configuration's settings, a source's own on top of them, and a learner's own on top of these.
+    """The configuration's settings, on top of them a source's own, then an encoder's, then a learner's.
 
-    A pretraining happens where the configuration or the learner asks for one; what a source says of
-    it changes how.
-
-    Args:
-        configuration: the settings of all.
-        source: the place of a source's entry, for messages, and its own settings.
-        learner: likewise.
+    A pretraining happens where the configuration or the learner asks for one; what a source or an
+    encoder says of it changes how. Each of them may refuse it.
 
     Returns:
         the settings, and what is wrong with them.
     """
-    layers = [source, learner]
+    layers = [source, encoder, learner]
     train, problems = configuration.train, list[str]()
     evaluate = configuration.evaluate
     pretrain = configuration.pretrain or Pretrain()
@@ -63,8 +64,8 @@ M = TypeVar("M", bound=Strict)
 def _with(base: M, model: type[M], changes: Mapping[str, Any], where: str) -> tuple[M, list[str]]:
     if not changes:
         return base, []
+    values = {**base.model_dump(), **changes}
     try:
-        return model.model_validate({**base.model_dump(), **changes}), []
+        return model.model_validate(values), []
     except ValidationError as error:
-        known = list(model.model_fields)
-        return base, [f"{where}.{problem_of(details, known)}" for details in error.errors()]
+        return base, problems_of(error, values, model, where)

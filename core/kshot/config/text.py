@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -45,5 +45,18 @@ def parse(text: str) -> Any:
 
     Raises:
         yaml.YAMLError: not YAML, or a key that stands twice.
+        ValueError: a value that contains itself.
     """
-    return yaml.load(text, Loader=_Loader)
+    try:
+        return unshared(yaml.load(text, Loader=_Loader))
+    except RecursionError:
+        raise ValueError("a value contains itself") from None
+
+
+def unshared(value: Any) -> Any:
+    """A copy in which what stood twice (a YAML alias) is two things: to change one leaves the other."""
+    if isinstance(value, dict):
+        return {key: unshared(one) for key, one in cast("dict[Any, Any]", value).items()}
+    if isinstance(value, list):
+        return [unshared(one) for one in cast("list[Any]", value)]
+    return value
