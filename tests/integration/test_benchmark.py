@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from kshot import EncoderSpec, LearnerSpec, hookimpl, results
+from kshot import EncoderSpec, LearnerSpec, SourceSpec, hookimpl, results
 from kshot.episode import Episodes, Examples
-from kshot.errors import ConfigurationError
+from kshot.errors import ConfigurationError, DataError
 from kshot.files import content_hash
 from kshot.interfaces import Classifier, Encoder, Learner
 from kshot.learners.prototypical import Prototypical
 from kshot.outcomes import read_outcomes
-from kshot.sampling import Sampler
-from kshot.shapes import Shape
+from kshot.sampling import Catalogue, Sampler
+from kshot.shapes import Shape, Split
 from kshot.testing import Toy, toy_encoder
 from safetensors import safe_open
 
@@ -139,6 +139,76 @@ def test_an_interrupted_run_goes_on_with_what_is_missing(tmp_path: Path) -> None
     ]
     undisturbed = run(tmp_path / "other", seeds=[0, 1, 2])
     assert results.without_times(resumed).cells == results.without_times(undisturbed).cells
+
+
+PATIENT: dict[str, Any] = {
+    "episodes": 96,
+    "meta_batch": 4,
+    "optimizer": "sgd",
+    "learning_rate": 0.1,
+    "validations": 12,
+    "validation_episodes": 5,
+    "patience": 2,
+}
+
+
+def test_early_stopping_is_recorded_and_an_interruption_leaves_no_trace(tmp_path: Path) -> None:
+    registry = toy_registry()
+
+    class Interrupt(Events):
+        @hookimpl
+        def kshot_validated(self, episodes: int) -> None:
+            if episodes == 16:
+                raise KeyboardInterrupt
+
+    with registry.observing(Interrupt()), pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", registry, train=PATIENT)
+    [resumed] = results.without_times(run(tmp_path / "cut", train=PATIENT)).cells
+    [cell] = results.without_times(run(tmp_path / "whole", train=PATIENT)).cells
+    assert resumed == cell
+    accuracies = [point.accuracy or 0 for point in cell.curve]
+    best = accuracies.index(max(accuracies))
+    assert len(accuracies) == best + 3 < 12, "two validations after the best one"
+    assert cell.train.episodes == cell.curve[-1].episodes == (best + 3) * 8
+    assert cell.train.best == cell.curve[best]
+    assert cell.remarks == [f"kept as it was after {(best + 1) * 8} of {(best + 3) * 8} episodes"]
+    [last] = run(tmp_path / "last", train={**PATIENT, "patience": None}).cells
+    assert (last.train.episodes, last.train.best) == (96, None)
+
+
+def test_what_is_validated_is_part_of_a_training_that_stops_early(tmp_path: Path) -> None:
+    evaluate = {"shapes": ["3w2s"], "queries": 5, "episodes": 40}
+    run(tmp_path / "one", train=PATIENT)
+    found = run(tmp_path / "one", train=PATIENT, evaluate=evaluate)
+    expected = run(tmp_path / "two", train=PATIENT, evaluate=evaluate)
+    assert results.without_times(found).cells == results.without_times(expected).cells
+
+
+def test_patience_without_validation_classes_is_told_before_anything_runs(tmp_path: Path) -> None:
+    registry = toy_registry(
+        ("sources", SourceSpec("blind", "no validation", f"{__name__}:blind", modality="toy"))
+    )
+    sources = {"blind": None, "off": {"use": "blind", "train": {"patience": None}}}
+    with pytest.raises(ConfigurationError) as raised:
+        run(tmp_path, registry, sources=sources, train=PATIENT)
+    assert "sources.blind: no such classes (train.patience needs validation episodes; null" in str(
+        raised.value
+    )
+    assert "sources.off" not in str(raised.value)
+
+
+def blind() -> Toy:
+    """The toy without validation classes."""
+    toy = Toy()
+    whole = toy.catalogue
+
+    def catalogue(split: Split) -> Catalogue:
+        if split == "validation":
+            raise DataError("no such classes")
+        return whole(split)
+
+    toy.catalogue = catalogue
+    return toy
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,13 @@ from kshot.interfaces import Encoder, Source, Split
 from kshot.loading import Loader, example_keys, make_loader
 from kshot.results import Sample, SampleExample
 from kshot.sampling import AnySampler, FixedSampler, Sampler
-from kshot.shapes import Fixed, Shape
+from kshot.shapes import SPLITS, Fixed, Shape
 
 SAMPLE_QUERIES = 2
 """Queries per class that a sample episode shows."""
+
+PATIENCE = "train.patience needs validation episodes; null turns it off, for one source too"
+"""What is said where a source cannot serve them."""
 
 
 @final
@@ -90,10 +93,10 @@ class Data:
         return self._keys[part.id, split]
 
     def fingerprints(self, part: Part) -> list[str]:
-        """Hashes of the training and test classes, and of all fixed lists of test episodes."""
+        """Hashes of the classes of every split, and of all fixed lists of test episodes."""
         source = self.source(part)
         lists = [_fixed(source, "test", name) for name in sorted(source.fixed_episodes("test"))]
-        classes = [_fingerprint(source, "train"), _fingerprint(source, "test")]
+        classes = [_fingerprint(source, split) for split in SPLITS]
         return classes + [one.manifest(len(one)) for one in lists]
 
     def sample(self, part: Part) -> Sample:
@@ -139,7 +142,8 @@ def data_problems(plan: Plan, data: Data) -> list[str]:
             try:
                 data.sampler(part, split, shape, 0)
             except KshotError as error:
-                problems.append(str(error))
+                mend = f" ({PATIENCE})" if split == "validation" else ""
+                problems.append(f"{error}{mend}")
     return list(dict.fromkeys(problems))
 
 
@@ -178,7 +182,7 @@ def _fixed(source: Source, split: Split, name: str) -> FixedSampler:
 def _fingerprint(source: Source, split: Split) -> str:
     try:
         return source.catalogue(split).fingerprint
-    except DataError:  # what trains nothing needs no training classes
+    except DataError:  # what trains nothing needs no training classes, nor validation classes
         return ""
 
 
@@ -190,6 +194,8 @@ def _wanted(plan: Plan, source: Part) -> list[tuple[Split, Shape | Fixed]]:
             continue
         if cell.settings.train.episodes:
             wanted.append(("train", cell.settings.train.shape))
+        if cell.settings.train.episodes and cell.settings.train.patience is not None:
+            wanted.append(("validation", cell.settings.validation_shape))
         for shape in cell.settings.evaluate.all_shapes():
             wanted.append(("test", shape))
     return list(dict.fromkeys(wanted))

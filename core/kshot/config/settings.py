@@ -13,6 +13,7 @@ from kshot.config.parts import Overrides
 from kshot.config.problems import problems_of
 from kshot.config.stages import Evaluate, Pretrain, Train
 from kshot.config.strict import Strict
+from kshot.shapes import Shape
 
 Own = tuple[str, Overrides]
 """A part's settings of its own, and their place in the configuration, for messages."""
@@ -28,6 +29,12 @@ class Settings:
     pretrain: Pretrain | None
     train: Train
     evaluate: Evaluate
+
+    @property
+    def validation_shape(self) -> Shape:
+        """Shape of the validation episodes: the first that is drawn for the test, else that of training."""
+        drawn = (shape for shape in self.evaluate.all_shapes() if isinstance(shape, Shape))
+        return next(drawn, self.train.shape)
 
 
 def settings_of(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kshot.config.shapes import ShapeEntry, TestedShape
 from kshot.config.strict import Strict
@@ -44,6 +44,9 @@ class Train(Optimisation):
         meta_batch: episodes per optimiser step.
         validations: how often validation episodes are scored while training, evenly spread.
         validation_episodes: episodes each time.
+        patience: validations in a row without a better accuracy after which training ends early; the
+            weights of the best validation are the ones that are kept. None: training runs to its
+            end and keeps the last weights.
         start: a checkpoint, of whatever run, from which to go on.
     """
 
@@ -56,7 +59,14 @@ class Train(Optimisation):
     meta_batch: int = Field(default=1, ge=1)
     validations: int = Field(default=5, ge=0)
     validation_episodes: int = Field(default=50, ge=2)
+    patience: int | None = Field(default=None, ge=1)
     start: Path | None = Field(default=None, strict=False)
+
+    @model_validator(mode="after")
+    def _comparable(self) -> Self:
+        if self.patience is not None and self.validations == 0:
+            raise ValueError("patience counts validations, and validations is 0; set one of them otherwise")
+        return self
 
     @property
     def shape(self) -> Shape:
