@@ -15,6 +15,7 @@ from kshot.config.parts import (
 )
 from kshot.config.problems import check
 from kshot.config.reading import read
+from kshot.config.schema import json_schema
 from kshot.config.settings import Settings, settings_of
 from kshot.config.shapes import FixedEntry, ShapeEntry, TestedShape
 from kshot.config.stages import Evaluate, Loading, Optimisation, Pretrain, Train
@@ -44,6 +45,7 @@ __all__ = [
     "Use",
     "Variant",
     "check",
+    "json_schema",
     "parse",
     "read",
     "settings_of",

@@ -16,7 +16,21 @@ SOURCE = Short(("string", "null"), "a registered name; null: the key is the name
 
 
 class Configuration(Strict):
-    """One benchmark: every learner with every encoder on every source of its modality."""
+    """One benchmark: every learner with every encoder on every source of its modality.
+
+    Attributes:
+        name: of the benchmark; its results go to runs/NAME.
+        seeds: of the trainings; every cell is trained once under each.
+        sources: by names of your own; an entry names a registered source, options, other settings.
+        encoders: by modality, one or a list of them.
+        learners: one or a list of them.
+        pretrain: ordinary classification of the training classes before episodes; none: only for
+            learners that ask for it.
+        train: how learners are trained.
+        evaluate: how they are tested.
+        loading: how data is held.
+        leave_out: shell patterns of cells (LEARNER.ENCODER.SOURCE.SEED) that are not run.
+    """
 
     name: str = Field(min_length=1)
     seeds: list[int] = Field(default_factory=lambda: [0], min_length=1)

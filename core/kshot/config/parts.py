@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from kshot.config.forms import KeysOf
 from kshot.config.shapes import TestedShape
@@ -16,7 +18,11 @@ Subset = Literal["none", "head", "last", "lora", "all"]
 
 
 class Use(Strict):
-    """A registered thing and its options: ``prototypical`` or ``{use: prototypical, distance: cosine}``."""
+    """A registered thing and its options: ``prototypical`` or ``{use: prototypical, distance: cosine}``.
+
+    Attributes:
+        use: the registered name; an option may follow a colon, as in ``hf-text:MODEL``.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
     use: str
@@ -33,7 +39,11 @@ class Use(Strict):
 
 
 class Variant(Use):
-    """One column or row of the grid; ``id`` names it in results, else it is built from what differs."""
+    """One column or row of the grid; an option sweeps by ``{grid: [a, b]}``.
+
+    Attributes:
+        id: its name in results; none: built from what differs.
+    """
 
     id: str | None = None
 
@@ -85,7 +95,12 @@ class Tuning(Strict):
 
 
 class EvaluateOverride(Strict):
-    """What may be evaluated otherwise than the rest; seed, queries and episodes are everybody's."""
+    """What may be evaluated otherwise than the rest; seed, queries and episodes are everybody's.
+
+    Attributes:
+        shapes: other shapes of the test episodes.
+        batch_statistics: other statistics of batch norms.
+    """
 
     shapes: list[TestedShape] | None = Field(default=None, min_length=1)
     batch_statistics: Literal["frozen", "support", "query"] | None = None
@@ -134,3 +149,11 @@ class SourceEntry(Use, Overrides):
     """A source, its options, and settings of its own; ``use`` defaults to the key under which it stands."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        found = handler(core_schema)
+        handler.resolve_ref_schema(found).pop("required", None)
+        return found

@@ -7,6 +7,7 @@ from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from kshot.config.forms import Short
 from kshot.config.strict import Strict
 from kshot.shapes import Fixed, Shape
 
@@ -14,7 +15,15 @@ _SHAPE = re.compile(r"(\d+)w(\d+)s")
 
 
 class ShapeEntry(Strict):
-    """An episode shape in a configuration: ``5w1s`` or a mapping."""
+    """An episode shape in a configuration: ``5w1s`` or a mapping.
+
+    Attributes:
+        way: classes per episode.
+        shot: support examples per class.
+        queries: query examples per class; none: as many as ``evaluate.queries`` says.
+        within: a class group, one value of which all classes of an episode share.
+        apart: an example group, no value of which support and query share.
+    """
 
     way: int = Field(ge=2)
     shot: int = Field(ge=1)
@@ -39,7 +48,11 @@ class ShapeEntry(Strict):
 
 
 class FixedEntry(Strict):
-    """A source's own list of test episodes in a configuration: ``{fixed: name}``."""
+    """A source's own list of test episodes in a configuration: ``{fixed: name}``.
+
+    Attributes:
+        fixed: name of the list.
+    """
 
     fixed: str = Field(min_length=1)
 
@@ -64,4 +77,8 @@ def _tested(value: Any) -> ShapeEntry | FixedEntry:
 
 
 # The union alone would tell of every error twice, once for each of its members.
-TestedShape = Annotated[ShapeEntry | FixedEntry, BeforeValidator(_tested)]
+TestedShape = Annotated[
+    ShapeEntry | FixedEntry,
+    BeforeValidator(_tested),
+    Short(("string",), "way and shot, such as 5w1s", rf"^\s*{_SHAPE.pattern}\s*$"),
+]
