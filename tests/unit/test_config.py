@@ -247,6 +247,9 @@ def test_ids_are_given_or_built_from_what_differs() -> None:
     assert variants("a", "b") == (["a", "b"], [])
     assert variants("a", {"use": "a", "k": 1}) == (["a", "a+k=1"], [])
     assert variants({"use": "a", "k": 1}) == (["a"], [])
+    assert variants({"use": "a", "k": 1, "m": 3}, {"use": "a", "k": 2, "m": 3}) == (["a+k=1", "a+k=2"], [])
+    sweeps = [{"use": "a", "k": {"grid": [1, 2]}, "m": m, "n": 5} for m in (3, 4)]
+    assert variants(*sweeps)[0] == ["a+k=1+m=3", "a+k=2+m=3", "a+k=1+m=4", "a+k=2+m=4"]
     assert variants({"use": "a", "id": "mine", "k": 1}, "a") == (["mine", "a"], [])
     assert variants({"use": "a", "k": {"grid": [1, 2]}, "m": 3}) == (["a+k=1", "a+k=2"], [])
     assert variants({"use": "a", "k": {"grid": [1, 2]}, "m": {"grid": ["x/y"]}})[0] == [

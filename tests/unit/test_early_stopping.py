@@ -133,6 +133,15 @@ def test_another_runs_validations_are_not_compared_with(tmp_path: Path) -> None:
     )
 
 
+def test_another_training_starts_from_the_weights_that_were_kept(tmp_path: Path) -> None:
+    before = Checkpoint(tmp_path / "before.safetensors", "another run")
+    first, second = build(), build()
+    assert fit(first, checkpoint=before).episodes == 48
+    untrained = OPTIONS.model_copy(update={"episodes": 40, "patience": None})
+    fit(second, untrained, Checkpoint(tmp_path / "checkpoint.safetensors", "key", start=before.path))
+    assert same(weights(first), weights(second))
+
+
 def test_patience_without_validation_is_refused() -> None:
     source = Toy(classes=20)
     catalogue = source.catalogue("train")

@@ -124,6 +124,7 @@ def make_plan(raw: Mapping[str, Any], where: str, registry: Registry) -> Plan:
     metrics = planner.metrics(configuration)
     if not problems:
         planner.match(sources, encoders, configuration)
+        planner.pretraining(configuration)
     settings = planner.settings(configuration, sources, encoders, learners)
     every = [
         PlannedCell(learner, encoder, source, seed, settings[source.id, encoder.id, learner.id])
@@ -253,6 +254,19 @@ class _Planner:
             f"encoders.{modality}: no source is of this modality"
             for modality in configuration.encoders
             if modality not in served
+        ]
+
+    def pretraining(self, configuration: Configuration) -> None:
+        """What says how to pretrain needs somebody who asks for it."""
+        if configuration.pretrain or any(learner.pretrain for learner in configuration.learners):
+            return
+        own: dict[str, Overrides] = {f"sources.{key}": one for key, one in configuration.sources.items()}
+        for modality, entries in configuration.encoders.items():
+            own |= {f"encoders.{modality}.{one.id or one.use}.settings": one.settings for one in entries}
+        self._problems += [
+            f"{where}.pretrain: changes a pretraining that neither the configuration nor a learner asks for"
+            for where, one in own.items()
+            if one.pretrain
         ]
 
     def _part(self, kind: str, variant: Expanded, where: str, modality: str | None) -> Part | None:

@@ -55,17 +55,10 @@ def expand(variants: Sequence[Variant], where: str) -> tuple[list[Expanded], lis
         the variants, and a problem for each id that is malformed or stands twice, and each empty sweep.
     """
     drafts = [draft for variant in variants for draft in _sweep(variant)]
-    plain = Counter(draft[1].id for draft in drafts)
-    expanded: list[Expanded] = []
-    for variant, draft in drafts:
-        if variant.id is None and plain[draft.id] > 1:
-            extra = dict(draft.options)
-            told = draft.tuning.told()
-            if "lora" in told:
-                told["rank"] = told.pop("lora")["rank"]
-            extra |= told
-            draft = replace(draft, id=_named(_plain(draft.use), extra))
-        expanded.append(draft)
+    expanded = [
+        replace(draft, id=_named(draft.id, _differing(draft, [one for one in drafts if one.id == draft.id])))
+        for draft in drafts
+    ]
     problems = [
         f"{where}: the id '{draft.id}' may hold letters, digits and '_.+=,-' only"
         for draft in expanded
@@ -89,14 +82,30 @@ def is_id(name: str) -> bool:
     return _ID.fullmatch(name) is not None
 
 
-def _sweep(variant: Variant) -> list[tuple[Variant, Expanded]]:
+def _sweep(variant: Variant) -> list[Expanded]:
     swept = _grids(variant)
-    drafts: list[tuple[Variant, Expanded]] = []
+    drafts: list[Expanded] = []
     for values in itertools.product(*swept.values()):
         chosen = dict(zip(swept, values, strict=True))
         name = _named(variant.id or _plain(variant.use), chosen)
-        drafts.append((variant, Expanded(name, variant.use, {**variant.options, **chosen}, variant)))
+        drafts.append(Expanded(name, variant.use, {**variant.options, **chosen}, variant))
     return drafts
+
+
+def _differing(draft: Expanded, namesakes: Sequence[Expanded]) -> dict[str, Any]:
+    """What sets a draft apart from those of the same name; nothing where its entry has an id."""
+    if isinstance(draft.origin, Variant) and draft.origin.id is not None:
+        return {}
+    told = [_told(one) for one in namesakes]
+    return {key: value for key, value in _told(draft).items() if any(one.get(key) != value for one in told)}
+
+
+def _told(draft: Expanded) -> dict[str, Any]:
+    """All that a name may say: options, and how the outer loop trains it."""
+    tuning = draft.tuning.told()
+    if "lora" in tuning:
+        tuning["rank"] = tuning.pop("lora")["rank"]
+    return {**draft.options, **tuning}
 
 
 def _grids(variant: Variant) -> dict[str, list[Any]]:

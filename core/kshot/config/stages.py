@@ -47,7 +47,8 @@ class Train(Optimisation):
         patience: validations in a row without a better accuracy after which training ends early; the
             weights of the best validation are the ones that are kept. None: training runs to its
             end and keeps the last weights.
-        start: a checkpoint, of whatever run, from which to go on.
+        start: a checkpoint, of whatever run, from which to go on; from its best validation's weights,
+            where that run had ``patience``.
     """
 
     way: int = Field(default=5, ge=2)

@@ -54,7 +54,8 @@ class Checkpoint:
     Attributes:
         path: of the file.
         key: what the training depends on; a file with another key is not taken up.
-        start: another training's file, taken up whatever its key where ``path`` offers nothing.
+        start: another training's file, taken up whatever its key where ``path`` offers nothing; with
+            the weights that it kept, where it stopped early.
     """
 
     path: Path
@@ -91,6 +92,7 @@ class Checkpoint:
             if misfit:
                 raise CellError(f"train.start: {self.start} is of another learner or encoder: {misfit}")
             started.restore(state)
+            state.learner.load_state_dict(state.kept, strict=False)
             # Its validations may be of other data, with which this training's cannot be compared.
             state.training.best, state.training.stale, state.kept = None, 0, {}
 
