@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from typing import Any
 
+from kshot.benchmark.patterns import Parts, matches, no_match
 from kshot.benchmark.variants import Expanded, expand, is_id
 from kshot.config import Configuration, Overrides, Settings, Tuning, Variant, check, settings_of
-from kshot.errors import ConfigurationError, KshotError, listing, nearest
+from kshot.errors import ConfigurationError, KshotError
 from kshot.options import OptionsOf
 from kshot.options.given import given_options
 from kshot.registry import Entry, Registry
@@ -61,7 +60,12 @@ class PlannedCell:
     @property
     def id(self) -> str:
         """Unique in its benchmark."""
-        return f"{self.learner.id}.{self.encoder.id}.{self.source.id}.{self.seed}"
+        return ".".join(self.parts)
+
+    @property
+    def parts(self) -> Parts:
+        """What its id is put together from."""
+        return self.learner.id, self.encoder.id, self.source.id, str(self.seed)
 
     @property
     def modality(self) -> str:
@@ -93,9 +97,9 @@ class Plan:
         Raises:
             ConfigurationError: none does.
         """
-        chosen = frozenset(cell.id for cell in self.cells if _matches(cell, [pattern]))
+        chosen = frozenset(cell.id for cell in self.cells if matches(cell.parts, [pattern]))
         if not chosen:
-            raise ConfigurationError("--only", [_no_match(pattern, self.cells)])
+            raise ConfigurationError("--only", [no_match(pattern, [cell.parts for cell in self.cells])])
         return replace(self, selected=chosen)
 
     def to_run(self) -> list[PlannedCell]:
@@ -133,32 +137,16 @@ def make_plan(raw: Mapping[str, Any], where: str, registry: Registry) -> Plan:
         for learner in learners
         for seed in configuration.seeds
     ]
-    cells = [cell for cell in every if not _matches(cell, configuration.leave_out)]
+    ids = [cell.parts for cell in every]
+    cells = [cell for cell in every if not matches(cell.parts, configuration.leave_out)]
     if not problems:
-        unmatched = [one for one in configuration.leave_out if not any(_matches(c, [one]) for c in every)]
-        problems += [f"leave_out: {_no_match(pattern, every)}" for pattern in unmatched]
+        unmatched = [one for one in configuration.leave_out if not any(matches(c, [one]) for c in ids)]
+        problems += [f"leave_out: {no_match(pattern, ids)}" for pattern in unmatched]
     if not problems and not cells:
         problems.append("leave_out: leaves no cell to run")
     if problems:
         raise ConfigurationError(where, list(dict.fromkeys(problems)))
     return Plan(configuration, cells, frozenset(cell.id for cell in cells), metrics, registry)
-
-
-def _matches(cell: PlannedCell, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(cell.id, pattern) for pattern in patterns)
-
-
-def _no_match(pattern: str, cells: Sequence[PlannedCell]) -> str:
-    """That a pattern matches no cell, with the nearest one that does."""
-    close = nearest(pattern, dict.fromkeys(one for cell in cells for one in _patterns(cell)))
-    return f"no cell matches '{pattern}'{close} (the cells are {listing(cell.id for cell in cells)})"
-
-
-def _patterns(cell: PlannedCell) -> Iterator[str]:
-    """The cell's id with some of its parts, or none, left open."""
-    parts = (cell.learner.id, cell.encoder.id, cell.source.id, str(cell.seed))
-    for chosen in itertools.product(*((part, "*") for part in parts)):
-        yield re.sub(r"\*(\.\*)+", "*", ".".join(chosen))
 
 
 class _Planner:
