@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 from kshot import EncoderSpec, LearnerSpec, SourceSpec, hookimpl, results
+from kshot.benchmark import make_plan, run_benchmark
+from kshot.config import read
 from kshot.episode import Episodes, Examples
 from kshot.errors import ConfigurationError, DataError
 from kshot.files import content_hash
@@ -22,7 +24,7 @@ from kshot.shapes import Shape, Split
 from kshot.testing import Toy, toy_encoder
 from safetensors import safe_open
 
-from .conftest import plan, run, toy_registry
+from .conftest import configuration, plan, run, toy_registry
 
 
 class Events:
@@ -227,6 +229,26 @@ def test_a_changed_configuration_is_run_again(tmp_path: Path, changes: dict[str,
         run(tmp_path, registry, **changes)
     assert events.of("run") == [("toy-run", 1, 0)]
     assert len(events.of("finished")) == 1
+
+
+def test_a_finished_cell_stays_finished_however_its_configuration_is_spread_over_files(
+    tmp_path: Path,
+) -> None:
+    whole = configuration()
+    parts = {"base.yaml": {**whole, "seeds": [1, 2], "train": {**whole["train"], "episodes": 9, "clip": 1.0}}}
+    parts["top.yaml"] = {
+        "include": "base.yaml",
+        "seeds": [0],
+        "train": {"episodes": whole["train"]["episodes"], "clip": None},
+    }
+    for name, content in {**parts, "whole.yaml": whole}.items():
+        (tmp_path / name).write_text(json.dumps(content))
+    for name, finished in (("whole.yaml", 0), ("top.yaml", 1)):
+        registry, events = toy_registry(), Events()
+        made = make_plan(read(tmp_path / name), name, registry)
+        with registry.observing(events):
+            run_benchmark(made, tmp_path / "runs", name, torch.device("cpu"))
+        assert events.of("run") == [("toy-run", 1, finished)]
 
 
 def test_a_damaged_cell_is_run_again(tmp_path: Path) -> None:
