@@ -19,9 +19,10 @@ def matches(cell: Parts, patterns: Sequence[str]) -> bool:
 
 
 def no_match(pattern: str, cells: Sequence[Parts]) -> str:
-    """For an error: that a pattern matches none of the cells, and the nearest one that does."""
+    """For an error: that a pattern matches none of the cells; the nearest one that does, or what there is."""
     close = nearest(pattern, dict.fromkeys(one for cell in cells for one in _patterns(cell)))
-    return f"no cell matches '{pattern}'{close} (the cells are {listing('.'.join(cell) for cell in cells)})"
+    there = "" if close else f"; the cells are {listing(map('.'.join, cells))}"
+    return f"no cell matches '{pattern}'{close or there}"
 
 
 def _patterns(cell: Parts) -> Iterator[str]:
