@@ -118,6 +118,7 @@ def test_the_file_follows_the_published_schema(tmp_path: Path) -> None:
         "seconds",
         "episodes_per_second",
         "precision",
+        "best",
         "start",
         "pretrain_epochs",
         "pretrain_seconds",

@@ -27,10 +27,10 @@ from kshot.loading import EmbeddingCache, Loader, ResidentLoader, embed_position
 from kshot.metrics import Interval, interval
 from kshot.outcomes import Outcomes
 from kshot.sampling import AnySampler
-from kshot.shapes import Shape
 from kshot.statistics import class_interval, expected_calibration_error, macro_f1, reliability, top_k
 from kshot.training import (
     Checkpoint,
+    CurvePoint,
     PretrainedEncoder,
     Pretraining,
     Training,
@@ -118,6 +118,7 @@ class _Cell:
             episodes_per_second=training.episodes / training.seconds if training else None,
             precision=self._settings.train.precision if training else None,
             start=content_hash(start) if training and start else None,
+            best=_point(training.best) if training and training.best else None,
             pretrain_epochs=self._pretraining.epochs if self._pretraining else None,
             pretrain_seconds=self._pretraining.seconds if self._pretraining else None,
             parameters=self._parameters,
@@ -241,8 +242,7 @@ class _Cell:
         if not options.validations:
             return None
         try:
-            drawn = (shape for shape in evaluation.all_shapes() if isinstance(shape, Shape))
-            shape = next(drawn, options.shape)
+            shape = self._settings.validation_shape
             sampler = self._data.sampler(self._cell.source, "validation", shape, evaluation.seed)
         except DataError:  # a source need not have validation classes, nor enough of them
             return None
@@ -365,12 +365,13 @@ def _derived(outcomes: Outcomes, way: int) -> dict[str, results.Measure]:
 def _curve(training: Training | None) -> list[results.CurvePoint]:
     if training is None:
         return []
-    return [
-        results.CurvePoint(
-            episodes=point.episodes,
-            loss=point.loss,
-            accuracy=point.validation.mean if point.validation else None,
-            ci95=point.validation.ci95 if point.validation else None,
-        )
-        for point in training.curve
-    ]
+    return [_point(point) for point in training.curve]
+
+
+def _point(point: CurvePoint) -> results.CurvePoint:
+    return results.CurvePoint(
+        episodes=point.episodes,
+        loss=point.loss,
+        accuracy=point.validation.mean if point.validation else None,
+        ci95=point.validation.ci95 if point.validation else None,
+    )

@@ -7,6 +7,7 @@ import json
 import logging
 import traceback
 from collections.abc import Callable, Sequence, Set
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from kshot.benchmark.environment import environment, versions
 from kshot.benchmark.plan import Plan, PlannedCell
 from kshot.benchmark.recorded import keep_configuration, uses
 from kshot.benchmark.worst import keep_worst
-from kshot.config import Train
+from kshot.config import Settings, Train
 from kshot.errors import ConfigurationError, KshotError, PluginError
 from kshot.files import content_hash, write_atomic
 from kshot.interfaces import PretrainHead
@@ -172,15 +173,17 @@ class _Store:
         """Where a cell's training keeps its state.
 
         A schedule that does not look at the length of the training lets a longer one go on
-        from where a shorter one ended.
+        from where a shorter one ended. With early stopping none can: when and how it was validated is
+        part of what became of it.
         """
-        train = cell.settings.train
-        open_ended = train.schedule == "constant" or train.halving_every is not None
+        train, validated = cell.settings.train, cell.settings.train.patience is not None
+        open_ended = not validated and (train.schedule == "constant" or train.halving_every is not None)
         left = {"episodes", "validations", "validation_episodes"} if open_ended else set[str]()
         depends = {
             **self._training(cell),
             "train": _described(train, left),
             "batch_statistics": cell.settings.evaluate.batch_statistics,
+            "validation": _validation(cell.settings) if validated else None,
         }
         return Checkpoint(self._path(cell).with_name("checkpoint.safetensors"), _hash(depends), train.start)
 
@@ -223,6 +226,11 @@ def _described(train: Train, left: Set[str] = frozenset()) -> dict[str, Any]:
     """The settings of a training; the checkpoint it goes on from by its content, wherever it lies."""
     described = train.model_dump(mode="json", exclude={*left, "start"})
     return described | ({"start": content_hash(train.start)} if train.start else {})
+
+
+def _validation(settings: Settings) -> dict[str, Any]:
+    """What draws the validation episodes."""
+    return {"shape": asdict(settings.validation_shape), "seed": settings.evaluate.seed}
 
 
 def _hash(depends: dict[str, Any]) -> str:
