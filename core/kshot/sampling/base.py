@@ -99,8 +99,11 @@ class AnySampler(ABC):
         """
         for first in range(start, stop, size):
             numbers = np.arange(first, min(first + size, stop))
-            _, at, inverse = np.unique(self.sizes(numbers), axis=0, return_index=True, return_inverse=True)
-            yield from (numbers[inverse.reshape(-1) == group] for group in np.argsort(at))
+            rest, sizes = numbers, self.sizes(numbers)
+            while len(rest):
+                same = (sizes == sizes[0]).all(axis=1)
+                yield rest[same]
+                rest, sizes = rest[~same], sizes[~same]
 
     @final
     def blocks(self, episodes: int, size: int = BLOCK) -> Iterator[Drawn]:
