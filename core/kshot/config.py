@@ -12,12 +12,13 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from kshot.errors import ConfigurationError, nearest
-from kshot.shapes import Fixed, Shape
+from kshot.shapes import Fixed, Queries, Shape
+from kshot.sizes import QueriesEntry, ShotEntry, WayEntry
 
 Subset = Literal["none", "head", "last", "lora", "all"]
 """What trains in an encoder: nothing, a linear map on top of it, or a part of its parameters."""
 
-_SHAPE = re.compile(r"(\d+)w(\d+)s")
+_SHAPE = re.compile(r"(\d+)(?:-(\d+))?w *(\d+)(?:-(\d+))?s( each)?")
 
 
 class Strict(BaseModel):
@@ -27,11 +28,16 @@ class Strict(BaseModel):
 
 
 class ShapeEntry(Strict):
-    """An episode shape in a configuration: ``5w1s`` or a mapping."""
+    """An episode shape in a configuration: ``5w1s``, ``5-20w 1-10s`` or a mapping.
 
-    way: int = Field(ge=2)
-    shot: int = Field(ge=1)
-    queries: int | None = Field(default=None, ge=1)
+    Attributes:
+        way, shot, queries: numbers, or what every episode draws them from.
+        within, apart: groups that constrain what is drawn.
+    """
+
+    way: WayEntry
+    shot: ShotEntry
+    queries: QueriesEntry | None = None
     within: str | None = None
     apart: str | None = None
 
@@ -42,10 +48,12 @@ class ShapeEntry(Strict):
             match = _SHAPE.fullmatch(value.strip())
             if match is None:
                 raise ValueError("write a shape as '5w1s' or {way: 5, shot: 1, queries: 15}")
-            return {"way": int(match[1]), "shot": int(match[2])}
+            way, shot = ([int(end) for end in ends if end] for ends in (match.group(1, 2), match.group(3, 4)))
+            drawn = shot if len(shot) > 1 else shot[0]
+            return {"way": way if len(way) > 1 else way[0], "shot": {"each": drawn} if match[5] else drawn}
         return value
 
-    def shape(self, queries: int) -> Shape:
+    def shape(self, queries: Queries) -> Shape:
         """The shape, with ``queries`` where the entry names none."""
         count = queries if self.queries is None else self.queries
         return Shape(self.way, self.shot, count, self.within, self.apart)
@@ -63,7 +71,7 @@ class FixedEntry(Strict):
             raise ValueError("fixed episodes have a shape of their own; write {fixed: name} alone")
         return value
 
-    def shape(self, queries: int) -> Fixed:
+    def shape(self, queries: Queries) -> Fixed:
         """The list; its episodes have their own number of queries."""
         del queries
         return Fixed(self.fixed)
@@ -107,7 +115,8 @@ class Train(Optimisation):
     """How learners are trained.
 
     Attributes:
-        way, shot, queries, within, apart: shape of the training episodes.
+        way, shot, queries, within, apart: shape of the training episodes; where it is a distribution,
+            the episodes of a meta-batch share one size.
         episodes: training episodes in all.
         meta_batch: episodes per optimiser step.
         validations: how often validation episodes are scored while training, evenly spread.
@@ -115,9 +124,9 @@ class Train(Optimisation):
         start: a checkpoint, of whatever run, from which to go on.
     """
 
-    way: int = Field(default=5, ge=2)
-    shot: int = Field(default=1, ge=1)
-    queries: int = Field(default=5, ge=1)
+    way: WayEntry = 5
+    shot: ShotEntry = 1
+    queries: QueriesEntry = 5
     within: str | None = None
     apart: str | None = None
     episodes: int = Field(default=2000, ge=0)
@@ -150,7 +159,7 @@ class Evaluate(Strict):
 
     Attributes:
         shapes: shapes of the test episodes, or fixed lists of them, all scored from one training.
-        queries: queries per class where a shape names none.
+        queries: queries of a class, or of all together, where a shape names none.
         episodes: test episodes per shape; a fixed list is scored whole.
         seed: of the test and validation episodes; not the training seed.
         batch_statistics: where batch norms take their statistics from; none: as each learner does.
@@ -160,7 +169,7 @@ class Evaluate(Strict):
     shapes: list[TestedShape] = Field(
         default_factory=lambda: [ShapeEntry(way=5, shot=1), ShapeEntry(way=5, shot=5)], min_length=1
     )
-    queries: int = Field(default=15, ge=1)
+    queries: QueriesEntry = 15
     episodes: int = Field(default=600, ge=2)
     seed: int = Field(default=1234, ge=0)
     batch_statistics: Literal["frozen", "support", "query"] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -149,8 +149,8 @@ class _Answers:
     def named(self, sampler: AnySampler) -> _Answers:
         """With labels that are the catalogue's class numbers, not the episode's."""
         classes = sampler.take(self.numbers).classes
-        own = (np.take_along_axis(classes, labels, axis=1) for labels in (self.labels, self.predicted))
-        return _Answers(self.numbers, *own, self.rank, self.confidence)
+        labels = np.take_along_axis(classes, self.labels, axis=1)
+        return replace(self, labels=labels, predicted=np.take_along_axis(classes, self.predicted, axis=1))
 
 
 def _outcomes(accuracies: Tensor, answers: Sequence[_Answers], sampler: AnySampler) -> Outcomes:

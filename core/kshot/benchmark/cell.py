@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from kshot import results
 from kshot.benchmark.data import Data
@@ -26,7 +25,7 @@ from kshot.loading import EmbeddingCache, Loader, ResidentLoader, embed_position
 from kshot.metrics import Interval
 from kshot.outcomes import Outcomes
 from kshot.sampling import AnySampler
-from kshot.shapes import Shape
+from kshot.shapes import Range, Shape
 from kshot.training import (
     Checkpoint,
     PretrainedEncoder,
@@ -134,7 +133,13 @@ class _Cell:
 
     def _build_learner(self) -> Learner:
         part = self._cell.learner
-        fixed = {"way": self._settings.train.way} if _takes(part.factory, "way") else {}
+        way = self._settings.train.way
+        takes = inspect.signature(part.factory).parameters.get("way")
+        if takes and takes.default is takes.empty and isinstance(way, Range):
+            raise CellError(
+                f"learner '{part.id}' serves one number of classes, and train.way is {way}: set it to a number"
+            )
+        fixed = {"way": way} if takes and isinstance(way, int) else {}
         try:
             learner: Learner = part.factory(self._encoder, **fixed, **part.options)
         except ValueError as error:
@@ -204,7 +209,7 @@ class _Cell:
     def _train(self) -> Training:
         cell, options = self._cell, self._settings.train
         loader = self._loader("train")
-        sampler = self._data.sampler(cell.source, "train", options.shape, cell.seed)
+        sampler = self._data.sampler(cell.source, "train", options.shape, cell.seed, options.meta_batch)
         validate = self._validation()
         self._stage("train")
 
@@ -329,10 +334,6 @@ def identity(cell: PlannedCell) -> dict[str, Any]:
             "source": dict(cell.source.record),
         },
     }
-
-
-def _takes(factory: Callable[..., nn.Module], argument: str) -> bool:
-    return argument in inspect.signature(factory).parameters
 
 
 def _curve(training: Training | None) -> list[results.CurvePoint]:

@@ -65,11 +65,17 @@ class Data:
         return self._loaders[split]
 
     @overload
-    def sampler(self, part: Part, split: Split, shape: Shape, seed: int) -> Sampler: ...
+    def sampler(self, part: Part, split: Split, shape: Shape, seed: int, together: int = 1) -> Sampler: ...
     @overload
-    def sampler(self, part: Part, split: Split, shape: Shape | Fixed, seed: int) -> AnySampler: ...
-    def sampler(self, part: Part, split: Split, shape: Shape | Fixed, seed: int) -> AnySampler:
+    def sampler(
+        self, part: Part, split: Split, shape: Shape | Fixed, seed: int, together: int = 1
+    ) -> AnySampler: ...
+    def sampler(
+        self, part: Part, split: Split, shape: Shape | Fixed, seed: int, together: int = 1
+    ) -> AnySampler:
         """Episodes of one shape, drawn under a seed, or a list that the source has.
+
+        Of drawn episodes ``together`` in a row are of one size.
 
         Raises:
             DataError: the split cannot serve the shape, or has no such list; names the source.
@@ -78,7 +84,7 @@ class Data:
         try:
             if isinstance(shape, Fixed):
                 return _fixed(source, split, shape.name)
-            return Sampler(source.catalogue(split), split, shape, seed)
+            return Sampler(source.catalogue(split), split, shape, seed, together)
         except DataError as error:
             raise DataError(f"sources.{part.id}: {error}") from error
 
@@ -112,7 +118,7 @@ class Data:
         def chosen(positions: Sequence[int], labels: Sequence[int], per_class: int) -> list[SampleExample]:
             ordered = sorted(zip(labels, range(len(labels)), positions, strict=True))
             kept: list[SampleExample] = []
-            for label in range(shape.way):
+            for label in range(drawn.classes.shape[1]):
                 kept += [draw(p, label) for k, _, p in ordered if k == label][:per_class]
             return kept
 
@@ -121,7 +127,7 @@ class Data:
             modality=part.entry.modality,
             shape=str(shape),
             classes=[catalogue.classes[c] for c in drawn.classes[0]],
-            support=chosen(drawn.support[0].tolist(), drawn.support_labels[0].tolist(), shape.shot),
+            support=chosen(drawn.support[0].tolist(), drawn.support_labels[0].tolist(), shape.shots.high),
             query=chosen(drawn.query[0].tolist(), drawn.query_labels[0].tolist(), SAMPLE_QUERIES),
         )
 
@@ -156,7 +162,7 @@ def left_out(plan: Plan, data: Data) -> list[str]:
             sampler = data.sampler(part, split, shape, 0)
             names, shape = sampler.left_out, sampler.shape
             if names:
-                where = f"sources.{part.id}: {shape} with {shape.queries} queries of the {split} split"
+                where = f"sources.{part.id}: {shape.asked} of the {split} split"
                 lines.append(f"{where} leaves out {len(names)} classes too small for it: {listing(names)}")
     return lines
 

@@ -40,9 +40,7 @@ class Sampler(AnySampler):
         ValueError: a shape of fixed episodes, which are not drawn.
     """
 
-    def __init__(
-        self, catalogue: Catalogue, split: str, shape: Shape, seed: int, together: int = 1
-    ) -> None:
+    def __init__(self, catalogue: Catalogue, split: str, shape: Shape, seed: int, together: int = 1) -> None:
         if shape.fixed:
             raise ValueError(f"{shape}: fixed episodes are not drawn; FixedSampler has them")
         self.catalogue = catalogue
@@ -50,7 +48,9 @@ class Sampler(AnySampler):
         self.shape = shape
         self.seed = seed
         self._members: Members = (Separate if shape.apart else Free)(catalogue, shape)
-        fits = self._members.room(np.arange(len(catalogue.classes)), shape.shots.high) >= fewest_queries(shape)
+        fits = self._members.room(np.arange(len(catalogue.classes)), shape.shots.high) >= fewest_queries(
+            shape
+        )
         self._pools = self._class_pools(fits)
         self.left_out = tuple(name for name, fit in zip(catalogue.classes, fits, strict=True) if not fit)
         queries = [shape.queries] if isinstance(shape.queries, int) else []  # a total stands in the name

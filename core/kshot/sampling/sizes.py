@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -40,7 +41,7 @@ class SizeStream:
         together: that many episodes in a row, counted from 0, are of one size.
     """
 
-    def __init__(self, identity: list[object], shape: Shape, together: int) -> None:
+    def __init__(self, identity: Sequence[object], shape: Shape, together: int) -> None:
         self._shape, self._together = shape, together
         most = shape.ways.high
         # One word picks the way, the others the shot, or each class's own.
