@@ -8,6 +8,7 @@ import typer
 
 import kshot
 from kshot.cli import bench, listing, sources
+from kshot.cli.episodes import command
 from kshot.cli.help import Help
 from kshot.specs import KINDS
 
@@ -47,6 +48,7 @@ def options(
 app.command()(bench.bench)
 app.command()(bench.check)
 app.command()(bench.report)
+app.command()(command.episodes)
 app.command(
     "list",
     add_help_option=False,
