@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 import kshot
-from kshot.cli import bench, listing, sources
+from kshot.cli import bench, listing, schema, sources
 from kshot.cli.episodes import command
 from kshot.cli.help import Help
+from kshot.cli.product import commands
 from kshot.specs import KINDS
 
 app = typer.Typer(
@@ -49,6 +50,12 @@ app.command()(bench.bench)
 app.command()(bench.check)
 app.command()(bench.report)
 app.command()(command.episodes)
+app.command()(schema.schema)
+app.command()(commands.fit)
+app.command()(commands.predict)
+app.command()(commands.enroll)
+app.command()(commands.forget)
+app.command()(commands.inspect)
 app.command(
     "list",
     add_help_option=False,

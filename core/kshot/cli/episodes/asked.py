@@ -10,7 +10,7 @@ import torch
 
 from kshot.benchmark.data import Data
 from kshot.benchmark.plan import Part, Plan
-from kshot.config import Configuration, Overrides, Settings, settings_of
+from kshot.config import Configuration, Settings, settings_of
 from kshot.errors import KshotError, listing, nearest
 from kshot.interfaces import Source
 from kshot.sampling import AnySampler, Drawn
@@ -88,11 +88,9 @@ def _shapes(configuration: Configuration, part: Part, split: Split) -> list[Shap
     settings = _settings(configuration, part)
     if split == "train":
         return [settings.train.shape]
-    shapes = settings.evaluate.all_shapes()
-    if split == "test":
-        return list(dict.fromkeys(shapes))
-    drawn = (one for one in shapes if isinstance(one, Shape))
-    return [next(drawn, settings.train.shape)]
+    if split == "validation":
+        return [settings.validation_shape]
+    return list(dict.fromkeys(settings.evaluate.all_shapes()))
 
 
 def _asked(configuration: Configuration, data: Data, part: Part, shape: Shape | Fixed, split: Split) -> Asked:
@@ -107,5 +105,5 @@ def _asked(configuration: Configuration, data: Data, part: Part, shape: Shape | 
 
 def _settings(configuration: Configuration, part: Part) -> Settings:
     """What holds for the source whatever the learner."""
-    settings, _ = settings_of(configuration, (part.id, part.own), ("", Overrides()))
+    settings, _ = settings_of(configuration, (part.id, part.own))
     return settings

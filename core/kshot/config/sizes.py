@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, cast
 
-from pydantic import BeforeValidator, Field, TypeAdapter
+from pydantic import BeforeValidator, Field, TypeAdapter, WithJsonSchema
 
 from kshot.errors import nearest
 from kshot.shapes import MOST_CONCENTRATION, Each, Imbalanced, Queries, Range, Shot, Way
@@ -39,7 +39,10 @@ def _shot(value: Any) -> Shot:
     if isinstance(value, Each):
         return value
     if isinstance(value, dict):
-        drawn = _number_or_range(_keys(cast("dict[str, Any]", value), ["each"])["each"], 1)
+        each = _keys(cast("dict[str, Any]", value), ["each"])["each"]
+        if not isinstance(each, list | tuple):
+            raise ValueError("each is a range, such as {each: [1, 10]}")
+        drawn = _number_or_range(each, 1)
         return Each(drawn) if isinstance(drawn, Range) else drawn
     return _number_or_range(value, 1)
 
@@ -67,11 +70,45 @@ def _keys(given: dict[str, Any], known: list[str]) -> dict[str, Any]:
     return given
 
 
-WayEntry = Annotated[Way, BeforeValidator(_way)]
+def _integer(low: int, **more: Any) -> dict[str, Any]:
+    return {"type": "integer", "minimum": low, **more}
+
+
+def _range_of(low: int, **more: Any) -> dict[str, Any]:
+    return {"type": "array", "items": _integer(low), "minItems": 2, "maxItems": 2, **more}
+
+
+def _mapping(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _any_of(*forms: dict[str, Any]) -> WithJsonSchema:
+    """What an editor is told; only the reader knows that a range must not end before it begins."""
+    return WithJsonSchema({"anyOf": list(forms)})
+
+
+WayEntry = Annotated[Way, BeforeValidator(_way), _any_of(_integer(2), _range_of(2))]
 """``5``, or ``[5, 20]``: every episode draws its own."""
 
-ShotEntry = Annotated[Shot, BeforeValidator(_shot)]
+_EACH = {"each": _range_of(1, description="what every class draws its own shot from")}
+
+ShotEntry = Annotated[Shot, BeforeValidator(_shot), _any_of(_integer(1), _range_of(1), _mapping(_EACH))]
 """``1``; ``[1, 10]``: every episode draws one for all its classes; ``{each: [1, 10]}``: every class its own."""
 
-QueriesEntry = Annotated[Queries, BeforeValidator(_queries)]
+_UNEVEN = {
+    "total": _integer(1, description="queries of an episode"),
+    "dirichlet": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "maximum": MOST_CONCENTRATION,
+        "description": "concentration; the smaller, the more unevenly classes share the queries",
+    },
+}
+
+QueriesEntry = Annotated[Queries, BeforeValidator(_queries), _any_of(_integer(1), _mapping(_UNEVEN))]
 """``15`` for each class; ``{total: 75, dirichlet: 2.0}``: so many in all, shared unevenly."""
