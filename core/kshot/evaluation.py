@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -111,15 +111,17 @@ def _score(
     values: dict[str, list[Tensor]] = {name: [] for name in named}
     answers: list[_Answers] = []
     started = time.perf_counter()
-    stop = sampler.count(episodes)
-    for batch in loader.episodes(sampler, 0, stop, _chunk(learner, loader, sampler)):
+    stop, size = sampler.count(episodes), _chunk(learner, loader, sampler)
+    batches = zip(sampler.batches(0, stop, size), loader.episodes(sampler, 0, stop, size), strict=True)
+    for numbers, batch in batches:
         logits = learner.adapt(batch.support)(batch.query_inputs)
         labels = batch.query_labels
         for name, metric in named.items():
             values[name].append(metric(logits, labels).cpu())
-        answers.append(_Answers.of(logits, labels))
+        answers.append(_Answers.of(numbers, logits, labels))
     seconds = time.perf_counter() - started
-    joined = {name: torch.cat(parts) for name, parts in values.items()}
+    order = torch.from_numpy(np.argsort(np.concatenate([one.numbers for one in answers])))
+    joined = {name: torch.cat(parts)[order] for name, parts in values.items()}
     if not bool(torch.isfinite(joined["accuracy"]).all()):
         raise CellError("the classifier's logits are not finite; lower train.learning_rate or set train.clip")
     intervals = {name: interval(joined[name]) for name in metrics}
@@ -129,35 +131,44 @@ def _score(
 
 @dataclass(frozen=True, eq=False)
 class _Answers:
-    """Of a batch of T episodes: (T, Q) labels, predicted labels, ranks and confidences."""
+    """Of a batch of (T,) episodes: (T, Q) labels, predicted labels, ranks and confidences."""
 
-    labels: Tensor
-    predicted: Tensor
-    rank: Tensor
-    confidence: Tensor
+    numbers: np.ndarray
+    labels: np.ndarray
+    predicted: np.ndarray
+    rank: np.ndarray
+    confidence: np.ndarray
 
     @classmethod
-    def of(cls, logits: Tensor, labels: Tensor) -> _Answers:
+    def of(cls, numbers: np.ndarray, logits: Tensor, labels: Tensor) -> _Answers:
         own = logits.gather(-1, labels.unsqueeze(-1))
         rank = (logits > own).sum(dim=-1)
         confidence, predicted = logits.float().softmax(dim=-1).max(dim=-1)
-        return cls(*(one.cpu() for one in (labels, predicted, rank, confidence)))
+        return cls(numbers, *(one.cpu().numpy() for one in (labels, predicted, rank, confidence)))
+
+    def named(self, sampler: AnySampler) -> _Answers:
+        """With labels that are the catalogue's class numbers, not the episode's."""
+        classes = sampler.take(self.numbers).classes
+        labels = np.take_along_axis(classes, self.labels, axis=1)
+        return replace(self, labels=labels, predicted=np.take_along_axis(classes, self.predicted, axis=1))
 
 
 def _outcomes(accuracies: Tensor, answers: Sequence[_Answers], sampler: AnySampler) -> Outcomes:
-    joined = {
-        name: torch.cat([getattr(one, name) for one in answers]).numpy()
-        for name in ("labels", "predicted", "rank", "confidence")
-    }
-    episodes, queries = joined["labels"].shape
-    classes = sampler.draw(0, episodes).classes
+    """What was said of all queries, by the episodes' numbers, in whatever order they were scored."""
+    named = [one.named(sampler) for one in answers]
+    episode = np.concatenate([np.repeat(one.numbers, one.labels.shape[1]) for one in named])
+    order = np.argsort(episode, kind="stable")
+
+    def joined(field: str) -> np.ndarray:
+        return np.concatenate([getattr(one, field).reshape(-1) for one in named])[order]
+
     return Outcomes(
         accuracy=accuracies.numpy(),
-        queries=np.full(episodes, queries),
-        labels=np.take_along_axis(classes, joined["labels"], axis=1).reshape(-1),
-        predicted=np.take_along_axis(classes, joined["predicted"], axis=1).reshape(-1),
-        rank=joined["rank"].reshape(-1),
-        confidence=joined["confidence"].reshape(-1),
+        queries=np.bincount(episode, minlength=len(accuracies)),
+        labels=joined("labels"),
+        predicted=joined("predicted"),
+        rank=joined("rank"),
+        confidence=joined("confidence"),
         classes=sampler.catalogue.classes,
     )
 
@@ -166,6 +177,5 @@ def _chunk(learner: Learner, loader: Loader, sampler: AnySampler) -> int:
     """Episodes per batch: a function of shapes only, so that results do not depend on the machine's load."""
     example = sum(leaf.numel() for leaf in loader.gather(np.zeros(1, dtype=np.int64)).values())
     limit = EMBEDDED_NUMBERS if isinstance(learner.encoder, Embedded) else RAW_NUMBERS
-    shape = sampler.shape
-    inputs = example * shape.way * (shape.shot + shape.queries)
+    inputs = example * sampler.shape.most_examples
     return max(1, limit // (inputs + learner.weights_per_episode()))

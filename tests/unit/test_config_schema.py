@@ -24,6 +24,9 @@ SHORT = [
     "encoders: {image: conv4, text: {use: minilm, train: lora, lora: {rank: 4}}}",
     "encoders: {toy: {use: e, settings: {train: {episodes: 4}, pretrain: false, evaluate: {shapes: [5w1s]}}}}",
     "evaluate: {shapes: [5w1s, ' 20w5s ', {way: 5, shot: 1, apart: utterance}, {fixed: runs}]}",
+    "evaluate: {shapes: [5-20w 1-10s, 5w1-3s each, {way: [5, 20], shot: {each: [1, 10]}}]}",
+    "evaluate: {shapes: [{way: 5, shot: [1, 3], queries: {total: 75, dirichlet: 2}}]}",
+    "train: {way: [3, 6], shot: {each: [1, 4]}, queries: {total: 9, dirichlet: 0.5}}",
     "pretrain: {epochs: 3}",
     "train: {patience: 3, start: some/file.safetensors}",
 ]
@@ -48,6 +51,12 @@ WRONG = [
     "evaluate: {shapes: [{way: 5, shots: 1}]}",
     "evaluate: {shapes: [{fixed: runs, way: 5}]}",
     "evaluate: {shapes: []}",
+    "evaluate: {shapes: [{way: [1, 5], shot: 1}]}",
+    "evaluate: {shapes: [{way: [5], shot: 1}]}",
+    "evaluate: {shapes: [{way: 5, shot: {each: 3}}]}",
+    "evaluate: {queries: [5, 15]}",
+    "train: {queries: {total: 75, dirichlet: 0}}",
+    "train: {shot: {eech: [1, 5]}}",
     "train: {patience: 0}",
     "loading: {workers: -1}",
 ]

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from kshot import results
 from kshot.benchmark.data import Data
@@ -27,6 +26,7 @@ from kshot.loading import EmbeddingCache, Loader, ResidentLoader, embed_position
 from kshot.metrics import Interval, interval
 from kshot.outcomes import Outcomes
 from kshot.sampling import AnySampler
+from kshot.shapes import Range, Way
 from kshot.statistics import class_interval, expected_calibration_error, macro_f1, reliability, top_k
 from kshot.training import (
     Checkpoint,
@@ -141,7 +141,13 @@ class _Cell:
 
     def _build_learner(self) -> Learner:
         part = self._cell.learner
-        fixed = {"way": self._settings.train.way} if _takes(part.factory, "way") else {}
+        way = self._settings.train.way
+        takes = inspect.signature(part.factory).parameters.get("way")
+        if takes and takes.default is takes.empty and isinstance(way, Range):
+            raise CellError(
+                f"learner '{part.id}' serves one number of classes, and train.way is {way}: set it to a number"
+            )
+        fixed = {"way": way} if takes and isinstance(way, int) else {}
         try:
             learner: Learner = part.factory(self._encoder, **fixed, **part.options)
         except ValueError as error:
@@ -211,7 +217,7 @@ class _Cell:
     def _train(self) -> Training:
         cell, options = self._cell, self._settings.train
         loader = self._loader("train")
-        sampler = self._data.sampler(cell.source, "train", options.shape, cell.seed)
+        sampler = self._data.sampler(cell.source, "train", options.shape, cell.seed, options.meta_batch)
         validate = self._validation()
         self._stage("train")
 
@@ -338,10 +344,6 @@ def identity(cell: PlannedCell) -> dict[str, Any]:
     }
 
 
-def _takes(factory: Callable[..., nn.Module], argument: str) -> bool:
-    return argument in inspect.signature(factory).parameters
-
-
 def _groups(sampler: AnySampler) -> Sequence[str] | None:
     """What the classes of an episode share, for each class; none where they share nothing."""
     within = sampler.shape.within
@@ -352,9 +354,10 @@ def _measures(intervals: Mapping[str, Interval]) -> dict[str, results.Measure]:
     return {name: results.Measure(mean=one.mean, ci95=one.ci95) for name, one in intervals.items()}
 
 
-def _derived(outcomes: Outcomes, way: int) -> dict[str, results.Measure]:
+def _derived(outcomes: Outcomes, way: Way) -> dict[str, results.Measure]:
     """What every run records: top-k by episode, macro F1 and calibration over all queries pooled."""
-    tops = {f"top_{k}": interval(torch.from_numpy(top_k(outcomes, k))) for k in TOPS if k < way}
+    fewest = way.low if isinstance(way, Range) else way
+    tops = {f"top_{k}": interval(torch.from_numpy(top_k(outcomes, k))) for k in TOPS if k < fewest}
     pooled = {
         "macro_f1": macro_f1(outcomes),
         "ece": expected_calibration_error(reliability([outcomes])),

@@ -17,6 +17,7 @@ from kshot import statistics
 from kshot.errors import KshotError
 from kshot.outcomes import outcomes_path, read_outcomes
 from kshot.results import Cell, Compared, Comparison, Pair, Ranked, Ranking, Results, Score
+from kshot.shapes import Queries
 
 Accuracies = NDArray[np.floating[Any]]
 LEVEL = 0.05
@@ -45,7 +46,7 @@ def compared(found: Results, folder: Path) -> Results:
         found: all cells.
         folder: of the benchmark, where their outcomes lie.
     """
-    columns: dict[tuple[str, str, int], list[_Scored]] = defaultdict(list)
+    columns: dict[tuple[str, str, Queries], list[_Scored]] = defaultdict(list)
     for cell in found.cells:
         for one in _scored(cell, folder):
             columns[cell.source, str(one.score.shape), one.score.queries].append(one)

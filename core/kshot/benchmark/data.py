@@ -68,11 +68,17 @@ class Data:
         return self._loaders[split]
 
     @overload
-    def sampler(self, part: Part, split: Split, shape: Shape, seed: int) -> Sampler: ...
+    def sampler(self, part: Part, split: Split, shape: Shape, seed: int, together: int = 1) -> Sampler: ...
     @overload
-    def sampler(self, part: Part, split: Split, shape: Shape | Fixed, seed: int) -> AnySampler: ...
-    def sampler(self, part: Part, split: Split, shape: Shape | Fixed, seed: int) -> AnySampler:
+    def sampler(
+        self, part: Part, split: Split, shape: Shape | Fixed, seed: int, together: int = 1
+    ) -> AnySampler: ...
+    def sampler(
+        self, part: Part, split: Split, shape: Shape | Fixed, seed: int, together: int = 1
+    ) -> AnySampler:
         """Episodes of one shape, drawn under a seed, or a list that the source has.
+
+        Of drawn episodes ``together`` in a row are of one size.
 
         Raises:
             DataError: the split cannot serve the shape, or has no such list; names the source.
@@ -81,7 +87,7 @@ class Data:
         try:
             if isinstance(shape, Fixed):
                 return _fixed(source, split, shape.name)
-            return Sampler(source.catalogue(split), split, shape, seed)
+            return Sampler(source.catalogue(split), split, shape, seed, together)
         except DataError as error:
             raise DataError(f"sources.{part.id}: {error}") from error
 
@@ -104,7 +110,7 @@ class Data:
         settings, _ = settings_of(self._configuration, (part.id, part.own))
         evaluate = settings.evaluate
         sampler = self.sampler(part, "test", evaluate.all_shapes()[0], evaluate.seed)
-        return Drawing(part, self.source(part), sampler, sampler.shape.shot, SAMPLE_QUERIES).episode(0)
+        return Drawing(part, self.source(part), sampler, sampler.shape.shots.high, SAMPLE_QUERIES).episode(0)
 
 
 def data_problems(plan: Plan, data: Data) -> list[str]:
@@ -138,7 +144,7 @@ def left_out(plan: Plan, data: Data) -> list[str]:
             sampler = data.sampler(part, split, shape, 0)
             names, shape = sampler.left_out, sampler.shape
             if names:
-                where = f"sources.{part.id}: {shape} with {shape.queries} queries of the {split} split"
+                where = f"sources.{part.id}: {shape.asked} of the {split} split"
                 lines.append(f"{where} leaves out {len(names)} classes too small for it: {listing(names)}")
     return lines
 

@@ -8,6 +8,7 @@ import typer
 
 import kshot
 from kshot.cli import bench, listing, schema, sources
+from kshot.cli.episodes import command
 from kshot.cli.help import Help
 from kshot.cli.product import commands
 from kshot.specs import KINDS
@@ -48,6 +49,7 @@ def options(
 app.command()(bench.bench)
 app.command()(bench.check)
 app.command()(bench.report)
+app.command()(command.episodes)
 app.command()(schema.schema)
 app.command()(commands.fit)
 app.command()(commands.predict)

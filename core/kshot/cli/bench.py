@@ -108,4 +108,4 @@ def _asked(shape: Any, episodes: int) -> str:
 
     if isinstance(shape, Fixed):
         return f"all of the source's episodes '{shape.name}'"
-    return f"{episodes} episodes of {shape} with {shape.queries} queries"
+    return f"{episodes} episodes of {shape.asked}"

@@ -8,26 +8,29 @@ from typing import Annotated, Any, cast
 from pydantic import BeforeValidator, Field, model_validator
 
 from kshot.config.forms import Short
+from kshot.config.sizes import QueriesEntry, ShotEntry, WayEntry
 from kshot.config.strict import Strict
-from kshot.shapes import Fixed, Shape
+from kshot.shapes import Fixed, Queries, Shape
 
-_SHAPE = re.compile(r"(\d+)w(\d+)s")
+_SHAPE = re.compile(r"(\d+)(?:-(\d+))?w *(\d+)(?:-(\d+))?s( each)?")
 
 
 class ShapeEntry(Strict):
-    """An episode shape in a configuration: ``5w1s`` or a mapping.
+    """An episode shape in a configuration: ``5w1s``, ``5-20w 1-10s`` or a mapping.
 
     Attributes:
-        way: classes per episode.
-        shot: support examples per class.
-        queries: query examples per class; none: as many as ``evaluate.queries`` says.
+        way: classes per episode; ``[5, 20]``: every episode draws its own.
+        shot: support examples per class; ``[1, 10]``: every episode draws one for all its classes;
+            ``{each: [1, 10]}``: every class draws its own.
+        queries: query examples per class; ``{total: 75, dirichlet: 2.0}``: so many in all, which the
+            classes share unevenly; none: as many as ``evaluate.queries`` says.
         within: a class group, one value of which all classes of an episode share.
         apart: an example group, no value of which support and query share.
     """
 
-    way: int = Field(ge=2)
-    shot: int = Field(ge=1)
-    queries: int | None = Field(default=None, ge=1)
+    way: WayEntry
+    shot: ShotEntry
+    queries: QueriesEntry | None = None
     within: str | None = None
     apart: str | None = None
 
@@ -38,10 +41,12 @@ class ShapeEntry(Strict):
             match = _SHAPE.fullmatch(value.strip())
             if match is None:
                 raise ValueError("write a shape as '5w1s' or {way: 5, shot: 1, queries: 15}")
-            return {"way": int(match[1]), "shot": int(match[2])}
+            way, shot = ([int(end) for end in ends if end] for ends in (match.group(1, 2), match.group(3, 4)))
+            drawn = shot if len(shot) > 1 else shot[0]
+            return {"way": way if len(way) > 1 else way[0], "shot": {"each": drawn} if match[5] else drawn}
         return value
 
-    def shape(self, queries: int) -> Shape:
+    def shape(self, queries: Queries) -> Shape:
         """The shape, with ``queries`` where the entry names none."""
         count = queries if self.queries is None else self.queries
         return Shape(self.way, self.shot, count, self.within, self.apart)
@@ -63,7 +68,7 @@ class FixedEntry(Strict):
             raise ValueError("fixed episodes have a shape of their own; write {fixed: name} alone")
         return value
 
-    def shape(self, queries: int) -> Fixed:
+    def shape(self, queries: Queries) -> Fixed:
         """The list; its episodes have their own number of queries."""
         del queries
         return Fixed(self.fixed)
@@ -80,5 +85,5 @@ def _tested(value: Any) -> ShapeEntry | FixedEntry:
 TestedShape = Annotated[
     ShapeEntry | FixedEntry,
     BeforeValidator(_tested),
-    Short(("string",), "way and shot, such as 5w1s", rf"^\s*{_SHAPE.pattern}\s*$"),
+    Short(("string",), "way and shot, such as 5w1s or 5-20w 1-10s", rf"^\s*{_SHAPE.pattern}\s*$"),
 ]

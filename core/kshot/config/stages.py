@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from kshot.config.shapes import ShapeEntry, TestedShape
+from kshot.config.sizes import QueriesEntry, ShotEntry, WayEntry
 from kshot.config.strict import Strict
 from kshot.shapes import Fixed, Shape
 
@@ -39,7 +40,8 @@ class Train(Optimisation):
     """How learners are trained.
 
     Attributes:
-        way, shot, queries, within, apart: shape of the training episodes.
+        way, shot, queries, within, apart: shape of the training episodes; where it is a distribution,
+            the episodes of a meta-batch share one size.
         episodes: training episodes in all.
         meta_batch: episodes per optimiser step.
         validations: how often validation episodes are scored while training, evenly spread.
@@ -51,9 +53,9 @@ class Train(Optimisation):
             where that run had ``patience``.
     """
 
-    way: int = Field(default=5, ge=2)
-    shot: int = Field(default=1, ge=1)
-    queries: int = Field(default=5, ge=1)
+    way: WayEntry = 5
+    shot: ShotEntry = 1
+    queries: QueriesEntry = 5
     within: str | None = None
     apart: str | None = None
     episodes: int = Field(default=2000, ge=0)
@@ -93,7 +95,7 @@ class Evaluate(Strict):
 
     Attributes:
         shapes: shapes of the test episodes, or fixed lists of them, all scored from one training.
-        queries: queries per class where a shape names none.
+        queries: queries of a class, or of all together, where a shape names none.
         episodes: test episodes per shape; a fixed list is scored whole.
         seed: of the test and validation episodes; not the training seed.
         batch_statistics: where batch norms take their statistics from; none: as each learner does.
@@ -103,7 +105,7 @@ class Evaluate(Strict):
     shapes: list[TestedShape] = Field(
         default_factory=lambda: [ShapeEntry(way=5, shot=1), ShapeEntry(way=5, shot=5)], min_length=1
     )
-    queries: int = Field(default=15, ge=1)
+    queries: QueriesEntry = 15
     episodes: int = Field(default=600, ge=2)
     seed: int = Field(default=1234, ge=0)
     batch_statistics: Literal["frozen", "support", "query"] | None = None

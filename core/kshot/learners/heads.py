@@ -102,5 +102,8 @@ def make_head(name: HeadName, dim: int, way: int | None) -> Head:
     if name == "shared":
         return SharedHead(dim)
     if way is None:
-        raise ValueError("head 'linear' has one output per class: give the way, such as way=5")
+        raise ValueError(
+            "head 'linear' has one output per class: give the way, such as way=5; where it varies, take head "
+            "'prototype' or 'shared', which serve any number of classes"
+        )
     return LinearHead(dim, way)

@@ -33,12 +33,7 @@ class Loader(ABC):
 
     @abstractmethod
     def episodes(self, sampler: AnySampler, start: int, stop: int, size: int) -> Iterator[Episodes]:
-        """Episodes ``start`` … ``stop`` - 1 in batches of ``size`` (the last may be smaller)."""
-
-
-def batches(start: int, stop: int, size: int) -> list[tuple[int, int]]:
-    """Cut a range of episodes into batches."""
-    return [(first, min(first + size, stop)) for first in range(start, stop, size)]
+        """Episodes ``start`` … ``stop`` - 1, batched as ``sampler.batches`` says; up to ``size`` each."""
 
 
 def assemble(drawn: Drawn, inputs: dict[str, Tensor], catalogue: Catalogue) -> Episodes:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from kshot.episode import Episodes, Inputs
-from kshot.loading.loader import Loader, assemble, batches
+from kshot.loading.loader import Loader, assemble
 from kshot.loading.prepare import TRUNCATED, trimmed
 from kshot.sampling import AnySampler, Catalogue
 
@@ -44,8 +44,8 @@ class ResidentLoader(Loader):
 
     def episodes(self, sampler: AnySampler, start: int, stop: int, size: int) -> Iterator[Episodes]:
         """Draw and gather, batch by batch."""
-        for first, last in batches(start, stop, size):
-            drawn = sampler.draw(first, last)
+        for numbers in sampler.batches(start, stop, size):
+            drawn = sampler.take(numbers)
             both = self.gather(np.concatenate([drawn.support, drawn.query], axis=1))
             if self.device.type == "cpu":  # elsewhere the length would have to be waited for
                 both = trimmed(both)

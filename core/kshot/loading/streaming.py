@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from kshot.episode import Episodes
 from kshot.interfaces import Encoder, Source
-from kshot.loading.loader import Loader, assemble, batches
+from kshot.loading.loader import Loader, assemble
 from kshot.loading.prepare import prepare
 from kshot.sampling import AnySampler, Catalogue
 
@@ -44,7 +44,7 @@ class StreamingLoader(Loader):
 
     def episodes(self, sampler: AnySampler, start: int, stop: int, size: int) -> Iterator[Episodes]:
         """Fetch, prepare and move, batch by batch, ahead of the consumer where there are workers."""
-        dataset = _Batches(self, sampler, batches(start, stop, size))
+        dataset = _Batches(self, sampler, list(sampler.batches(start, stop, size)))
         loader = DataLoader(
             dataset,
             batch_size=None,
@@ -56,9 +56,9 @@ class StreamingLoader(Loader):
         for episodes in loader:
             yield cast(Episodes, episodes).to(self.device)
 
-    def batch(self, sampler: AnySampler, first: int, last: int) -> Episodes:
-        """Episodes ``first`` … ``last`` - 1 on the CPU."""
-        drawn = sampler.draw(first, last)
+    def batch(self, sampler: AnySampler, numbers: np.ndarray) -> Episodes:
+        """The episodes of (T,) numbers, of one size, on the CPU."""
+        drawn = sampler.take(numbers)
         # One call, so that support and query are padded alike.
         both = self._prepare(np.concatenate([drawn.support, drawn.query], axis=1))
         return assemble(drawn, both, self.catalogue)
@@ -71,15 +71,15 @@ class StreamingLoader(Loader):
 
 
 class _Batches(Dataset[Episodes]):
-    def __init__(self, loader: StreamingLoader, sampler: AnySampler, ranges: list[tuple[int, int]]) -> None:
+    def __init__(self, loader: StreamingLoader, sampler: AnySampler, batches: list[np.ndarray]) -> None:
         self._loader = loader
         self._sampler = sampler
-        self._ranges = ranges
+        self._batches = batches
 
     def __len__(self) -> int:
-        return len(self._ranges)
+        return len(self._batches)
 
     def __getitem__(self, index: int) -> Episodes:
-        if index >= len(self._ranges):
+        if index >= len(self._batches):
             raise IndexError(index)
-        return self._loader.batch(self._sampler, *self._ranges[index])
+        return self._loader.batch(self._sampler, self._batches[index])

@@ -52,7 +52,7 @@ def _row(cell: Cell, label: Labeller) -> Html:
 
 def _training(cell: Cell) -> str:
     train = cell.train
-    shape = f" at {train.way}w{train.shot}s" if train.way and train.shot else ""
+    shape = f" at {train.shape}" if train.shape else ""
     first = f"{count(train.pretrain_epochs)} epochs" if train.pretrain_epochs else ""
     episodes = f"{count(train.episodes)}{shape}" if train.episodes or not first else ""
     return ", then ".join(part for part in (first, episodes) if part)

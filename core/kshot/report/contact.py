@@ -29,12 +29,14 @@ class Row:
     Attributes:
         name: of the class.
         note: a line below it.
-        examples: of the class, one at least.
+        examples: of the class.
+        before: others, which stand left of a line that all rows share.
     """
 
     name: str
     note: str
     examples: Sequence[Presentation]
+    before: Sequence[Presentation] = ()
 
 
 def contact_sheet(title: str, subtitle: str, rows: Sequence[Row]) -> bytes:
@@ -43,18 +45,20 @@ def contact_sheet(title: str, subtitle: str, rows: Sequence[Row]) -> bytes:
     Args:
         title: what the examples are of.
         subtitle: a line below it.
-        rows: one at least, all of one media type.
+        rows: one at least, with an example at least, all of one media type.
 
     Raises:
         ValueError: an example is not of the media type that it claims.
     """
     from matplotlib.figure import Figure
 
-    examples = [example for row in rows for example in row.examples]
+    examples = [example for row in rows for example in (*row.before, *row.examples)]
     panel = PANELS[examples[0].media](examples)
-    columns = max(len(row.examples) for row in rows)
+    left = max(len(row.before) for row in rows)
+    columns = left + max(len(row.examples) for row in rows)
     across, down = panel.width + _GAP, panel.height + _GAP
-    width = max(_NARROWEST, 2 * _MARGIN + _NAMES + columns * across - _GAP)
+    line = _GAP if left else 0.0
+    width = max(_NARROWEST, 2 * _MARGIN + _NAMES + columns * across - _GAP + line)
     height = 2 * _MARGIN + _HEAD + len(rows) * down - _GAP
     figure: Any = Figure(figsize=(width, height), dpi=_DPI, facecolor="white")
     paper = figure.add_axes((0, 0, 1, 1))
@@ -66,9 +70,16 @@ def contact_sheet(title: str, subtitle: str, rows: Sequence[Row]) -> bytes:
     for j, row in enumerate(rows):
         y = _MARGIN + _HEAD + j * down
         _write_name(paper, y, row)
-        for i in range(len(row.examples)):
-            box = Box(_MARGIN + _NAMES + i * across, y, panel.width, panel.height)
-            panel.draw(paper, box, next(numbers))
+        start = _MARGIN + _NAMES
+        places = [
+            *(start + i * across for i in range(len(row.before))),
+            *(start + (left + i) * across + line for i in range(len(row.examples))),
+        ]
+        for x in places:
+            panel.draw(paper, Box(x, y, panel.width, panel.height), next(numbers))
+    if left:
+        x = _MARGIN + _NAMES + left * across
+        paper.plot([x, x], [_MARGIN + _HEAD, height - _MARGIN], color=SOFT, lw=0.8)
     paper.set(xlim=(0, width), ylim=(height, 0))
     return _png(figure)
 

@@ -9,6 +9,7 @@ from kshot.report.figures import NONE, count
 from kshot.report.markup import Html, element, join, name, scrolling
 from kshot.results import Cell, Results, Score, labeller
 from kshot.results.text import percent
+from kshot.shapes import Imbalanced
 
 _TITLES = ("source", "shape", "queries", "episodes", "classes", "chance", "batch statistics", "episode hash")
 
@@ -19,6 +20,14 @@ _EPISODE = (
 _SCORE = (
     "mean accuracy over the test episodes ± half-width of its 95\u00a0% interval. Test episodes are drawn "
     "once: all learners meet the same ones, and the hash names them."
+)
+_DRAWN_SIZES = (
+    "5-20w 1-10s: each episode draws its own way and shot from these numbers, and chance is a mean; "
+    "“each” says that every class draws a shot of its own."
+)
+_DIRICHLET = (
+    "classes share an episode's queries unevenly, by a Dirichlet-multinomial distribution; the smaller its "
+    "parameter, the more unevenly."
 )
 _FIXED = "episodes that come with the source as they were published, all of them scored; none is drawn."
 _POLICIES = {
@@ -77,6 +86,10 @@ def _words(results: Results) -> Iterable[tuple[str, str]]:
     yield "episode", _EPISODE
     yield "score", _SCORE
     yield "chance", "the accuracy of a guess, 1/way."
+    if any(not score.shape.one_size for score in scores):
+        yield "drawn sizes", _DRAWN_SIZES
+    if any(isinstance(score.queries, Imbalanced) for score in scores):
+        yield "Dirichlet", _DIRICHLET
     if any(score.fixed for score in scores):
         yield "fixed", _FIXED
     for policy in dict.fromkeys(score.batch_statistics for score in scores):
@@ -98,7 +111,7 @@ def _row(protocol: _Protocol) -> Html:
         "tr",
         element("th", name(protocol.source), scope="row"),
         element("td", protocol.shape),
-        element("td", _distinct(count(score.queries) for score in scores)),
+        element("td", _distinct(str(score.queries) for score in scores)),
         element("td", _distinct(count(score.episodes) for score in scores)),
         element("td", classes, *([_left_out(left_out)] if left_out else [])),
         element("td", _distinct(f"{percent(score.chance)} %" for score in scores)),

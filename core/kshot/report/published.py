@@ -19,7 +19,9 @@ def published_section(results: Results) -> Html:
     """A table for each source and shape of which a figure is known; empty without any."""
     groups: dict[tuple[str, int, int], list[Scored]] = {}
     for row in scored_rows(results):
-        groups.setdefault((row.source, row.scores[0].way, row.scores[0].shot), []).append(row)
+        shape = row.scores[0].shape
+        if isinstance(shape.way, int) and isinstance(shape.shot, int) and isinstance(shape.queries, int):
+            groups.setdefault((row.source, shape.way, shape.shot), []).append(row)
     parts = [part for rows in groups.values() if (part := _group(results, rows))]
     if not parts:
         return Html()
@@ -92,7 +94,7 @@ def _protocol(results: Results, rows: Sequence[Scored]) -> str:
     seeds = len({cell.seed for row in rows for cell in row.cells})
     told = [
         _split(split),
-        f"{count(score.episodes)} test episodes with {count(score.queries)} queries a class",
+        f"{count(score.episodes)} test episodes with {score.queries} queries a class",
         f"{' or '.join(map(count, trained))} training episodes",
         plural(seeds, "training seed"),
     ]

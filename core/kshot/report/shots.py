@@ -12,6 +12,7 @@ from kshot.report.plot import Point, curve
 from kshot.report.rows import Scored, scored_rows
 from kshot.results import Results
 from kshot.results.text import percent
+from kshot.shapes import Queries, Way
 
 _HEIGHT = 210.0
 
@@ -20,8 +21,8 @@ class _Task(NamedTuple):
     """What the episodes of one drawing have in common."""
 
     source: str
-    way: int
-    queries: int
+    way: Way
+    queries: Queries
     within: str | None
     apart: str | None
 
@@ -55,14 +56,18 @@ def _tasks(rows: Iterable[Scored]) -> dict[_Task, list[Scored]]:
     tasks: dict[_Task, list[Scored]] = {}
     for row in rows:
         score = row.scores[0]
-        if not score.fixed:
+        if not score.fixed and isinstance(score.shot, int):  # a shot that is drawn has no place on the axis
             task = _Task(row.source, score.way, score.queries, score.within, score.apart)
             tasks.setdefault(task, []).append(row)
     return tasks
 
 
 def _shots(rows: Iterable[Scored]) -> list[int]:
-    return sorted({row.scores[0].shot for row in rows})
+    return sorted({_shot(row) for row in rows})
+
+
+def _shot(row: Scored) -> int:
+    return row.scores[0].shape.shots.low
 
 
 def _card(task: _Task, rows: Sequence[Scored], palette: Palette) -> Html:
@@ -83,11 +88,11 @@ def _by_pair(rows: Iterable[Scored]) -> list[list[Scored]]:
     groups: dict[tuple[str, str], list[Scored]] = {}
     for row in rows:
         groups.setdefault((row.learner, row.encoder), []).append(row)
-    return [sorted(group, key=lambda row: row.scores[0].shot) for group in groups.values()]
+    return [sorted(group, key=_shot) for group in groups.values()]
 
 
 def _line(frame: Frame, rows: Sequence[Scored], palette: Palette) -> Html:
-    points = [Point(row.scores[0].shot, row.accuracy, row.ci95) for row in rows]
+    points = [Point(_shot(row), row.accuracy, row.ci95) for row in rows]
     figures = ", ".join(f"{row.shape} {percent(row.accuracy)}" for row in rows)
     drawn = curve(frame, points, title=f"{rows[0].title}: {figures}")
     dash = palette.dash(rows[0].encoder)

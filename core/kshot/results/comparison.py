@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from kshot.results.entry import Count, Entry, Figure, Fraction, Interval, Text
+from kshot.shapes import Queries
 
 Probability = Annotated[float, Field(ge=0, le=1)] | None
 
@@ -74,7 +75,7 @@ class Comparison(Entry):
     source: Text
     modality: Text
     shape: str
-    queries: int
+    queries: Queries
     manifest: str = ""
     rows: list[Compared] = []
     pairs: list[Pair] = []

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from kshot.results.comparison import Comparison, Ranking
 from kshot.results.entry import Count, Entry, Figure, Fraction, Interval, Text
-from kshot.shapes import Shape
+from kshot.shapes import Queries, Shape, Shot, Way
 
 SCHEMA = 1
 """Number of the schema that this version reads and writes."""
@@ -32,9 +32,11 @@ class Score(Entry):
     """Test episodes of one shape.
 
     Attributes:
-        way: classes per episode.
-        shot: support examples per class.
-        queries: query examples per class.
+        way: classes per episode; ``[5, 20]``: each episode drew its own.
+        shot: support examples per class; ``[1, 10]``: each episode drew one for all its classes;
+            ``{"each": [1, 10]}``: each class drew its own.
+        queries: query examples per class; ``{"total": 75, "dirichlet": 2.0}``: so many in all, shared
+            unevenly.
         within: class group that the classes of an episode share.
         apart: example group that support and query never share.
         fixed: name of the source's own list of episodes, where these were given and not drawn.
@@ -43,7 +45,7 @@ class Score(Entry):
         ci95: half-width of its 95 % interval over episodes; null for a single episode.
         class_ci95: ends of the 95 % interval of accuracy over a bootstrap of the test classes, or where the
             classes of an episode share a group, of the groups; null where there is one alone.
-        chance: accuracy of a guess.
+        chance: accuracy of a guess, a mean over the ways.
         manifest: content hash of the test episodes.
         batch_statistics: where batch-dependent norms took their statistics from.
         episodes_per_second: speed of the evaluation.
@@ -53,9 +55,9 @@ class Score(Entry):
         left_out: classes too small for the shape.
     """
 
-    way: int
-    shot: int
-    queries: int
+    way: Way
+    shot: Shot
+    queries: Queries
     within: str | None = None
     apart: str | None = None
     fixed: str | None = None
@@ -102,9 +104,7 @@ class Train(Entry):
     """The training of a cell; null throughout where nothing was trained.
 
     Attributes:
-        way: classes per training episode.
-        shot: support examples per class.
-        queries: query examples per class.
+        way, shot, queries: of the training episodes, as in a score.
         episodes: training episodes.
         seconds: time trained.
         episodes_per_second: speed of the training.
@@ -118,9 +118,9 @@ class Train(Entry):
         peak_memory_bytes: peak of the memory in use.
     """
 
-    way: int | None = None
-    shot: int | None = None
-    queries: int | None = None
+    way: Way | None = None
+    shot: Shot | None = None
+    queries: Queries | None = None
     episodes: Count | None = None
     seconds: Figure = None
     episodes_per_second: Figure = None
@@ -131,6 +131,13 @@ class Train(Entry):
     pretrain_seconds: Figure = None
     parameters: Count | None = None
     peak_memory_bytes: Count | None = None
+
+    @property
+    def shape(self) -> Shape | None:
+        """The shape of the training episodes."""
+        if self.way is None or self.shot is None or self.queries is None:
+            return None
+        return Shape(self.way, self.shot, self.queries)
 
 
 class Cell(Entry):

@@ -10,6 +10,7 @@ from typing import Any
 from kshot.results.relations import Relations
 from kshot.results.schema import Cell, Results, Score
 from kshot.results.text import unformula
+from kshot.shapes import Range
 
 _CELL = ("id", "learner", "encoder", "source", "modality", "seed", "status")
 _SCORE = (
@@ -90,4 +91,6 @@ def _line(cell: Cell, score: Score | None, metrics: list[str], relations: Relati
 
 
 def _field(value: Any) -> Any:
+    if isinstance(value, Range):  # a spreadsheet would take 5-20 for a day in May
+        return f"{value.low} to {value.high}"
     return unformula(value) if isinstance(value, str) else value

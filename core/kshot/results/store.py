@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -163,6 +164,8 @@ def _plain(value: Any) -> Any:
     """``value`` as JSON holds it, in an order that depends on nothing but its content."""
     if isinstance(value, BaseModel):
         return _plain_entry(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
     if isinstance(value, dict):
         mapping = cast("dict[Any, Any]", value)
         return {str(key): _plain(mapping[key]) for key in sorted(mapping, key=str)}

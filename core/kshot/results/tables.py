@@ -165,7 +165,8 @@ def labeller(cells: Iterable[Cell]) -> Labeller:
 
     def label(score: Score) -> str:
         name = str(score.shape)
-        return text.printable(f"{name} {score.queries}q" if names.count(name) > 1 else name)
+        told = isinstance(score.queries, int) and names.count(name) > 1
+        return text.printable(f"{name} {score.queries}q" if told else name)
 
     return label
 

@@ -19,14 +19,16 @@ BLOCK = 1024
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """Which examples make up T episodes, as positions in a catalogue.
+    """Which examples make up T episodes of one size, as positions in a catalogue.
+
+    Of S support and Q query examples each; how many of them are of which class may differ.
 
     Attributes:
         classes: (T, way) class numbers; label k stands for ``classes[t, k]``.
-        support: (T, way·shot) positions, in random order.
-        support_labels: (T, way·shot) labels.
-        query: (T, way·queries) positions, in random order.
-        query_labels: (T, way·queries) labels.
+        support: (T, S) positions, in random order.
+        support_labels: (T, S) labels.
+        query: (T, Q) positions, in random order.
+        query_labels: (T, Q) labels.
     """
 
     classes: IntArray
@@ -61,24 +63,63 @@ class AnySampler(ABC):
     left_out: tuple[str, ...] = ()
 
     @abstractmethod
-    def draw(self, start: int, stop: int) -> Drawn:
-        """Episodes ``start`` … ``stop`` - 1."""
+    def take(self, numbers: IntArray) -> Drawn:
+        """The episodes of (T,) numbers, which must be of one size.
+
+        Raises:
+            ValueError: they are not.
+        """
 
     @abstractmethod
     def count(self, wanted: int) -> int:
         """How many episodes to score where ``wanted`` are asked for."""
 
+    @abstractmethod
+    def sizes(self, numbers: IntArray) -> IntArray:
+        """(T, 2) way and number of support examples of the episodes of (T,) numbers.
+
+        Where these agree so does the number of query examples.
+        """
+
+    @final
+    def draw(self, start: int, stop: int) -> Drawn:
+        """Episodes ``start`` … ``stop`` - 1, which must be of one size; a single one always is.
+
+        Raises:
+            ValueError: they are not.
+        """
+        return self.take(np.arange(start, stop))
+
+    @final
+    def batches(self, start: int, stop: int, size: int) -> Iterator[IntArray]:
+        """The numbers ``start`` … ``stop`` - 1, so cut that the episodes of a batch are of one size.
+
+        Each stretch of ``size`` numbers is one batch where its episodes are of one size, and else
+        one for each size, in the order in which the sizes come up.
+        """
+        for first in range(start, stop, size):
+            numbers = np.arange(first, min(first + size, stop))
+            rest, sizes = numbers, self.sizes(numbers)
+            while len(rest):
+                same = (sizes == sizes[0]).all(axis=1)
+                yield rest[same]
+                rest, sizes = rest[~same], sizes[~same]
+
     @final
     def blocks(self, episodes: int, size: int = BLOCK) -> Iterator[Drawn]:
-        """Episodes 0 … ``episodes`` - 1, ``size`` at a time."""
+        """Episodes 0 … ``episodes`` - 1 in their order, neighbours of one size together, up to ``size``."""
         for start in range(0, episodes, size):
-            yield self.draw(start, min(start + size, episodes))
+            numbers = np.arange(start, min(start + size, episodes))
+            breaks = np.flatnonzero(np.diff(self.sizes(numbers), axis=0).any(axis=1)) + 1
+            yield from map(self.take, np.split(numbers, breaks))
 
     @final
     def manifest(self, episodes: int) -> str:
         """Content hash of the first episodes: equal hashes mean the very same episodes."""
         digest = hashlib.sha256(self.catalogue.fingerprint.encode())
         for drawn in self.blocks(episodes):
+            if not self.shape.one_size:
+                digest.update(repr([array.shape for array in drawn.arrays]).encode())
             for array in drawn.arrays:
                 digest.update(np.ascontiguousarray(array, dtype="<i8").tobytes())
         return "sha256:" + digest.hexdigest()

@@ -41,15 +41,19 @@ class FixedSampler(AnySampler):
         """Number of episodes."""
         return len(self._drawn)
 
-    def draw(self, start: int, stop: int) -> Drawn:
-        """Episodes ``start`` … ``stop`` - 1.
+    def take(self, numbers: IntArray) -> Drawn:
+        """The episodes of (T,) numbers.
 
         Raises:
             IndexError: the list is shorter.
         """
-        if not 0 <= start <= stop <= len(self._drawn):
-            raise IndexError(f"episodes {start} to {stop} of {len(self._drawn)}")
-        return Drawn(*(array[start:stop] for array in self._drawn.arrays))
+        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(self):
+            raise IndexError(f"episodes {numbers.min()} to {numbers.max() + 1} of {len(self)}")
+        return Drawn(*(array[numbers] for array in self._drawn.arrays))
+
+    def sizes(self, numbers: IntArray) -> IntArray:
+        """All alike."""
+        return np.full((len(numbers), 2), (self._drawn.classes.shape[1], self._drawn.support.shape[1]))
 
     def count(self, wanted: int) -> int:
         """All there are: a published list is scored whole."""

@@ -41,6 +41,13 @@ class Stream:
         words = bits.random_raw((stop - start) * self._counts * _WORDS_PER_COUNT)
         return words.reshape(stop - start, -1)[:, : self._width]
 
+    def of(self, numbers: IntArray) -> Words:
+        """(T, width) words of the records of (T,) numbers."""
+        breaks = np.flatnonzero(np.diff(numbers) != 1) + 1
+        runs = np.split(numbers, breaks) if len(numbers) else []
+        parts = [self.records(int(run[0]), int(run[-1]) + 1) for run in runs]
+        return np.concatenate(parts) if parts else np.empty((0, self._width), dtype=np.uint64)
+
 
 def below(words: Words, bound: IntArray | int) -> IntArray:
     """Integers in 0 … bound-1 from random words, element by element; bound < 2**31.

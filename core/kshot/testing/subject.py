@@ -88,7 +88,7 @@ class Subject:
         count: int = 3,
         way: int = 3,
         shots: int | Sequence[int] = 2,
-        queries: int = 4,
+        queries: int | Sequence[int] = 4,
         *,
         dtype: torch.dtype = torch.float32,
         classes: Sequence[int] | None = None,
@@ -101,7 +101,7 @@ class Subject:
             way: classes of each.
             shots: support examples of a class, or of each class in turn; the turn begins with
                 another class in each episode, so that all have as many examples.
-            queries: query examples of a class.
+            queries: query examples, likewise.
             dtype: of the floating-point inputs.
             classes: draw from these only; default: all.
             seed: another gives others.
@@ -114,11 +114,9 @@ class Subject:
         for number in range(count):
             chosen = pool[torch.randperm(len(pool), generator=generator)[:way]]
             rows = [self._rows(int(one), generator) for one in chosen]
-            each = (
-                [shots] * way if isinstance(shots, int) else [shots[(k + number) % way] for k in range(way)]
-            )
-            support.append(_shuffled([own[:n] for own, n in zip(rows, each, strict=True)], generator))
-            taken = [own[n : n + queries] for own, n in zip(rows, each, strict=True)]
+            some, more = _each(shots, way, number), _each(queries, way, number)
+            support.append(_shuffled([own[:n] for own, n in zip(rows, some, strict=True)], generator))
+            taken = [own[n : n + m] for own, n, m in zip(rows, some, more, strict=True)]
             query.append(_shuffled(taken, generator))
             names.append(tuple(f"class-{one}" for one in chosen))
         return Episodes(
@@ -154,6 +152,11 @@ def toy_subject() -> Subject:
     ends = zip(catalogue.offsets[:-1], catalogue.offsets[1:], strict=True)
     raw = [[source.fetch(int(row)) for row in catalogue.rows[start:stop]] for start, stop in ends]
     return Subject("toy", lambda: toy_encoder(dim=8), raw)
+
+
+def _each(count: int | Sequence[int], way: int, turn: int) -> list[int]:
+    """A number for each class of an episode."""
+    return [count] * way if isinstance(count, int) else [count[(k + turn) % way] for k in range(way)]
 
 
 def _shuffled(rows: Sequence[Tensor], generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,9 @@ SHAPES = ((3, 3, 2, 4), (1, 4, 1, 1), (2, 2, 3, 2))
 UNBALANCED = (1, 2, 3)
 """Shots of an episode's classes: 6 examples of 3 classes, which a reshape would not notice."""
 
+UNEVEN = (0, 3, 5)
+"""Queries of an episode's classes; one of them is asked for nothing."""
+
 
 def check_shapes(make: LearnerFactory, subject: Subject) -> None:
     """Logits are (T, Q, way), float32 and finite for several T, way, shots and query counts."""
@@ -30,10 +33,10 @@ def check_shapes(make: LearnerFactory, subject: Subject) -> None:
 
 
 def check_unbalanced(make: LearnerFactory, subject: Subject) -> None:
-    """Classes of 1, 2 and 3 support examples, other ones in each episode, are served like any."""
+    """Classes of 1, 2 and 3 support examples and 0, 3 and 5 queries, other ones in each episode, are served."""
     learner = made(make, subject)
-    episodes = subject.episodes(shots=UNBALANCED)
-    _expect_logits(logits_of(learner, episodes), episodes, 12, name_of(learner, subject))
+    episodes = subject.episodes(shots=UNBALANCED, queries=UNEVEN)
+    _expect_logits(logits_of(learner, episodes), episodes, sum(UNEVEN), name_of(learner, subject))
     if learner.trains:
         loss = trained(learner).loss(episodes)
         expect_finite(
@@ -73,7 +76,7 @@ def check_loss(make: LearnerFactory, subject: Subject) -> None:
         "average over queries and episodes",
     )
     expect_finite(loss, who, f"the loss is {loss.item()}", "guard its logarithms and divisions")
-    episodes = subject.episodes(dtype=torch.float64, shots=UNBALANCED)
+    episodes = subject.episodes(dtype=torch.float64, shots=UNBALANCED, queries=UNEVEN)
     together = _loss(make, subject, episodes)
     alone = torch.stack([_loss(make, subject, episodes.slice(t, t + 1)) for t in range(len(episodes))]).mean()
     expect_close(

@@ -1,0 +1,1 @@
+"""``kshot episodes``: the frozen episodes of a configuration, printed and drawn."""

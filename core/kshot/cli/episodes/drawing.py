@@ -1,0 +1,36 @@
+"""An episode as a picture: a row for each class, its support left of a line and queries right of it."""
+
+from __future__ import annotations
+
+from kshot.cli.episodes.asked import Asked
+from kshot.errors import DataError
+from kshot.interfaces import Presentation
+from kshot.report.contact import Row, contact_sheet
+
+MOST = {"image/png": (5, 8), "audio/wav": (3, 3), "text/plain": (2, 2)}
+"""Support and query examples of a class that are drawn."""
+
+
+def episode_sheet(asked: Asked, number: int) -> bytes:
+    """Draw an episode as a PNG file.
+
+    Raises:
+        DataError: an example that cannot be read, or a kind of presentation that nobody can draw.
+        ValueError: an example is not of the media type that it claims.
+    """
+    rows: list[Row] = []
+    for name, support, query in asked.sides(number):
+        first = _present(asked, support[0])
+        if first.media not in MOST:
+            raise DataError(f"no picture can be drawn of {first.media}")
+        few, many = MOST[first.media]
+        before = [first, *(_present(asked, row) for row in support[1:few])]
+        after = [_present(asked, row) for row in query[:many]]
+        rows.append(Row(name, f"{len(support)} support, {len(query)} query", after, before))
+    title = f"{asked.part.id}, {asked.sampler.split} episode {number}"
+    subtitle = f"{asked.sampler.shape.asked} · support left of the line, queries right of it"
+    return contact_sheet(title, subtitle, rows)
+
+
+def _present(asked: Asked, row: int) -> Presentation:
+    return asked.source.present(asked.source.fetch(row))
