@@ -34,26 +34,13 @@ def bench(
 
     A run that was interrupted goes on with the cells that are missing.
     """
-    from kshot.benchmark import run_benchmark
-    from kshot.benchmark.environment import choose_device
-    from kshot.cli.display import display
-    from kshot.report import write_report
-
     plan = _plan(config, overrides)
     if only is not None:
         plan = plan.only(only)
     if dry_run:
         _print_plan(plan)
         return
-    folder = out or Path("runs", plan.configuration.name)
-    shown = display()
-    with plan.registry.observing(shown), shown:
-        found = run_benchmark(plan, folder, str(config), choose_device(device))
-    page = write_report(folder)
-    shown.summary(found)
-    typer.echo(f"results: {folder / 'results.json'}, results.csv, results.md; report: {page}")
-    if any(cell.status == "failed" for cell in found.cells):
-        raise typer.Exit(1)
+    _run(plan, out or Path("runs", plan.configuration.name), str(config), device)
 
 
 def check(config: Config, overrides: Overrides = []) -> None:  # noqa: B006
@@ -84,6 +71,40 @@ def report(
     from kshot.report import write_report
 
     typer.echo(f"report: {write_report(folder)}")
+
+
+def _run(plan: Any, folder: Path, where: str, device: str) -> None:
+    """Run the plan, along with the processes that a launcher started beside this one."""
+    from kshot.benchmark import follow_benchmark
+    from kshot.benchmark.engines import Local
+    from kshot.benchmark.environment import choose_device
+    from kshot.training import join_processes
+
+    processes, chosen = join_processes(choose_device(device))
+    good = True
+    if processes.leads:
+        with processes.leading():
+            good = _lead(plan, folder, where, chosen, Local(processes))
+    else:
+        follow_benchmark(plan, folder, chosen, processes)
+    processes.close()
+    if not good:
+        raise typer.Exit(1)
+
+
+def _lead(plan: Any, folder: Path, where: str, device: Any, engine: Any) -> bool:
+    """Run, report, print; False where a cell failed."""
+    from kshot.benchmark import run_benchmark
+    from kshot.cli.display import display
+    from kshot.report import write_report
+
+    shown = display()
+    with plan.registry.observing(shown), shown:
+        found = run_benchmark(plan, folder, where, device, engine)
+    page = write_report(folder)
+    shown.summary(found)
+    typer.echo(f"results: {folder / 'results.json'}, results.csv, results.md; report: {page}")
+    return all(cell.status != "failed" for cell in found.cells)
 
 
 def _plan(config: Path, overrides: list[str]) -> Any:
