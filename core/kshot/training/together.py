@@ -35,7 +35,7 @@ def join(device: torch.device) -> tuple[Processes, torch.device]:
     from accelerate import PartialState
 
     state = PartialState(cpu=device.type == "cpu", timeout=STEP_TIMEOUT)
-    return Together(), state.device
+    return Together(), torch.device(state.device or device)
 
 
 @final
@@ -93,9 +93,9 @@ class Together(Processes):
             sums.append(parameter.grad)
         counted = counters.steps(own > 0)
         self._sum([*sums, *statistics.values(), *counted])
-        for norm, moments in statistics.items():
-            norm.take_in(*moments.flatten(1, 2))
         counters.advance(counted)
+        for norm, moments in statistics.items():  # which counts its batches itself
+            norm.take_in(*moments.flatten(1, 2))
         self._unseen = False
         return sums[0]
 

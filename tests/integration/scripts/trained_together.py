@@ -1,6 +1,6 @@
 """One of several processes that train the same learners; the leading one writes what came of it.
 
-Arguments: the file to write, and the number of episodes in a meta-batch.
+Argument: the file to write; the others put ``.other`` behind its name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kshot.loading import make_loader
 from kshot.sampling import Sampler
 from kshot.shapes import Shape
 from kshot.testing import Toy, toy_encoder
-from kshot.training import Training, join_processes, train
+from kshot.training import Processes, Training, join_processes, train
 from safetensors.torch import save_file
 
 SHAPE = Shape(5, 1, 3)
@@ -59,37 +59,37 @@ def learners(encoder: Encoder) -> dict[str, Learner]:
     }
 
 
-def fit(name: str, meta_batch: int, processes) -> tuple[Learner, Training]:
+def fit(name: str, episodes: int, meta_batch: int, processes: Processes) -> tuple[Learner, Training]:
     torch.manual_seed(0)
     encoder = Noisy()
     learner = learners(encoder)[name].double()
-    if name == "maml":
-        learner.batch_statistics = "frozen"  # updates running statistics from the support
+    learner.batch_statistics = "frozen"  # inner loops, too, then update running statistics
     source = Toy(classes=30)
     catalogue = source.catalogue("train")
     loader = make_loader(source, catalogue, encoder, torch.device("cpu"), Loading())
     options = Train(
-        episodes=13, meta_batch=meta_batch, learning_rate=0.01, optimizer="adamw", weight_decay=0.1, clip=1.0,
-        validations=4,
+        episodes=episodes, meta_batch=meta_batch, learning_rate=0.01, optimizer="adamw", weight_decay=0.1, clip=1.0,
+        validations=episodes,
     )  # fmt: skip
     sampler = Sampler(catalogue, "train", SHAPE, 0)
     return learner, train(learner, loader, sampler, options, validate=lambda _: None, processes=processes)
 
 
-def main(path: Path, meta_batch: int) -> None:
+def everything(processes: Processes) -> dict[str, torch.Tensor]:
+    """Weights, buffers and losses of every learner; the last batch is odd, or each is of one episode."""
     torch.set_num_threads(1)
-    processes, _ = join_processes(torch.device("cpu"))
     kept: dict[str, torch.Tensor] = {}
     for name in learners(Noisy()):
-        learner, training = fit(name, meta_batch, processes)
-        kept |= {f"{name}/{key}": value.clone() for key, value in learner.state_dict().items()}
-        kept[f"{name}/losses"] = torch.tensor([point.loss for point in training.curve])
-    if processes.leads:
-        save_file(kept, path)
-    else:
-        save_file(kept, path.with_suffix(".other"))
-    processes.close()
+        for episodes, meta_batch in ((23, 5), (3, 1)):
+            learner, training = fit(name, episodes, meta_batch, processes)
+            key = f"{name}/{meta_batch}"
+            kept |= {f"{key}/{path}": value.clone() for path, value in learner.state_dict().items()}
+            kept[f"{key}/losses"] = torch.tensor([point.loss for point in training.curve])
+    return kept
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    group, _ = join_processes(torch.device("cpu"))
+    file = Path(sys.argv[1])
+    save_file(everything(group), file if group.leads else file.with_name(file.name + ".other"))
+    group.close()
