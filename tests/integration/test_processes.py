@@ -56,7 +56,7 @@ def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
     spec = importlib.util.spec_from_file_location("trained_together", SCRIPTS / "trained_together.py")
     module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    alone = module.everything(Alone())
+    alone = module.everything(Alone(), tmp_path / "alone")
     for ended in launch("trained_together.py", str(tmp_path / "kept")):
         assert ended.returncode == 0, ended.stderr
     leads, follows = load_file(tmp_path / "kept"), load_file(tmp_path / "kept.other")
@@ -67,6 +67,8 @@ def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
         torch.testing.assert_close(leads[name], value, rtol=0, atol=tolerance, msg=name)
         if "num_batches" in name:
             assert int(value) == (23 if "/5/" in name else 3)
+    for name in [name for name in leads if name.startswith("resumed/")]:
+        assert torch.equal(leads[name], leads[name.replace("resumed", "prototypical")]), name
     # Or all of this would say nothing.
     assert not torch.equal(alone["maml/5/encoder.inner.norm.running_mean"], torch.zeros(32).double())
     assert len(alone["meta_lstm/5/losses"]) == 5
@@ -75,18 +77,16 @@ def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_process_that_fails_is_heard_of_by_the_other() -> None:
     leads, follows = launch("failed_together.py")
-    assert leads.stdout.splitlines()[:3] == [
+    said = leads.stdout.splitlines()
+    assert said[:4] == [
+        "apart: one process goes on after 4 episodes, another after 8: their checkpoints differ; "
+        "let all processes see one results folder",
         "raises: CellError: RuntimeError: out of memory, say (in process 2 of 2)",
         "breaks: CellError: the training loss was not finite in step 3; lower train.learning_rate or set train.clip",
         "good: trained",
     ]
-    assert follows.stdout.splitlines() == [
-        "raises: RuntimeError: out of memory, say",
-        *leads.stdout.splitlines()[1:3],
-    ]
-    assert leads.stdout.splitlines()[3].startswith(
-        "dies: ProcessError: a process that trains with this one ended"
-    )
+    assert follows.stdout.splitlines() == [said[0], "raises: RuntimeError: out of memory, say", *said[2:4]]
+    assert said[4].startswith("dies: ProcessError: a process that trains with this one ended")
     assert (leads.returncode, follows.returncode) == (0, 3)
 
 

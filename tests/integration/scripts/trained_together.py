@@ -20,7 +20,7 @@ from kshot.loading import make_loader
 from kshot.sampling import Sampler
 from kshot.shapes import Shape
 from kshot.testing import Toy, toy_encoder
-from kshot.training import Processes, Training, join_processes, train
+from kshot.training import Checkpoint, Processes, Training, join_processes, train
 from safetensors.torch import save_file
 
 SHAPE = Shape(5, 1, 3)
@@ -59,7 +59,9 @@ def learners(encoder: Encoder) -> dict[str, Learner]:
     }
 
 
-def fit(name: str, episodes: int, meta_batch: int, processes: Processes) -> tuple[Learner, Training]:
+def fit(
+    name: str, episodes: int, meta_batch: int, processes: Processes, checkpoint: Checkpoint | None = None
+) -> tuple[Learner, Training]:
     torch.manual_seed(0)
     encoder = Noisy()
     learner = learners(encoder)[name].double()
@@ -72,10 +74,12 @@ def fit(name: str, episodes: int, meta_batch: int, processes: Processes) -> tupl
         validations=episodes,
     )  # fmt: skip
     sampler = Sampler(catalogue, "train", SHAPE, 0)
-    return learner, train(learner, loader, sampler, options, validate=lambda _: None, processes=processes)
+    return learner, train(
+        learner, loader, sampler, options, validate=lambda _: None, processes=processes, checkpoint=checkpoint
+    )
 
 
-def everything(processes: Processes) -> dict[str, torch.Tensor]:
+def everything(processes: Processes, folder: Path) -> dict[str, torch.Tensor]:
     """Weights, buffers and losses of every learner; the last batch is odd, or each is of one episode."""
     torch.set_num_threads(1)
     kept: dict[str, torch.Tensor] = {}
@@ -85,11 +89,15 @@ def everything(processes: Processes) -> dict[str, torch.Tensor]:
             key = f"{name}/{meta_batch}"
             kept |= {f"{key}/{path}": value.clone() for path, value in learner.state_dict().items()}
             kept[f"{key}/losses"] = torch.tensor([point.loss for point in training.curve])
-    return kept
+    # Stopped after two batches, and taken up from the checkpoint that all processes read.
+    checkpoint = Checkpoint(folder / "checkpoint", "key")
+    fit("prototypical", 10, 5, processes, checkpoint)
+    learner, _ = fit("prototypical", 23, 5, processes, checkpoint)
+    return kept | {f"resumed/5/{path}": value.clone() for path, value in learner.state_dict().items()}
 
 
 if __name__ == "__main__":
     group, _ = join_processes(torch.device("cpu"))
     file = Path(sys.argv[1])
-    save_file(everything(group), file if group.leads else file.with_name(file.name + ".other"))
+    save_file(everything(group, file.parent), file if group.leads else file.with_name(file.name + ".other"))
     group.close()
