@@ -28,9 +28,11 @@ class Processes(ABC):
 
     Attributes:
         leads: True in the process that scores, writes and tells; one of each group.
+        count: of processes.
     """
 
     leads: bool
+    count: int
 
     @abstractmethod
     def begin(self, learner: nn.Module, episodes: int) -> None:
@@ -85,6 +87,7 @@ class Alone(Processes):
     """One process: every method does the plain thing."""
 
     leads = True
+    count = 1
 
     def begin(self, learner: nn.Module, episodes: int) -> None:
         """Nothing to agree on."""

@@ -52,7 +52,7 @@ class Together(Processes):
     """
 
     def __init__(self) -> None:
-        self._rank, self._world = dist.get_rank(), dist.get_world_size()
+        self._rank, self.count = dist.get_rank(), dist.get_world_size()
         self.leads = self._rank == 0
         # What is agreed on the CPU costs a GPU no wait.
         self._steps: Any = dist.new_group(backend="gloo", timeout=STEP_TIMEOUT)
@@ -72,17 +72,17 @@ class Together(Processes):
 
     def gradients(self, learner: nn.Module, episodes: Episodes, loss: Loss) -> Tensor:
         """Of this process's episodes, then of all."""
-        count, parameters = len(episodes), trainable(learner)
-        own = len(range(self._rank, count, self._world))
-        mine = episodes.slice(self._rank, count, self._world) if own else episodes.slice(0, 1)
+        total, parameters = len(episodes), trainable(learner)
+        own = len(range(self._rank, total, self.count))
+        mine = episodes.slice(self._rank, total, self.count) if own else episodes.slice(0, 1)
         value, statistics, failure = torch.zeros(()), dict[EpisodicBatchNorm, Tensor](), None
         counters = _Counters(learner)
         others = _fractions(learner) if self._unseen else {}
         try:
             with noting_statistics() as noted:
-                value = loss(mine) * (own / count)
+                value = loss(mine) * (own / total)
                 value.backward()
-            statistics = self._placed(learner, noted, len(mine), own, count)
+            statistics = self._placed(learner, noted, len(mine), own, total)
             _refuse_changed(others)
         except Exception as error:
             failure = error
@@ -157,7 +157,7 @@ class Together(Processes):
         dist.destroy_process_group()
 
     def _placed(
-        self, learner: nn.Module, noted: Noted, rows: int, own: int, count: int
+        self, learner: nn.Module, noted: Noted, rows: int, own: int, total: int
     ) -> dict[EpisodicBatchNorm, Tensor]:
         """Per norm (2, passes, T, C): what its passes noted, this process's in the places of its episodes."""
         placed: dict[EpisodicBatchNorm, Tensor] = {}
@@ -166,9 +166,9 @@ class Together(Processes):
                 continue
             moments = torch.stack([torch.cat(part) for part in zip(*noted[norm], strict=True)])
             moments = moments.unflatten(1, (-1, rows))
-            whole = moments.new_zeros(2, moments.shape[1], count, moments.shape[3])
+            whole = moments.new_zeros(2, moments.shape[1], total, moments.shape[3])
             if own:
-                whole[:, :, self._rank :: self._world] = moments
+                whole[:, :, self._rank :: self.count] = moments
             placed[norm] = whole
         return placed
 
@@ -185,7 +185,7 @@ class Together(Processes):
         told = self._broadcast({"error": _reason(failure)} if failure else {}, int(first))
         if failure:
             raise failure
-        raise CellError(f"{told['error']} (in process {int(first) + 1} of {self._world})")
+        raise CellError(f"{told['error']} (in process {int(first) + 1} of {self.count})")
 
     def _least(self, numbers: list[float], group: Any) -> list[float]:
         votes = torch.tensor(numbers, dtype=torch.float64)

@@ -30,8 +30,9 @@ class Local(Engine):
         self._processes = processes or Alone()
 
     def environment(self, registry: Registry, device: torch.device) -> dict[str, Any]:
-        """Of this machine."""
-        return environment(registry, device)
+        """Of this machine, and how many processes share each training where it is not one."""
+        described = environment(registry, device)
+        return described if self._processes.count == 1 else {**described, "processes": self._processes.count}
 
     def run(
         self, cells: Sequence[PlannedCell], around: Surroundings
