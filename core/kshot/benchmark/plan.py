@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from kshot.benchmark.given import given_options
 from kshot.benchmark.variants import Expanded, expand, is_id
 from kshot.config import Configuration, LearnerVariant, Overrides, Settings, Tuning, check, settings_of
 from kshot.errors import ConfigurationError, KshotError, listing
 from kshot.options import OptionsOf
+from kshot.options.given import given_options
 from kshot.registry import Entry, Registry
 
 RESERVED = ("encoder", "way")
