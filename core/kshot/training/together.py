@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import math
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
-from typing import Any, TypeVar, final
+from typing import TypeVar, final
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
 from kshot.episode import Episodes
-from kshot.errors import CellError, KshotError, ProcessError
+from kshot.errors import CellError, ProcessError
 from kshot.functional.norms import EpisodicBatchNorm, Noted, noting_statistics
+from kshot.training.messages import STEP_TIMEOUT, Messages, reason
 from kshot.training.optimisation import trainable
 from kshot.training.processes import Loss, Processes
 
 T = TypeVar("T")
-
-STEP_TIMEOUT = timedelta(minutes=10)
-"""How long a process waits for the others within a training step."""
-
-WAIT_TIMEOUT = timedelta(days=2)
-"""How long the others wait while the one that leads pretrains or scores. A process that dies is
-noticed at once; this is for one that hangs."""
 
 
 def join(device: torch.device) -> tuple[Processes, torch.device]:
@@ -52,22 +43,20 @@ class Together(Processes):
     """
 
     def __init__(self) -> None:
-        self._rank, self.count = dist.get_rank(), dist.get_world_size()
+        self._messages = Messages()
+        self._rank, self.count = self._messages.rank, self._messages.count
         self.leads = self._rank == 0
-        # What is agreed on the CPU costs a GPU no wait.
-        self._steps: Any = dist.new_group(backend="gloo", timeout=STEP_TIMEOUT)
-        self._waits: Any = dist.new_group(backend="gloo", timeout=WAIT_TIMEOUT)
         self._unseen = True
 
     def begin(self, learner: nn.Module, episodes: int) -> None:
         """Compare where the processes are, and take the leading one's weights."""
-        least, most = self._least([episodes, -episodes], self._waits)
+        least, most = self._messages.agree(None, [episodes, -episodes], within_step=False)
         if least != -most:
             raise CellError(
                 f"one process goes on after {least:.0f} episodes, another after {-most:.0f}: their checkpoints "
                 "differ; let all processes see one results folder"
             )
-        self._spread([*learner.parameters(), *learner.buffers()])
+        self._messages.spread([*learner.parameters(), *learner.buffers()])
         self._unseen = True
 
     def gradients(self, learner: nn.Module, episodes: Episodes, loss: Loss) -> Tensor:
@@ -86,13 +75,15 @@ class Together(Processes):
             _refuse_changed(others)
         except Exception as error:
             failure = error
-        reached = self._agreed(failure, [parameter.grad is not None for parameter in parameters])
+        # A parameter that no process's loss reaches has no gradient, as in one process.
+        without = [float(parameter.grad is None) for parameter in parameters]
+        without = self._messages.agree(failure, without, within_step=True)
         sums = [value.detach().clone()]
-        for parameter in (one for one, some in zip(parameters, reached, strict=True) if some):
+        for parameter in (one for one, none in zip(parameters, without, strict=True) if not none):
             parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
             sums.append(parameter.grad)
         counted = counters.steps(own > 0)
-        self._sum([*sums, *statistics.values(), *counted])
+        self._messages.sum([*sums, *statistics.values(), *counted])
         counters.advance(counted)
         for norm, moments in statistics.items():  # which counts its batches itself
             norm.take_in(*moments.flatten(1, 2))
@@ -101,10 +92,7 @@ class Together(Processes):
 
     def clock(self) -> float:
         """That of the process that leads."""
-        now = torch.tensor([time.perf_counter()], dtype=torch.float64)
-        with _answered():
-            dist.broadcast(now, 0, group=self._waits)
-        return float(now)
+        return self._messages.first_number(time.perf_counter())
 
     def everywhere(self, function: Callable[[], T]) -> T:
         """In each, and agree on whether it went well."""
@@ -114,22 +102,22 @@ class Together(Processes):
             made.append(function())
         except Exception as error:
             failure = error
-        self._agree(failure, [], self._waits)
+        self._messages.agree(failure, [], within_step=False)
         return made[0]
 
     def first(self, function: Callable[[], T]) -> T:
         """In the one that leads; the others hear what came of it."""
         if not self.leads:
-            heard = self._hear()
+            heard = self._messages.say({})
             if "error" in heard:
                 raise CellError(heard["error"])
             return heard["value"]
         try:
             value = function()
         except Exception as error:
-            self._tell({"error": _reason(error)})
+            self._messages.say({"error": reason(error)})
             raise
-        self._tell({"value": value})
+        self._messages.say({"value": value})
         return value
 
     @contextmanager
@@ -140,17 +128,17 @@ class Together(Processes):
         except ProcessError:
             raise
         except Exception:
-            self._tell({"call": None})
+            self._messages.say({"call": None})
             raise
-        self._tell({"call": None})
+        self._messages.say({"call": None})
 
     def call(self, name: str) -> None:
         """To all others."""
-        self._tell({"call": name})
+        self._messages.say({"call": name})
 
     def called(self) -> str | None:
         """From the one that leads."""
-        return self._hear()["call"]
+        return self._messages.say({})["call"]
 
     def close(self) -> None:
         """Leave the group."""
@@ -171,61 +159,6 @@ class Together(Processes):
                 whole[:, :, self._rank :: self.count] = moments
             placed[norm] = whole
         return placed
-
-    def _agreed(self, failure: Exception | None, reached: Sequence[bool]) -> list[bool]:
-        """Whether any process's loss reached a parameter, for each."""
-        votes = self._agree(failure, [-float(one) for one in reached], self._steps)
-        return [vote < 0 for vote in votes]
-
-    def _agree(self, failure: Exception | None, votes: list[float], group: Any) -> list[float]:
-        """The least of each vote; or raise where a process failed, in all of them."""
-        first, *least = self._least([self._rank if failure else math.inf, *votes], group)
-        if not math.isfinite(first):
-            return least
-        told = self._broadcast({"error": _reason(failure)} if failure else {}, int(first))
-        if failure:
-            raise failure
-        raise CellError(f"{told['error']} (in process {int(first) + 1} of {self.count})")
-
-    def _least(self, numbers: list[float], group: Any) -> list[float]:
-        votes = torch.tensor(numbers, dtype=torch.float64)
-        with _answered():
-            dist.all_reduce(votes, dist.ReduceOp.MIN, group=group)
-        return votes.tolist()
-
-    def _sum(self, tensors: Iterable[Tensor]) -> None:
-        """Put the sum over processes in place of each tensor, all of one type in one message."""
-        for some in _by_type(tensors):
-            flat = torch.cat([one.reshape(-1) for one in some])
-            with _answered():
-                dist.all_reduce(flat)
-            _unflatten(flat, some)
-
-    def _spread(self, tensors: Iterable[Tensor]) -> None:
-        """Put the leading process's content in place of each tensor."""
-        for some in _by_type(tensors):
-            flat = torch.cat([one.detach().reshape(-1) for one in some])
-            with _answered():
-                dist.broadcast(flat, 0)
-            _unflatten(flat, some)
-
-    def _tell(self, said: dict[str, Any]) -> None:
-        self._broadcast(said, 0)
-
-    def _hear(self) -> dict[str, Any]:
-        return self._broadcast({}, 0)
-
-    def _broadcast(self, said: dict[str, Any], source: int) -> dict[str, Any]:
-        """JSON from one process to all."""
-        speaks = self._rank == source
-        text = json.dumps(said).encode()
-        size = torch.tensor([len(text)])
-        with _answered():
-            dist.broadcast(size, source, group=self._waits)
-            data = torch.frombuffer(bytearray(text), dtype=torch.uint8) if speaks else None
-            data = torch.empty(int(size), dtype=torch.uint8) if data is None else data
-            dist.broadcast(data, source, group=self._waits)
-        return json.loads(bytes(data.tolist()))
 
 
 class _Counters:
@@ -264,33 +197,3 @@ def _refuse_changed(buffers: dict[str, tuple[Tensor, Tensor]]) -> None:
                 f"'{name}' changes with every batch, in a way that several processes cannot share; "
                 "run in one process"
             )
-
-
-def _by_type(tensors: Iterable[Tensor]) -> list[list[Tensor]]:
-    groups: dict[torch.dtype, list[Tensor]] = {}
-    for one in tensors:
-        if one.numel():
-            groups.setdefault(one.dtype, []).append(one)
-    return list(groups.values())
-
-
-@torch.no_grad()
-def _unflatten(flat: Tensor, into: Sequence[Tensor]) -> None:
-    for one, part in zip(into, flat.split([one.numel() for one in into]), strict=True):
-        one.copy_(part.view(one.shape))
-
-
-def _reason(error: Exception | None) -> str:
-    return str(error) if isinstance(error, KshotError) else f"{type(error).__name__}: {error}"
-
-
-@contextmanager
-def _answered() -> Generator[None]:
-    """Say plainly that another process is gone, whatever the library calls it."""
-    try:
-        yield
-    except RuntimeError as error:
-        raise ProcessError(
-            f"a process that trains with this one ended, or gave no answer in {STEP_TIMEOUT.seconds // 60} "
-            "minutes; its own message says why. Started again, the run goes on from its last checkpoint"
-        ) from error
