@@ -28,7 +28,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     "arguments",
     [
         *(["--help"], ["--version"], ["list"], ["plugins"], ["list", "--json"], ["plugins", "--json"]),
-        *(["sources", "--help"], ["sources", "show", "--help"]),
+        *(["sources", "--help"], ["sources", "show", "--help"], ["schema"]),
     ],
 )
 def test_light_commands_import_nothing_heavy(arguments):

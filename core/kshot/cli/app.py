@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import kshot
-from kshot.cli import bench, listing, sources
+from kshot.cli import bench, listing, schema, sources
 from kshot.cli.help import Help
 from kshot.cli.product import commands
 from kshot.specs import KINDS
@@ -48,6 +48,7 @@ def options(
 app.command()(bench.bench)
 app.command()(bench.check)
 app.command()(bench.report)
+app.command()(schema.schema)
 app.command()(commands.fit)
 app.command()(commands.predict)
 app.command()(commands.enroll)

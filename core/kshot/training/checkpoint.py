@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, final
 
@@ -19,6 +19,7 @@ from kshot.training.optimisation import Meter
 from kshot.training.record import CurvePoint, Training
 
 _LEARNER, _OPTIMISER, _RANDOM, _LOSSES = "learner/", "optimizer/", "random/", "losses/"
+_KEPT = "kept/"
 
 
 @dataclass
@@ -31,6 +32,7 @@ class State:
         generators: random number generators by name.
         losses: the losses since the curve's last point.
         training: how far it is.
+        kept: what training had made of the learner at the best validation; empty without ``patience``.
     """
 
     learner: nn.Module
@@ -38,6 +40,7 @@ class State:
     generators: dict[str, torch.Generator]
     losses: Meter
     training: Training
+    kept: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
 
 
 @final
@@ -51,7 +54,8 @@ class Checkpoint:
     Attributes:
         path: of the file.
         key: what the training depends on; a file with another key is not taken up.
-        start: another training's file, taken up whatever its key where ``path`` offers nothing.
+        start: another training's file, taken up whatever its key where ``path`` offers nothing; with
+            the weights that it kept, where it stopped early.
     """
 
     path: Path
@@ -67,6 +71,7 @@ class Checkpoint:
             }
         tensors |= {f"{_RANDOM}{name}": one.get_state() for name, one in state.generators.items()}
         tensors |= {f"{_LOSSES}{name}": value for name, value in state.losses.state().items()}
+        tensors |= {f"{_KEPT}{name}": value for name, value in state.kept.items()}
         write_tensors(self.path, tensors, {"key": self.key, "training": json.dumps(asdict(state.training))})
 
     def load(self, state: State) -> None:
@@ -87,6 +92,9 @@ class Checkpoint:
             if misfit:
                 raise CellError(f"train.start: {self.start} is of another learner or encoder: {misfit}")
             started.restore(state)
+            state.learner.load_state_dict(state.kept, strict=False)
+            # Its validations may be of other data, with which this training's cannot be compared.
+            state.training.best, state.training.stale, state.kept = None, 0, {}
 
     def _own(self) -> _Stored | None:
         try:
@@ -129,6 +137,7 @@ class _Stored:
         for name, one in state.generators.items():
             one.set_state(self.tensors[f"{_RANDOM}{name}"])
         state.losses.restore(_below(self.tensors, _LOSSES))
+        state.kept = _below(self.tensors, _KEPT)
         described = state.optimiser.state_dict()
         described["state"] = _optimiser_state(_below(self.tensors, _OPTIMISER))
         state.optimiser.load_state_dict(described)
@@ -163,12 +172,11 @@ def _optimiser_state(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]
 
 
 def _training(raw: dict[str, Any]) -> Training:
-    curve = [
-        CurvePoint(
-            point["episodes"],
-            point["loss"],
-            Interval(**point["validation"]) if point["validation"] else None,
-        )
-        for point in raw["curve"]
-    ]
-    return Training(raw["episodes"], raw["seconds"], curve)
+    curve = [_point(point) for point in raw["curve"]]
+    best = _point(raw["best"]) if raw["best"] else None
+    return Training(raw["episodes"], raw["seconds"], curve, best, raw["stale"])
+
+
+def _point(raw: dict[str, Any]) -> CurvePoint:
+    validation = Interval(**raw["validation"]) if raw["validation"] else None
+    return CurvePoint(raw["episodes"], raw["loss"], validation)

@@ -72,7 +72,7 @@ def predict(
     model: Model,
     given: Annotated[
         list[str],
-        typer.Argument(metavar="FILES_OR_TEXT...", help="Files, folders, patterns or texts; - reads lines."),
+        typer.Argument(metavar="FILES_OR_TEXT", help="Files, folders, patterns or texts; - reads lines."),
     ],
     top: Annotated[int, typer.Option(min=1, help="Classes to name for each.")] = 1,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -100,7 +100,7 @@ def predict(
 def enroll(
     model: Model,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The class, new or known.")],
-    given: Annotated[list[str], typer.Argument(metavar="FILES_OR_TEXT...", help="Its examples.")],
+    given: Annotated[list[str], typer.Argument(metavar="FILES_OR_TEXT", help="Its examples.")],
     device: Device = "auto",
 ) -> None:
     """Add a class to a classifier, or examples to one of its classes."""
