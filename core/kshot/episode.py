@@ -64,10 +64,11 @@ class Examples:
             leaves, labels = {name: leaf.unsqueeze(0) for name, leaf in leaves.items()}, labels.unsqueeze(0)
         return cls(leaves, labels, int(labels.max()) + 1 if way is None else way)
 
-    def slice(self, start: int, stop: int) -> Examples:
-        """Episodes ``start`` to ``stop`` of the batch."""
+    def slice(self, start: int, stop: int, step: int = 1) -> Examples:
+        """Episodes ``start`` to ``stop`` of the batch, or every ``step``-th of them."""
+        which = slice(start, stop, step)
         return Examples(
-            {name: leaf[start:stop] for name, leaf in self.inputs.items()}, self.labels[start:stop], self.way
+            {name: leaf[which] for name, leaf in self.inputs.items()}, self.labels[which], self.way
         )
 
     def to(self, device: torch.device) -> Examples:
@@ -137,12 +138,12 @@ class Episodes:
         """(T, Q) labels of all query blocks, in order."""
         return labels_of(self.query)
 
-    def slice(self, start: int, stop: int) -> Episodes:
-        """Episodes ``start`` to ``stop``."""
+    def slice(self, start: int, stop: int, step: int = 1) -> Episodes:
+        """Episodes ``start`` to ``stop``, or every ``step``-th of them."""
         return Episodes(
-            tuple(block.slice(start, stop) for block in self.support),
-            tuple(block.slice(start, stop) for block in self.query),
-            self.classes[start:stop],
+            tuple(block.slice(start, stop, step) for block in self.support),
+            tuple(block.slice(start, stop, step) for block in self.query),
+            self.classes[start:stop:step],
         )
 
     def to(self, device: torch.device) -> Episodes:

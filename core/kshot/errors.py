@@ -22,6 +22,10 @@ class CellError(KshotError):
     """One cell of a benchmark failed; the others go on."""
 
 
+class ProcessError(KshotError):
+    """A process that trains together with this one ended or does not answer; the run ends."""
+
+
 class ConfigurationError(KshotError):
     """All that is wrong with one configuration, gathered and raised once.
 

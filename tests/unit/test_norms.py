@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from kshot.functional import EpisodicBatchNorm, Pass, fix_untrained_norms, per_episode_norms, statistics
+from kshot.functional.norms import noting_statistics
 from torch import nn
 
 CASES = [(nn.BatchNorm1d(3), (5, 3)), (nn.BatchNorm1d(3), (5, 3, 7)), (nn.BatchNorm2d(3), (5, 3, 4, 6))]
@@ -134,3 +135,27 @@ def test_norms_outside_what_trains_keep_their_statistics() -> None:
         torch.testing.assert_close(first(encoder[0](x)), expected)
     assert torch.equal(first.running_mean, before[0])
     assert not torch.equal(second.running_mean, before[1])
+
+
+@pytest.mark.parametrize("records", [False, True])
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_statistics_that_are_noted_in_parts_and_taken_in_together_are_those_of_the_whole(
+    momentum: float | None, records: bool
+) -> None:
+    torch.manual_seed(0)
+    whole = EpisodicBatchNorm(nn.BatchNorm1d(3, momentum=momentum).double())
+    parted = EpisodicBatchNorm(nn.BatchNorm1d(3, momentum=momentum).double())
+    x = torch.randn(3, 5, 3, dtype=torch.float64)
+    with statistics(Pass(3, own=True, records=records)):
+        together = whole(x.flatten(0, 1)).unflatten(0, (3, 5))
+    before = {name: value.clone() for name, value in parted.state_dict().items()}
+    noted = {}
+    for part in ([1], [0, 2]):  # as if by two processes, in no order
+        with noting_statistics() as own, statistics(Pass(len(part), own=True, records=records)):
+            torch.testing.assert_close(parted(x[part].flatten(0, 1)).unflatten(0, (-1, 5)), together[part])
+        rows = [torch.cat(moments) for moments in zip(*own[parted], strict=True)]
+        noted |= {number: [moment[k] for moment in rows] for k, number in enumerate(part)}
+    assert all(torch.equal(value, before[name]) for name, value in parted.state_dict().items())
+    parted.take_in(*(torch.stack(moments) for moments in zip(*(noted[k] for k in range(3)), strict=True)))
+    for name, value in whole.state_dict().items():
+        torch.testing.assert_close(parted.state_dict()[name], value, rtol=0, atol=1e-12)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,12 @@ from kshot.sampling import AnySampler
 from kshot.shapes import Range, Way
 from kshot.statistics import class_interval, expected_calibration_error, macro_f1, reliability, top_k
 from kshot.training import (
+    Alone,
     Checkpoint,
     CurvePoint,
     PretrainedEncoder,
     Pretraining,
+    Processes,
     Training,
     pretrain,
     train,
@@ -57,6 +60,8 @@ class Surroundings:
         pretrained: where the pretrained encoder of a description lies.
         keep_outcomes: keeps what was said of every query of the test episodes, shape by shape.
         keep_projection: keeps where the encoder put some test examples.
+        keep_traceback: keeps what a developer needs to mend a failed cell.
+        processes: that train a cell together.
     """
 
     plan: Plan
@@ -67,6 +72,8 @@ class Surroundings:
     pretrained: Callable[[PlannedCell, PretrainHead], PretrainedEncoder]
     keep_outcomes: Callable[[PlannedCell, Sequence[Outcomes]], None]
     keep_projection: Callable[[PlannedCell, results.Projection], None]
+    keep_traceback: Callable[[PlannedCell, str], None]
+    processes: Processes = field(default_factory=Alone)
 
 
 def run_cell(cell: PlannedCell, around: Surroundings) -> results.Cell:
@@ -78,10 +85,26 @@ def run_cell(cell: PlannedCell, around: Surroundings) -> results.Cell:
     Raises:
         KshotError: the cell cannot be built, trained or scored.
     """
+    with _seeded(cell, around), MemoryPeak(around.device) as peak:
+        return around.processes.everywhere(lambda: _Cell(cell, around)).run(peak)
+
+
+def train_cell(cell: PlannedCell, around: Surroundings) -> None:
+    """Train one cell along with the process that runs it.
+
+    Raises:
+        KshotError: the cell cannot be built or trained.
+    """
+    with _seeded(cell, around):
+        around.processes.everywhere(lambda: _Cell(cell, around)).train()
+
+
+@contextmanager
+def _seeded(cell: PlannedCell, around: Surroundings) -> Generator[None]:
     devices = [around.device] if around.device.type == "cuda" else []
-    with torch.random.fork_rng(devices), MemoryPeak(around.device) as peak:
+    with torch.random.fork_rng(devices):
         torch.manual_seed(cell.seed)
-        return _Cell(cell, around).run(peak)
+        yield
 
 
 class _Cell:
@@ -100,11 +123,16 @@ class _Cell:
         if self._cache:
             self._encoder = self._tuned.over(Embedded(cell.modality, self._encoder.dim)).to(around.device)
             self._learner = self._learner.around(self._encoder)
+        self._pretraining: Pretraining | None = None
+
+    def train(self) -> Training | None:
+        """Pretrain and train, where there is something to train."""
         self._pretraining = self._pretrain()
+        return self._train() if self._has_training() else None
 
     def run(self, peak: MemoryPeak) -> results.Cell:
-        """Train where there is something to train, then score every shape."""
-        training = self._train() if self._has_training() else None
+        """Train, then score every shape."""
+        training = self.train()
         if self._learner.wants_base:
             self._begin()
         samplers, scores = self._evaluate()
@@ -170,20 +198,24 @@ class _Cell:
             return None
         head = self._learner.pretrain_head
         kept = self._around.pretrained(self._cell, head)
-        before = kept.load(self._encoder)
-        if before:
-            return before
-        loader = self._loader("train")
-        self._stage("pretrain")
 
         def progress(epoch: int, loss: float) -> None:
             self._around.notify(
                 "kshot_pretrained", cell=self._cell.id, epoch=epoch, total=options.epochs, loss=loss
             )
 
-        found = pretrain(self._encoder, loader, options, head, self._cell.seed, progress, self._tuned.rates)
-        kept.save(self._encoder, found)
-        return found
+        def found() -> dict[str, Any]:
+            before = kept.load(self._encoder)
+            if before:
+                return asdict(before)
+            loader = self._loader("train")
+            self._stage("pretrain")
+            seed, rates = self._cell.seed, self._tuned.rates
+            now = pretrain(self._encoder, loader, options, head, seed, progress, rates)
+            kept.save(self._encoder, now)
+            return asdict(now)
+
+        return Pretraining(**self._around.processes.first(found))
 
     def _has_training(self) -> bool:
         return self._learner.trains and bool(trainable(self._learner)) and self._settings.train.episodes > 0
@@ -216,9 +248,13 @@ class _Cell:
 
     def _train(self) -> Training:
         cell, options = self._cell, self._settings.train
-        loader = self._loader("train")
-        sampler = self._data.sampler(cell.source, "train", options.shape, cell.seed, options.meta_batch)
-        validate = self._validation()
+        loader, sampler, validate = self._around.processes.everywhere(
+            lambda: (
+                self._loader("train"),
+                self._data.sampler(cell.source, "train", options.shape, cell.seed, options.meta_batch),
+                self._validation(),
+            )
+        )
         self._stage("train")
 
         def progress(episodes: int, loss: float, seconds: float) -> None:
@@ -240,6 +276,7 @@ class _Cell:
             progress=progress,
             checkpoint=self._around.checkpoint(cell),
             rates=self._tuned.rates,
+            processes=self._around.processes,
         )
 
     def _validation(self) -> Callable[[int], Interval] | None:
@@ -254,7 +291,7 @@ class _Cell:
             return None
         loader = self._loader("validation")
 
-        def validate(episodes: int) -> Interval:
+        def score(episodes: int) -> dict[str, Any]:
             [scored] = evaluate(self._learner, loader, [sampler], options.validation_episodes)
             self._around.notify(
                 "kshot_validated",
@@ -263,9 +300,9 @@ class _Cell:
                 accuracy=scored.accuracy.mean,
                 ci95=scored.accuracy.ci95,
             )
-            return scored.accuracy
+            return asdict(scored.accuracy)
 
-        return validate
+        return lambda episodes: Interval(**self._around.processes.first(lambda: score(episodes)))
 
     def _begin(self) -> None:
         loader = self._loader("train")

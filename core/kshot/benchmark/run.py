@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import traceback
 from collections.abc import Callable, Sequence, Set
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from kshot import results
-from kshot.benchmark.cell import Surroundings, identity, run_cell
+from kshot.benchmark.cell import Surroundings, identity
 from kshot.benchmark.compare import compared
 from kshot.benchmark.data import Data, data_problems
-from kshot.benchmark.environment import environment, versions
+from kshot.benchmark.engines import Engine, Local
+from kshot.benchmark.environment import versions
 from kshot.benchmark.plan import Plan, PlannedCell
 from kshot.benchmark.recorded import keep_configuration, uses
 from kshot.benchmark.worst import keep_worst
@@ -26,12 +26,14 @@ from kshot.errors import ConfigurationError, KshotError, PluginError
 from kshot.files import content_hash, write_atomic
 from kshot.interfaces import PretrainHead
 from kshot.outcomes import Outcomes, outcomes_path, write_outcomes
-from kshot.training import Checkpoint, PretrainedEncoder
+from kshot.training import Alone, Checkpoint, PretrainedEncoder, Processes
 
 log = logging.getLogger("kshot")
 
 
-def run_benchmark(plan: Plan, folder: Path, where: str, device: torch.device) -> results.Results:
+def run_benchmark(
+    plan: Plan, folder: Path, where: str, device: torch.device, engine: Engine | None = None
+) -> results.Results:
     """Run every selected cell of the plan that ``folder`` does not hold finished already.
 
     Each finished cell is written at once, so a run that is interrupted goes on where it was. A
@@ -43,6 +45,7 @@ def run_benchmark(plan: Plan, folder: Path, where: str, device: torch.device) ->
         folder: where results go.
         where: the configuration's name, for messages.
         device: where to compute.
+        engine: computes the cells; default: a loop in this process.
 
     Returns:
         the results of all finished cells of the plan, as written to ``folder``.
@@ -50,6 +53,7 @@ def run_benchmark(plan: Plan, folder: Path, where: str, device: torch.device) ->
     Raises:
         ConfigurationError: the data cannot serve the shapes asked for.
     """
+    engine = engine or Local()
     data = Data(plan.configuration, device)
     problems = data_problems(plan, data)
     if problems:
@@ -60,23 +64,14 @@ def run_benchmark(plan: Plan, folder: Path, where: str, device: torch.device) ->
     cells = plan.to_run()
     for part in {cell.source.id: cell.source for cell in cells}.values():
         results.save_sample(folder, data.sample(part))
-    described = environment(plan.registry, device)
+    described = engine.environment(plan.registry, device)
     notify(
         "kshot_run_started",
         name=plan.configuration.name,
         cells=[cell.id for cell in cells],
         finished=[cell.id for cell in cells if cell.id in done],
     )
-    around = Surroundings(
-        plan,
-        data,
-        device,
-        notify,
-        checkpoint=store.checkpoint,
-        pretrained=store.pretrained,
-        keep_outcomes=store.keep_outcomes,
-        keep_projection=store.keep_projection,
-    )
+    around = _surroundings(plan, data, device, notify, store)
     configuration = keep_configuration(plan.configuration, folder)
 
     def write() -> results.Results:
@@ -93,10 +88,7 @@ def run_benchmark(plan: Plan, folder: Path, where: str, device: torch.device) ->
         return found
 
     found = write()
-    for cell in cells:
-        if cell.id in done:
-            continue
-        entry = _attempt(cell, around, store)
+    for cell, entry in engine.run([cell for cell in cells if cell.id not in done], around):
         done[cell.id] = entry
         store.keep(cell, entry)
         found = write()
@@ -113,15 +105,41 @@ def run_benchmark(plan: Plan, folder: Path, where: str, device: torch.device) ->
     return found
 
 
-def _attempt(cell: PlannedCell, around: Surroundings, store: _Store) -> results.Cell:
-    """The cell's result, or an entry that says why there is none."""
-    try:
-        return run_cell(cell, around)
-    except Exception as error:
-        # Anything may go wrong inside somebody's encoder; the other cells still run.
-        reason = str(error) if isinstance(error, KshotError) else f"{type(error).__name__}: {error}"
-        store.keep_traceback(cell, traceback.format_exc())
-    return results.Cell(**identity(cell), status="failed", error=reason)
+def surroundings(
+    plan: Plan,
+    folder: Path,
+    device: torch.device,
+    notify: Callable[..., None],
+    processes: Processes | None = None,
+) -> Surroundings:
+    """What a cell needs that runs here for a benchmark that another process writes.
+
+    Args:
+        plan: the same as in that process.
+        folder: of the results, which both see.
+        device: where to compute.
+        notify: calls a run-time hook by name.
+        processes: that train a cell together; default: this one alone.
+    """
+    data = Data(plan.configuration, device)
+    around = _surroundings(plan, data, device, notify, _Store(plan, folder, data))
+    return replace(around, processes=processes or Alone())
+
+
+def _surroundings(
+    plan: Plan, data: Data, device: torch.device, notify: Callable[..., None], store: _Store
+) -> Surroundings:
+    return Surroundings(
+        plan=plan,
+        data=data,
+        device=device,
+        notify=notify,
+        checkpoint=store.checkpoint,
+        pretrained=store.pretrained,
+        keep_outcomes=store.keep_outcomes,
+        keep_projection=store.keep_projection,
+        keep_traceback=store.keep_traceback,
+    )
 
 
 class _Stored(results.Entry):

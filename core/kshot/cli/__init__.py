@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 from typing import cast
 
-from kshot.errors import KshotError
+from kshot.errors import ConfigurationError, KshotError
 
 FAILED_CELL = 1
 BAD_INPUT = 2
@@ -70,6 +70,8 @@ def _code(leave: SystemExit) -> int:
 def _report(error: Exception, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
+    if isinstance(error, ConfigurationError) and os.environ.get("RANK", "0") != "0":
+        return BAD_INPUT  # a launcher's first process finds the same, and tells of it
     if isinstance(error, KshotError):
         print(f"kshot: {error}", file=sys.stderr)
         return BAD_INPUT

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from kshot.errors import KshotError
+
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.", show_default=False)]
 Overrides = Annotated[
     list[str],
@@ -28,17 +30,24 @@ def bench(
     only: Annotated[
         str | None, typer.Option(metavar="GLOB", help="Run the cells whose id matches, such as 'maml.*'.")
     ] = None,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="Where cells run: here, one by one, or on a Ray cluster."),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a running Ray cluster.", show_default="a cluster on this machine, for this run"
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells and stop.")] = False,
 ) -> None:
     """Run every learner with every encoder on every source, and report.
 
     A run that was interrupted goes on with the cells that are missing.
     """
-    from kshot.benchmark import run_benchmark
-    from kshot.benchmark.environment import choose_device
-    from kshot.cli.display import display
-    from kshot.report import write_report
-
+    if address is not None and engine != "ray":
+        raise KshotError("--address is that of a Ray cluster; add --engine ray")
     plan = _plan(config, overrides)
     if only is not None:
         plan = plan.only(only)
@@ -46,13 +55,11 @@ def bench(
         _print_plan(plan)
         return
     folder = out or Path("runs", plan.configuration.name)
-    shown = display()
-    with plan.registry.observing(shown), shown:
-        found = run_benchmark(plan, folder, str(config), choose_device(device))
-    page = write_report(folder)
-    shown.summary(found)
-    typer.echo(f"results: {folder / 'results.json'}, results.csv, results.md; report: {page}")
-    if any(cell.status == "failed" for cell in found.cells):
+    if engine == "local":
+        good = _run_here(plan, folder, str(config), device)
+    else:
+        good = _run_on_ray(plan, folder, config, overrides, device, address)
+    if not good:
         raise typer.Exit(1)
 
 
@@ -84,6 +91,56 @@ def report(
     from kshot.report import write_report
 
     typer.echo(f"report: {write_report(folder)}")
+
+
+def _run_here(plan: Any, folder: Path, where: str, device: str) -> bool:
+    """Run the plan, along with the processes that a launcher started beside this one.
+
+    Returns:
+        False where a cell failed.
+    """
+    from kshot.benchmark import follow_benchmark
+    from kshot.benchmark.engines import Local
+    from kshot.benchmark.environment import choose_device
+    from kshot.training import join_processes
+
+    processes, chosen = join_processes(choose_device(device))
+    good = True
+    if processes.leads:
+        with processes.leading():
+            good = _lead(plan, folder, where, chosen, Local(processes))
+    else:
+        follow_benchmark(plan, folder, chosen, processes)
+    processes.close()
+    return good
+
+
+def _run_on_ray(
+    plan: Any, folder: Path, config: Path, overrides: list[str], device: str, address: str | None
+) -> bool:
+    """Run the plan on a cluster; False where a cell failed."""
+    import torch
+
+    from kshot.benchmark.engines.ray import Ray
+    from kshot.config import read
+
+    with Ray(read(config, overrides), str(config), folder, device, address) as engine:
+        return _lead(plan, folder, str(config), torch.device("cpu"), engine)
+
+
+def _lead(plan: Any, folder: Path, where: str, device: Any, engine: Any) -> bool:
+    """Run, report, print; False where a cell failed."""
+    from kshot.benchmark import run_benchmark
+    from kshot.cli.display import display
+    from kshot.report import write_report
+
+    shown = display()
+    with plan.registry.observing(shown), shown:
+        found = run_benchmark(plan, folder, where, device, engine)
+    page = write_report(folder)
+    shown.summary(found)
+    typer.echo(f"results: {folder / 'results.json'}, results.csv, results.md; report: {page}")
+    return all(cell.status != "failed" for cell in found.cells)
 
 
 def _plan(config: Path, overrides: list[str]) -> Any:

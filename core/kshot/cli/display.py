@@ -42,7 +42,7 @@ def display() -> LiveDisplay | PlainDisplay:
 
 
 class _Progress:
-    """Where the running cell is."""
+    """Where the cell is that was heard of last; on a cluster several run at once."""
 
     def __init__(self) -> None:
         self.cell = ""
@@ -115,6 +115,7 @@ class PlainDisplay(Display):
         self, cell: str, episodes: int, total: int, loss: float, seconds: float
     ) -> None:
         p = self._progress
+        p.enter(cell, "train")
         p.episodes, p.total, p.loss, p.seconds = episodes, total, loss, seconds
         if time.monotonic() - self._last >= LINE_SECONDS:
             self._last = time.monotonic()
@@ -127,7 +128,8 @@ class PlainDisplay(Display):
             print(f"  {cell}: pretraining epoch {epoch}/{total}, loss {loss:.3f}", flush=True)
 
     @hookimpl
-    def kshot_validated(self, accuracy: float) -> None:
+    def kshot_validated(self, cell: str, accuracy: float) -> None:
+        self._progress.enter(cell, "train")
         self._progress.accuracy = accuracy
 
     @hookimpl
@@ -182,16 +184,20 @@ class LiveDisplay(Display):
         self._progress.enter(cell, stage)
 
     @hookimpl
-    def kshot_pretrained(self, epoch: int, total: int, loss: float) -> None:
-        self._progress.stage = f"pretrain, epoch {epoch} of {total}, loss {loss:.3f}"
+    def kshot_pretrained(self, cell: str, epoch: int, total: int, loss: float) -> None:
+        self._progress.enter(cell, f"pretrain, epoch {epoch} of {total}, loss {loss:.3f}")
 
     @hookimpl
-    def kshot_episodes_trained(self, episodes: int, total: int, loss: float, seconds: float) -> None:
+    def kshot_episodes_trained(
+        self, cell: str, episodes: int, total: int, loss: float, seconds: float
+    ) -> None:
         p = self._progress
+        p.enter(cell, "train")
         p.episodes, p.total, p.loss, p.seconds = episodes, total, loss, seconds
 
     @hookimpl
-    def kshot_validated(self, accuracy: float) -> None:
+    def kshot_validated(self, cell: str, accuracy: float) -> None:
+        self._progress.enter(cell, "train")
         self._progress.accuracy = accuracy
 
     @hookimpl

@@ -46,6 +46,11 @@ class Pass:
 
 _current: ContextVar[Pass | None] = ContextVar("kshot_pass", default=None)
 
+Noted = dict["EpisodicBatchNorm", list[Moments]]
+"""Per norm, in order, the (T, C) means and unbiased variances that its running statistics are to take in."""
+
+_noted: ContextVar[Noted | None] = ContextVar("kshot_noted", default=None)
+
 
 @contextmanager
 def statistics(current: Pass) -> Generator[None]:
@@ -55,6 +60,21 @@ def statistics(current: Pass) -> Generator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+@contextmanager
+def noting_statistics() -> Generator[Noted]:
+    """Let norms note what they would take into their running statistics, and leave these alone.
+
+    Whoever has episodes of one batch in several places gives each norm all of it in the end, in
+    the episodes' order (:meth:`EpisodicBatchNorm.take_in`), as if they had passed in one place.
+    """
+    noted: Noted = {}
+    token = _noted.set(noted)
+    try:
+        yield noted
+    finally:
+        _noted.reset(token)
 
 
 class EpisodicBatchNorm(nn.Module):
@@ -112,9 +132,14 @@ class EpisodicBatchNorm(nn.Module):
 
     def _fused(self, x: Tensor, tracks: bool) -> Tensor:
         """One episode's (n, C, …) by the library's kernel, running statistics included."""
-        if not tracks or self.running_mean is None:
+        if not tracks or self.running_mean is None or self.running_var is None:
             return F.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
-        mean, variance, factor = self.running_mean, self.running_var, float(self._next_factor())
+        mean, variance, noted = self.running_mean, self.running_var, _noted.get()
+        if noted is None:
+            factor = float(self._next_factor())
+        else:
+            mean, variance, factor = torch.zeros_like(mean), torch.zeros_like(variance), 1.0
+            noted.setdefault(self, []).append((mean.unsqueeze(0), variance.unsqueeze(0)))
         return F.batch_norm(x, mean, variance, self.weight, self.bias, True, factor, self.eps)
 
     def _next_factor(self) -> Tensor | float:
@@ -136,11 +161,23 @@ class EpisodicBatchNorm(nn.Module):
 
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        """Update the running statistics with (T, C) moments, one episode after the other."""
+        """Update the running statistics, or note what they are to take in."""
         if self.running_mean is None or self.running_var is None:
             return
         unbiased = variance * (count / max(count - 1, 1))
-        for one_mean, one_variance in zip(mean, unbiased, strict=True):
+        noted = _noted.get()
+        if noted is None:
+            self.take_in(mean, unbiased)
+        else:
+            like = self.running_mean
+            noted.setdefault(self, []).append((mean.to(like.dtype), unbiased.to(like.dtype)))
+
+    @torch.no_grad()
+    def take_in(self, mean: Tensor, variance: Tensor) -> None:
+        """Update the running statistics with (T, C) means and unbiased variances, in order."""
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        for one_mean, one_variance in zip(mean, variance, strict=True):
             factor = self._next_factor()
             self.running_mean += factor * (one_mean - self.running_mean)
             self.running_var += factor * (one_variance - self.running_var)

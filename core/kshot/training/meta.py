@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -19,6 +18,7 @@ from kshot.metrics import Interval
 from kshot.sampling import Sampler
 from kshot.training.checkpoint import Checkpoint, State, learned_state
 from kshot.training.optimisation import Meter, Optimiser, precision, trainable, training_mode
+from kshot.training.processes import Alone, Processes
 from kshot.training.record import CurvePoint, Training
 
 REPORT_SECONDS = 0.5
@@ -51,6 +51,7 @@ def train(
     progress: Progress = lambda episodes, loss, seconds: None,
     checkpoint: Checkpoint | None = None,
     rates: Mapping[nn.Parameter, float] | None = None,
+    processes: Processes | None = None,
 ) -> Training:
     """Train a learner on episodes 0 … ``options.episodes`` - 1 of ``sampler``.
 
@@ -68,12 +69,15 @@ def train(
         progress: told how far training is, a few times a second at most.
         checkpoint: where the state is kept; training goes on from what lies there, to the bit.
         rates: factor of the learning rate of a parameter; 1 for one that is not named.
+        processes: that train together, each calling this with arguments of the same content, and
+            share the episodes of each meta-batch; default: this one alone.
 
     Raises:
         CellError: the loss is not finite; names the step. The last good checkpoint stays. Or there is
             ``patience`` and nothing to validate.
     """
-    return _Run(learner, loader, sampler, options, validate, progress, checkpoint, rates).run()
+    together = processes or Alone()
+    return _Run(learner, loader, sampler, options, validate, progress, checkpoint, rates, together).run()
 
 
 class _Run:
@@ -87,7 +91,9 @@ class _Run:
         progress: Progress,
         checkpoint: Checkpoint | None,
         rates: Mapping[nn.Parameter, float] | None,
+        processes: Processes,
     ) -> None:
+        self._processes = processes
         self._learner, self._loader, self._sampler, self._options = learner, loader, sampler, options
         self._validate, self._progress, self._checkpoint = validate, progress, checkpoint
         steps = math.ceil(options.episodes / options.meta_batch)
@@ -104,12 +110,14 @@ class _Run:
     def run(self) -> Training:
         """Train from where the checkpoint left off, or from the start."""
         if self._checkpoint:
-            self._checkpoint.load(self._state)
+            checkpoint = self._checkpoint
+            self._processes.everywhere(lambda: checkpoint.load(self._state))
+        self._processes.begin(self._learner, self._state.training.episodes)
         result, options, point = self._state.training, self._options, self._state.losses
         self._stops = [stop for stop in self._stops if stop > result.episodes]
         reported = Meter(self._loader.device)
         training_mode(self._learner)
-        before, started = result.seconds, time.perf_counter()
+        before, started = result.seconds, self._processes.clock()
         last_report = last_save = started
         end = result.episodes if self._patience_is_out() else options.episodes
         batches = self._loader.episodes(self._sampler, result.episodes, end, options.meta_batch)
@@ -120,7 +128,7 @@ class _Run:
             point.add(loss, number)
             result.episodes += len(episodes)
             finished = result.episodes >= options.episodes
-            now = time.perf_counter()
+            now = self._processes.clock()
             result.seconds = before + now - started
             if now - last_report >= REPORT_SECONDS or finished:
                 last_report = now
@@ -131,7 +139,7 @@ class _Run:
             finished = finished or self._patience_is_out()
             if due or finished or now - last_save >= CHECKPOINT_SECONDS:
                 self._save()
-                last_save = time.perf_counter()
+                last_save = self._processes.clock()
                 started += last_save - now
             if finished:
                 break
@@ -147,10 +155,14 @@ class _Run:
         encoder = self._learner.encoder
         if isinstance(encoder, Encoder) and encoder.augments:
             episodes = _augmented(encoder, episodes, self._state.generators["augmentation"])
-        with precision(self._options, self._loader.device):
-            loss = self._learner.loss(episodes)
-        self._optimiser.step(loss, number)
+        self._optimiser.forget()
+        loss = self._processes.gradients(self._learner, episodes, self._loss)
+        self._optimiser.descend(number)
         return loss
+
+    def _loss(self, episodes: Episodes) -> torch.Tensor:
+        with precision(self._options, self._loader.device):
+            return self._learner.loss(episodes)
 
     def _mark(self, loss: float, due: bool) -> None:
         """A point of the curve, with a validation where one is due."""
@@ -171,7 +183,8 @@ class _Run:
         if not all(bool(torch.isfinite(parameter).all()) for parameter in trainable(self._learner)):
             done = self._state.training.episodes
             raise CellError(f"parameters are not finite after {done} episodes; {MEND}")
-        self._checkpoint.save(self._state)
+        checkpoint = self._checkpoint
+        self._processes.first(lambda: checkpoint.save(self._state))
 
 
 def _augmented(encoder: Encoder, episodes: Episodes, generator: torch.Generator) -> Episodes:

@@ -62,10 +62,18 @@ class Optimiser:
 
     def step(self, loss: torch.Tensor, number: int) -> None:
         """Step ``number`` (from 0), down the gradient of ``loss``."""
+        self.forget()
+        loss.backward()
+        self.descend(number)
+
+    def forget(self) -> None:
+        """Drop the parameters' gradients."""
+        self.inner.zero_grad(set_to_none=True)
+
+    def descend(self, number: int) -> None:
+        """Step ``number`` (from 0), down the gradients that the parameters hold."""
         for group, share in zip(self.inner.param_groups, self._shares, strict=True):
             group["lr"] = self._rate * self._factor(number) * share
-        self.inner.zero_grad(set_to_none=True)
-        loss.backward()
         if self._clip is not None:
             nn.utils.clip_grad_norm_(self._parameters, self._clip)
         self.inner.step()

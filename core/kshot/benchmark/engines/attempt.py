@@ -1,0 +1,32 @@
+"""One cell, whatever happens in it."""
+
+from __future__ import annotations
+
+import traceback
+
+from kshot import results
+from kshot.benchmark.cell import Surroundings, identity, run_cell
+from kshot.benchmark.plan import PlannedCell
+from kshot.errors import KshotError, ProcessError
+
+
+def attempt(cell: PlannedCell, around: Surroundings) -> results.Cell:
+    """The cell's result, or an entry that says why there is none.
+
+    Raises:
+        ProcessError: a process that trains along is gone: no further cell can run.
+    """
+    try:
+        return run_cell(cell, around)
+    except ProcessError:
+        raise
+    except Exception as error:
+        # Anything may go wrong inside somebody's encoder; the other cells still run.
+        around.keep_traceback(cell, traceback.format_exc())
+        reason = str(error) if isinstance(error, KshotError) else f"{type(error).__name__}: {error}"
+        return failed(cell, reason)
+
+
+def failed(cell: PlannedCell, reason: str) -> results.Cell:
+    """The entry of a cell that has no result."""
+    return results.Cell(**identity(cell), status="failed", error=reason)

@@ -1,0 +1,70 @@
+"""One of two processes whose trainings go wrong; each prints what it is told, the second dies in the last."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import torch
+from kshot.config import Loading, Train
+from kshot.episode import Episodes
+from kshot.errors import CellError
+from kshot.learners.prototypical import Prototypical
+from kshot.loading import make_loader
+from kshot.sampling import Sampler
+from kshot.shapes import Shape
+from kshot.testing import Toy, toy_encoder
+from kshot.training import join_processes, train
+
+group, _ = join_processes(torch.device("cpu"))
+source = Toy(classes=30)
+catalogue = source.catalogue("train")
+
+
+def told(title: str, spoil: Callable[[Prototypical, int], None]) -> None:
+    """Train; ``spoil`` is called before each loss with the learner and the number of losses so far."""
+    torch.manual_seed(0)
+    learner = Prototypical(toy_encoder())
+    loader = make_loader(source, catalogue, learner.encoder, torch.device("cpu"), Loading())
+    plain, count = learner.loss, 0
+
+    def loss(episodes: Episodes) -> torch.Tensor:
+        nonlocal count
+        spoil(learner, count)
+        count += 1
+        return plain(episodes)
+
+    learner.loss = loss
+    sampler = Sampler(catalogue, "train", Shape(5, 1, 3), 0)
+    try:
+        train(learner, loader, sampler, Train(episodes=12, meta_batch=3), processes=group)
+        print(f"{title}: trained", flush=True)
+    except Exception as error:
+        print(f"{title}: {type(error).__name__}: {error}", flush=True)
+
+
+def raises(learner: Prototypical, count: int) -> None:
+    if count == 2 and not group.leads:
+        raise RuntimeError("out of memory, say")
+
+
+def breaks(learner: Prototypical, count: int) -> None:
+    if count == 2 and not group.leads:
+        with torch.no_grad():
+            learner.encoder.first.weight.fill_(torch.nan)
+
+
+def dies(learner: Prototypical, count: int) -> None:
+    if count == 2 and not group.leads:
+        os._exit(3)
+
+
+try:
+    group.begin(Prototypical(toy_encoder()), 8 if group.leads else 4)
+except CellError as error:
+    print(f"apart: {error}", flush=True)
+told("raises", raises)
+told("breaks", breaks)
+told("good", lambda learner, count: None)
+told("dies", dies)
+os._exit(0)  # the group is broken; there is nothing to leave
