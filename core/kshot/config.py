@@ -113,6 +113,8 @@ class Train(Optimisation):
         validations: how often validation episodes are scored while training, evenly spread.
         validation_episodes: episodes each time.
         start: a checkpoint, of whatever run, from which to go on.
+        checkpoint_seconds: how often the state of a training is written, at most, between its validations
+            (which write it too); 0: after every step. No figure depends on it.
     """
 
     way: int = Field(default=5, ge=2)
@@ -125,6 +127,7 @@ class Train(Optimisation):
     validations: int = Field(default=5, ge=0)
     validation_episodes: int = Field(default=50, ge=2)
     start: Path | None = Field(default=None, strict=False)
+    checkpoint_seconds: float = Field(default=60.0, ge=0)
 
     @property
     def shape(self) -> Shape:

@@ -22,6 +22,10 @@ class CellError(KshotError):
     """One cell of a benchmark failed; the others go on."""
 
 
+class StorageError(KshotError):
+    """A file that cannot be written, for want of room or of permission: a run cannot go on."""
+
+
 class ConfigurationError(KshotError):
     """All that is wrong with one configuration, gathered and raised once.
 

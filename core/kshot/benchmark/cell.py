@@ -168,7 +168,16 @@ class _Cell:
                 "kshot_pretrained", cell=self._cell.id, epoch=epoch, total=options.epochs, loss=loss
             )
 
-        found = pretrain(self._encoder, loader, options, head, self._cell.seed, progress, self._tuned.rates)
+        found = pretrain(
+            self._encoder,
+            loader,
+            options,
+            head,
+            self._cell.seed,
+            progress,
+            checkpoint=kept.unfinished,
+            rates=self._tuned.rates,
+        )
         kept.save(self._encoder, found)
         return found
 

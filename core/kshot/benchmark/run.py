@@ -16,9 +16,10 @@ from kshot import results
 from kshot.benchmark.cell import Surroundings, identity, run_cell
 from kshot.benchmark.data import Data, data_problems
 from kshot.benchmark.environment import environment, versions
+from kshot.benchmark.exclusive import exclusive
 from kshot.benchmark.plan import Plan, PlannedCell
 from kshot.config import Train
-from kshot.errors import ConfigurationError, KshotError, PluginError
+from kshot.errors import ConfigurationError, KshotError, PluginError, StorageError
 from kshot.files import content_hash, write_atomic
 from kshot.interfaces import PretrainHead
 from kshot.outcomes import OUTCOMES, Outcomes, write_outcomes
@@ -30,9 +31,10 @@ log = logging.getLogger("kshot")
 def run_benchmark(plan: Plan, folder: Path, where: str, device: torch.device) -> results.Results:
     """Run every selected cell of the plan that ``folder`` does not hold finished already.
 
-    Each finished cell is written at once, so a run that is interrupted goes on where it was. A
-    cell counts as finished only if everything that its figures depend on is unchanged: its
-    options, seed, data, training, evaluation and the versions that computed it.
+    One run at a time holds the folder. Each finished cell is written at once, so a run that is
+    interrupted goes on where it was. A cell counts as finished only if everything that its figures
+    depend on is unchanged: its options, seed, data, training, evaluation and the versions that
+    computed it.
 
     Args:
         plan: what to run.
@@ -45,11 +47,18 @@ def run_benchmark(plan: Plan, folder: Path, where: str, device: torch.device) ->
 
     Raises:
         ConfigurationError: the data cannot serve the shapes asked for.
+        StorageError: ``folder`` cannot be written.
+        KshotError: another run holds ``folder``.
     """
     data = Data(plan.configuration, device)
     problems = data_problems(plan, data)
     if problems:
         raise ConfigurationError(where, problems)
+    with exclusive(folder):
+        return _run(plan, folder, data, device)
+
+
+def _run(plan: Plan, folder: Path, data: Data, device: torch.device) -> results.Results:
     notify = _tolerant(plan)
     store = _Store(plan, folder, data)
     done = {cell.id: entry for cell in plan.cells if (entry := store.finished(cell))}
@@ -85,13 +94,25 @@ def run_benchmark(plan: Plan, folder: Path, where: str, device: torch.device) ->
             notify("kshot_cell_finished", cell=cell.id, result=entry.model_dump(mode="json"))
         else:
             notify("kshot_cell_failed", cell=cell.id, error=entry.error or "")
+    notify(
+        "kshot_run_finished",
+        name=plan.configuration.name,
+        finished=[cell.id for cell in cells if done[cell.id].status == "finished"],
+        failed=[cell.id for cell in cells if done[cell.id].status == "failed"],
+    )
     return found
 
 
 def _attempt(cell: PlannedCell, around: Surroundings, store: _Store) -> results.Cell:
-    """The cell's result, or an entry that says why there is none."""
+    """The cell's result, or an entry that says why there is none.
+
+    Raises:
+        StorageError: a file cannot be written, which no other cell would mend.
+    """
     try:
         return run_cell(cell, around)
+    except StorageError:
+        raise
     except Exception as error:
         # Anything may go wrong inside somebody's encoder; the other cells still run.
         reason = str(error) if isinstance(error, KshotError) else f"{type(error).__name__}: {error}"
@@ -100,9 +121,14 @@ def _attempt(cell: PlannedCell, around: Surroundings, store: _Store) -> results.
 
 
 class _Stored(results.Entry):
-    """A cell on disk, under a hash of all that its figures depend on."""
+    """A cell on disk, under a hash of all that its figures depend on.
+
+    It is written last, and holds the hash of the outcomes that were written before: so a cell is there
+    whole or not at all, whenever its run was killed.
+    """
 
     key: str
+    outcomes: str
     cell: results.Cell
 
 
@@ -122,14 +148,15 @@ class _Store:
             return None
         try:
             stored = results.read_entry(path, _Stored)
-            same = stored.key == self._key(cell)
+            same = stored.key == self._key(cell) and stored.outcomes == self._outcomes(cell)
         except KshotError:  # damaged, or of a source that cannot be opened and is not to run
             return None
         return stored.cell if same and stored.cell.status == "finished" else None
 
     def keep(self, cell: PlannedCell, entry: results.Cell) -> None:
         """Write a cell's result."""
-        results.write_entry(self._path(cell), _Stored(key=self._key(cell), cell=entry))
+        stored = _Stored(key=self._key(cell), outcomes=self._outcomes(cell), cell=entry)
+        results.write_entry(self._path(cell), stored)
 
     def keep_outcomes(self, cell: PlannedCell, outcomes: Sequence[Outcomes]) -> None:
         """Write what was said of every query: figures and comparisons can be had from it later."""
@@ -154,7 +181,8 @@ class _Store:
             "train": _described(train, left),
             "batch_statistics": cell.settings.evaluate.batch_statistics,
         }
-        return Checkpoint(self._path(cell).with_name("checkpoint.safetensors"), _hash(depends), train.start)
+        path = self._path(cell).with_name("checkpoint.safetensors")
+        return Checkpoint(path, _hash(depends), train.start, train.checkpoint_seconds)
 
     def pretrained(self, cell: PlannedCell, head: PretrainHead) -> PretrainedEncoder:
         """Where the pretrained encoder lies, for every cell that begins with it."""
@@ -163,7 +191,12 @@ class _Store:
         depends["options"] = {k: v for k, v in described["options"].items() if k != "learner"}
         depends |= {"factories": described["factories"][1:], "head": head}
         name = f"{cell.encoder.id}.{cell.source.id}.{cell.seed}-{_hash(depends)[:16]}.safetensors"
-        return PretrainedEncoder(self._folder / "pretrained" / name)
+        return PretrainedEncoder(self._folder / "pretrained" / name, cell.settings.train.checkpoint_seconds)
+
+    def _outcomes(self, cell: PlannedCell) -> str:
+        """The hash of the cell's outcomes; empty where there are none."""
+        path = self._path(cell).with_name(OUTCOMES)
+        return content_hash(path) if path.is_file() else ""
 
     def _path(self, cell: PlannedCell) -> Path:
         return self._folder / "cells" / cell.id / "cell.json"
@@ -189,8 +222,11 @@ class _Store:
 
 
 def _described(train: Train, left: Set[str] = frozenset()) -> dict[str, Any]:
-    """The settings of a training; the checkpoint it goes on from by its content, wherever it lies."""
-    described = train.model_dump(mode="json", exclude={*left, "start"})
+    """What figures depend on in a training's settings.
+
+    The checkpoint it goes on from stands there by its content, wherever it lies.
+    """
+    described = train.model_dump(mode="json", exclude={*left, "start", "checkpoint_seconds"})
     return described | ({"start": content_hash(train.start)} if train.start else {})
 
 

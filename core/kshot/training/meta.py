@@ -18,14 +18,18 @@ from kshot.loading import Loader
 from kshot.metrics import Interval
 from kshot.sampling import Sampler
 from kshot.training.checkpoint import Checkpoint, State
-from kshot.training.optimisation import Meter, Optimiser, precision, trainable, training_mode
+from kshot.training.optimisation import (
+    Meter,
+    Optimiser,
+    precision,
+    random_generators,
+    trainable,
+    training_mode,
+)
 from kshot.training.record import CurvePoint, Training
 
 REPORT_SECONDS = 0.5
 """How often progress is told, at most: reading the loss waits for the device."""
-
-CHECKPOINT_SECONDS = 60.0
-"""How often the state is written, at most, between validations."""
 
 MEND = "lower train.learning_rate or set train.clip"
 
@@ -90,8 +94,8 @@ class _Run:
         self._validate, self._progress, self._checkpoint = validate, progress, checkpoint
         steps = math.ceil(options.episodes / options.meta_batch)
         self._optimiser = Optimiser(trainable(learner), options, steps, options.meta_batch, rates)
-        augmentation = torch.Generator(loader.device).manual_seed(sampler.seed)
-        generators = {"augmentation": augmentation, "torch": torch.default_generator}
+        self._augmentation = torch.Generator(loader.device).manual_seed(sampler.seed)
+        generators = random_generators(loader.device, self._augmentation)
         self._state = State(learner, self._optimiser.inner, generators, Meter(loader.device), Training())
         self._stops = _validation_stops(options) if validate else []
 
@@ -99,10 +103,11 @@ class _Run:
         """Train from where the checkpoint left off, or from the start."""
         if self._checkpoint:
             self._checkpoint.load(self._state)
-        result, options, point = self._state.training, self._options, self._state.losses
+        result, options, point = self._state.record, self._options, self._state.losses
         self._stops = [stop for stop in self._stops if stop > result.episodes]
         reported = Meter(self._loader.device)
         training_mode(self._learner)
+        every = self._checkpoint.seconds if self._checkpoint else math.inf
         before, started = result.seconds, time.perf_counter()
         last_report = last_save = started
         batches = self._loader.episodes(self._sampler, result.episodes, options.episodes, options.meta_batch)
@@ -121,7 +126,7 @@ class _Run:
             due = bool(self._stops) and result.episodes >= self._stops[0]
             if due or finished:
                 self._mark(point.take(MEND), due)
-            if due or finished or now - last_save >= CHECKPOINT_SECONDS:
+            if due or finished or now - last_save >= every:
                 self._save()
                 last_save = time.perf_counter()
                 started += last_save - now
@@ -130,7 +135,7 @@ class _Run:
     def _step(self, episodes: Episodes, number: int) -> torch.Tensor:
         encoder = self._learner.encoder
         if isinstance(encoder, Encoder) and encoder.augments:
-            episodes = _augmented(encoder, episodes, self._state.generators["augmentation"])
+            episodes = _augmented(encoder, episodes, self._augmentation)
         with precision(self._options, self._loader.device):
             loss = self._learner.loss(episodes)
         self._optimiser.step(loss, number)
@@ -138,7 +143,7 @@ class _Run:
 
     def _mark(self, loss: float, due: bool) -> None:
         """A point of the curve, with a validation where one is due."""
-        result = self._state.training
+        result = self._state.record
         validation = self._validate(result.episodes) if self._validate and due else None
         self._stops = [stop for stop in self._stops if stop > result.episodes]
         result.curve.append(CurvePoint(result.episodes, loss, validation))
@@ -148,8 +153,8 @@ class _Run:
         """Write a checkpoint; what is not finite must not replace what was."""
         if self._checkpoint is None:
             return
-        if not all(bool(torch.isfinite(parameter).all()) for parameter in trainable(self._learner)):
-            done = self._state.training.episodes
+        if not self._state.finite:
+            done = self._state.record.episodes
             raise CellError(f"parameters are not finite after {done} episodes; {MEND}")
         self._checkpoint.save(self._state)
 

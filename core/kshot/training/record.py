@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from typing import Any
 
 from kshot.metrics import Interval
 
@@ -35,3 +37,38 @@ class Training:
     episodes: int = 0
     seconds: float = 0.0
     curve: list[CurvePoint] = field(default_factory=list[CurvePoint])
+
+    @classmethod
+    def from_plain(cls, raw: dict[str, Any]) -> Training:
+        """From what ``dataclasses.asdict`` makes of it, which is what a checkpoint holds."""
+        curve = [
+            CurvePoint(
+                point["episodes"],
+                point["loss"],
+                Interval(**point["validation"]) if point["validation"] else None,
+            )
+            for point in raw["curve"]
+        ]
+        return cls(raw["episodes"], raw["seconds"], curve)
+
+
+@dataclass
+class Pretraining:
+    """What a pretraining left behind.
+
+    Attributes:
+        epochs: passes over the data.
+        loss: mean loss of the last epoch.
+        seconds: spent.
+        steps: of the optimiser.
+    """
+
+    epochs: int = 0
+    loss: float = math.nan
+    seconds: float = 0.0
+    steps: int = 0
+
+    @classmethod
+    def from_plain(cls, raw: dict[str, Any]) -> Pretraining:
+        """From what ``dataclasses.asdict`` makes of it, which is what a checkpoint holds."""
+        return cls(raw["epochs"], raw["loss"], raw["seconds"], raw["steps"])
