@@ -28,17 +28,25 @@ def bench(
     only: Annotated[
         str | None, typer.Option(metavar="GLOB", help="Run the cells whose id matches, such as 'maml.*'.")
     ] = None,
+    track: Annotated[
+        list[str],
+        typer.Option(
+            metavar="TRACKER", help="Tell the run to tensorboard, or to another tracker of accelerate's."
+        ),
+    ] = [],  # noqa: B006
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells and stop.")] = False,
 ) -> None:
     """Run every learner with every encoder on every source, and report.
 
-    A run that was interrupted goes on with the cells that are missing.
+    A run that was interrupted or killed goes on where it was.
     """
     from kshot.benchmark import run_benchmark
     from kshot.benchmark.environment import choose_device
     from kshot.cli.display import display
+    from kshot.cli.tracking import Trackers, check_trackers
     from kshot.report import write_report
 
+    check_trackers(track)
     plan = _plan(config, overrides)
     if only is not None:
         plan = plan.only(only)
@@ -46,9 +54,13 @@ def bench(
         _print_plan(plan)
         return
     folder = out or Path("runs", plan.configuration.name)
-    shown = display()
-    with plan.registry.observing(shown), shown:
-        found = run_benchmark(plan, folder, str(config), choose_device(device))
+    shown, tracked = display(), Trackers(track, plan, folder)
+    try:
+        with plan.registry.observing(shown), plan.registry.observing(tracked), shown, tracked:
+            found = run_benchmark(plan, folder, str(config), choose_device(device))
+    except KeyboardInterrupt as stop:
+        stop.add_note("what is finished is kept, and the same command goes on from there")
+        raise
     page = write_report(folder)
     shown.summary(found)
     typer.echo(f"results: {folder / 'results.json'}, results.csv, results.md; report: {page}")
