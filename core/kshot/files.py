@@ -59,7 +59,11 @@ def write_atomic_with(path: Path, write: Callable[[Path], None]) -> None:
 
 def cannot_write(path: Path, error: OSError) -> StorageError:
     """The error for a file that the system does not let us write, with the mend."""
-    mend = "make room" if error.errno in _FULL else "choose a folder that can be written"
+    mend = (
+        "make room and run the same command again"
+        if error.errno in _FULL
+        else "choose a folder that can be written"
+    )
     return StorageError(f"cannot write {path}: {error.strerror or error}; {mend}")
 
 
