@@ -34,8 +34,8 @@ GRID: dict[str, Any] = {
     "leave_out": ["maml.noisy.*"],
 }
 
-TRAINING = r"pass in training, \d+ after a checkpoint"
-AROUND = r"pass in evaluation|evaluated|finished|data of|outcomes|cell\.json|results\.|checkpoint"
+TRAINING = r"pass in training of .*, [2-9] after a checkpoint"
+AROUND = r"^(evaluate of|evaluated|finished|data of)|outcomes|cell\.json|results\."
 ANY = ""
 
 
@@ -57,7 +57,7 @@ def check_killed(bench: Bench, tmp_path: Path, likes: list[str], seed: int) -> N
     assert undisturbed.returncode == 0, undisturbed.stderr
     events = undisturbed.stdout.count("\nevent ")
     print(f"seed {seed}, {events} events")
-    chance, most = random.Random(seed), events // (len(likes) + 2)
+    chance, most = random.Random(seed), events // 11
     kept: dict[str, int] = {}
     for like in likes:
         moment = bench.kill(torn, chance.randint(most // 2, most), like)
@@ -76,7 +76,9 @@ def check_killed(bench: Bench, tmp_path: Path, likes: list[str], seed: int) -> N
 
 
 def test_a_run_killed_at_three_moments_is_bit_equal(bench: Bench, tmp_path: Path) -> None:
-    check_killed(bench, tmp_path, [TRAINING, AROUND, ANY], seed=0)
+    """In MAML's training, around evaluation, in that of a metric learner with dropout and augmentation."""
+    noisy, maml = TRAINING.replace(".*", "prototypical.noisy.*"), TRAINING.replace(".*", "maml.*")
+    check_killed(bench, tmp_path, [maml, AROUND, noisy], seed=0)
 
 
 @pytest.mark.slow

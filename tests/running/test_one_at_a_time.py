@@ -15,7 +15,7 @@ from tests.conftest import Site
 
 from .conftest import Bench
 
-IN_TRAINING = r"pass in training, \d+ after a checkpoint"
+IN_TRAINING = r"pass in training of .*, \d+ after a checkpoint"
 
 
 def test_the_second_run_on_a_folder_is_refused_and_readers_are_not(

@@ -20,6 +20,7 @@ LIKE = re.compile(os.environ.get("MOMENT_LIKE", "$never"))
 
 _RANDOM = re.compile(r"\.[a-z0-9_]{8}\.part$")
 _seen = 0
+_cell = ""
 _since = None
 """Passes in training since the running cell's last checkpoint; none before its first."""
 
@@ -39,12 +40,12 @@ def forward(training):
     """A pass through the encoder begins."""
     global _since
     if not training:
-        happen("pass in evaluation")
+        happen(f"pass in evaluation of {_cell}")
     elif _since is None:
-        happen("pass in training")
+        happen(f"pass in training of {_cell}")
     else:
         _since += 1
-        happen(f"pass in training, {_since} after a checkpoint")
+        happen(f"pass in training of {_cell}, {_since} after a checkpoint")
 
 
 def _audited(event, arguments):
@@ -79,9 +80,9 @@ def kshot_run_started(name):
 
 @hookimpl
 def kshot_cell_started(cell, stage):
-    global _since
-    if stage == "data":
-        _since = None
+    global _cell, _since
+    if cell != _cell:
+        _cell, _since = cell, None
     happen(f"{stage} of {cell}")
 
 
