@@ -14,7 +14,7 @@ import pluggy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kshot.specs import EncoderSpec, LearnerSpec, MetricSpec, SourceSpec
+    from kshot.specs import EncoderSpec, LearnerSpec, MetricSpec, ReaderSpec, SourceSpec
 
 PROJECT = "kshot"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -39,6 +39,11 @@ def kshot_sources() -> Sequence[SourceSpec]:  # pyright: ignore[reportReturnType
 @hookspec
 def kshot_metrics() -> Sequence[MetricSpec]:  # pyright: ignore[reportReturnType]
     """Metrics that this plugin brings. Called once, when the registry is built."""
+
+
+@hookspec
+def kshot_readers() -> Sequence[ReaderSpec]:  # pyright: ignore[reportReturnType]
+    """How a modality takes what people have: files, arrays, texts. Called once, when the registry is built."""
 
 
 @hookspec

@@ -23,6 +23,7 @@ __all__ = [
     "Learner",
     "Presentation",
     "PretrainHead",
+    "Reader",
     "Source",
     "Split",
 ]
@@ -99,6 +100,31 @@ class Source(ABC):
         """
         del split
         return {}
+
+
+class Reader(ABC):
+    """What people have in their hands → raw examples of one modality.
+
+    Attributes:
+        suffixes: lower-case endings of the files that it reads, with their dot.
+    """
+
+    suffixes: Sequence[str]
+
+    @abstractmethod
+    def read(self, given: Any) -> Any:
+        """One thing → the raw example that encoders of the modality prepare.
+
+        A :class:`pathlib.Path` is the place of a file; what else is taken is the modality's own.
+
+        Raises:
+            ValueError: it cannot be used; with a short reason.
+            OSError: a file cannot be read.
+        """
+
+    @abstractmethod
+    def present(self, raw: Any) -> Presentation:
+        """A raw example drawn for people."""
 
 
 class Encoder(nn.Module, ABC):

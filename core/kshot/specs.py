@@ -109,9 +109,18 @@ class MetricSpec(Spec):
     """A metric: the factory is called as ``metric(logits (T, Q, way), labels (T, Q)) -> (T,)``."""
 
 
+@dataclass(frozen=True)
+class ReaderSpec(_OfModality):
+    """How what people have becomes a raw example: the factory returns a :class:`kshot.interfaces.Reader`.
+
+    One of each modality; its name is the modality's.
+    """
+
+
 KINDS: dict[str, type[Spec]] = {
     "encoders": EncoderSpec,
     "learners": LearnerSpec,
     "sources": SourceSpec,
     "metrics": MetricSpec,
+    "readers": ReaderSpec,
 }

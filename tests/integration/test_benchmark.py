@@ -10,15 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from kshot import EncoderSpec, LearnerSpec, hookimpl, results
+from kshot import EncoderSpec, LearnerSpec, SourceSpec, hookimpl, results
+from kshot.benchmark import make_plan, run_benchmark
+from kshot.config import read
 from kshot.episode import Episodes, Examples
-from kshot.errors import ConfigurationError
+from kshot.errors import ConfigurationError, DataError
 from kshot.files import content_hash
 from kshot.interfaces import Classifier, Encoder, Learner
 from kshot.learners.prototypical import Prototypical
 from kshot.outcomes import read_outcomes
-from kshot.sampling import Sampler
-from kshot.shapes import Shape
+from kshot.sampling import Catalogue, Sampler
+from kshot.shapes import Shape, Split
 from kshot.testing import Toy, toy_encoder
 from safetensors import safe_open
 
@@ -141,6 +143,76 @@ def test_an_interrupted_run_goes_on_with_what_is_missing(tmp_path: Path) -> None
     assert results.without_times(resumed).cells == results.without_times(undisturbed).cells
 
 
+PATIENT: dict[str, Any] = {
+    "episodes": 96,
+    "meta_batch": 4,
+    "optimizer": "sgd",
+    "learning_rate": 0.1,
+    "validations": 12,
+    "validation_episodes": 5,
+    "patience": 2,
+}
+
+
+def test_early_stopping_is_recorded_and_an_interruption_leaves_no_trace(tmp_path: Path) -> None:
+    registry = toy_registry()
+
+    class Interrupt(Events):
+        @hookimpl
+        def kshot_validated(self, episodes: int) -> None:
+            if episodes == 16:
+                raise KeyboardInterrupt
+
+    with registry.observing(Interrupt()), pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", registry, train=PATIENT)
+    [resumed] = results.without_times(run(tmp_path / "cut", train=PATIENT)).cells
+    [cell] = results.without_times(run(tmp_path / "whole", train=PATIENT)).cells
+    assert resumed == cell
+    accuracies = [point.accuracy or 0 for point in cell.curve]
+    best = accuracies.index(max(accuracies))
+    assert len(accuracies) == best + 3 < 12, "two validations after the best one"
+    assert cell.train.episodes == cell.curve[-1].episodes == (best + 3) * 8
+    assert cell.train.best == cell.curve[best]
+    assert cell.remarks == [f"kept as it was after {(best + 1) * 8} of {(best + 3) * 8} episodes"]
+    [last] = run(tmp_path / "last", train={**PATIENT, "patience": None}).cells
+    assert (last.train.episodes, last.train.best) == (96, None)
+
+
+def test_what_is_validated_is_part_of_a_training_that_stops_early(tmp_path: Path) -> None:
+    evaluate = {"shapes": ["3w2s"], "queries": 5, "episodes": 40}
+    run(tmp_path / "one", train=PATIENT)
+    found = run(tmp_path / "one", train=PATIENT, evaluate=evaluate)
+    expected = run(tmp_path / "two", train=PATIENT, evaluate=evaluate)
+    assert results.without_times(found).cells == results.without_times(expected).cells
+
+
+def test_patience_without_validation_classes_is_told_before_anything_runs(tmp_path: Path) -> None:
+    registry = toy_registry(
+        ("sources", SourceSpec("blind", "no validation", f"{__name__}:blind", modality="toy"))
+    )
+    sources = {"blind": None, "off": {"use": "blind", "train": {"patience": None}}}
+    with pytest.raises(ConfigurationError) as raised:
+        run(tmp_path, registry, sources=sources, train=PATIENT)
+    assert "sources.blind: no such classes (train.patience needs validation episodes; null" in str(
+        raised.value
+    )
+    assert "sources.off" not in str(raised.value)
+
+
+def blind() -> Toy:
+    """The toy without validation classes."""
+    toy = Toy()
+    whole = toy.catalogue
+
+    def catalogue(split: Split) -> Catalogue:
+        if split == "validation":
+            raise DataError("no such classes")
+        return whole(split)
+
+    toy.catalogue = catalogue
+    return toy
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -157,6 +229,26 @@ def test_a_changed_configuration_is_run_again(tmp_path: Path, changes: dict[str,
         run(tmp_path, registry, **changes)
     assert events.of("run") == [("toy-run", 1, 0)]
     assert len(events.of("finished")) == 1
+
+
+def test_a_finished_cell_stays_finished_however_its_configuration_is_spread_over_files(
+    tmp_path: Path,
+) -> None:
+    whole = configuration()
+    parts = {"base.yaml": {**whole, "seeds": [1, 2], "train": {**whole["train"], "episodes": 9, "clip": 1.0}}}
+    parts["top.yaml"] = {
+        "include": "base.yaml",
+        "seeds": [0],
+        "train": {"episodes": whole["train"]["episodes"], "clip": None},
+    }
+    for name, content in {**parts, "whole.yaml": whole}.items():
+        (tmp_path / name).write_text(json.dumps(content))
+    for name, finished in (("whole.yaml", 0), ("top.yaml", 1)):
+        registry, events = toy_registry(), Events()
+        made = make_plan(read(tmp_path / name), name, registry)
+        with registry.observing(events):
+            run_benchmark(made, tmp_path / "runs", name, torch.device("cpu"))
+        assert events.of("run") == [("toy-run", 1, finished)]
 
 
 def test_a_damaged_cell_is_run_again(tmp_path: Path) -> None:
@@ -323,9 +415,7 @@ def test_a_run_goes_on_from_another_runs_checkpoint(tmp_path: Path) -> None:
 
 
 def test_a_start_that_is_not_there_is_told_before_anything_runs(tmp_path: Path) -> None:
-    with pytest.raises(
-        ConfigurationError, match=r"learners\.prototypical\.train\.start: no such file: .*away"
-    ):
+    with pytest.raises(ConfigurationError, match=r"- train\.start: no such file: .*away"):
         run(tmp_path, train={"start": str(tmp_path / "away.safetensors")})
 
 
@@ -492,6 +582,44 @@ def test_a_source_has_settings_of_its_own_and_a_learners_go_before_them(tmp_path
     assert [str(score.shape) for score in found["toy", "own"].scores] == ["5w1s", "3w2s"]
 
 
+def test_an_encoders_settings_go_between_a_sources_and_a_learners(tmp_path: Path) -> None:
+    own = {
+        "train": {"episodes": 16, "clip": 1.0},
+        "pretrain": {"epochs": 2},
+        "evaluate": {"shapes": ["3w1s"]},
+    }
+    encoders = {"toy": ["toy_encoder", {"id": "own", "use": "toy_encoder", "settings": own}]}
+    learners = [
+        "prototypical",
+        {"id": "last", "use": "prototypical", "train": {"episodes": 8}, "pretrain": {"batch": 32}},
+    ]
+    source = {"use": "toy", "train": {"episodes": 24, "way": 3}, "pretrain": {"epochs": 1}}
+    found = run(tmp_path, sources={"toy": source}, encoders=encoders, learners=learners).cells
+    trained = {
+        (cell.encoder, cell.learner): (cell.train.episodes, cell.train.way, cell.train.pretrain_epochs)
+        for cell in found
+    }
+    assert trained == {
+        ("toy_encoder", "prototypical"): (24, 3, None),
+        ("toy_encoder", "last"): (8, 3, 1),
+        ("own", "prototypical"): (16, 3, None),
+        ("own", "last"): (8, 3, 2),
+    }
+    shapes = {cell.encoder: [str(score.shape) for score in cell.scores] for cell in found}
+    assert shapes == {"toy_encoder": ["5w1s", "3w2s"], "own": ["3w1s"]}
+
+
+def test_an_encoders_own_learning_rate_shows_in_its_figures(tmp_path: Path) -> None:
+    def own(name: str, **train: Any) -> dict[str, Any]:
+        return {"id": name, "use": "toy_encoder", "settings": {"train": train}}
+
+    encoders = {"toy": ["toy_encoder", own("same", learning_rate=0.003), own("still", learning_rate=1e-12)]}
+    found = {cell.encoder: cell for cell in run(tmp_path, encoders=encoders).cells}
+    figures = {name: [score.accuracy for score in cell.scores] for name, cell in found.items()}
+    assert figures["same"] == figures["toy_encoder"]
+    assert figures["still"][0] < figures["toy_encoder"][0] - 0.05
+
+
 def test_what_was_said_of_every_query_is_kept(tmp_path: Path) -> None:
     for cell in run(tmp_path, learners=["prototypical", "simpleshot"]).cells:
         outcomes = read_outcomes(tmp_path / "cells" / cell.id / "outcomes.npz")
@@ -519,5 +647,5 @@ def test_a_head_of_fixed_way_is_told_before_it_trains(tmp_path: Path) -> None:
 def test_a_mistake_in_a_learners_settings_names_its_place() -> None:
     with pytest.raises(ConfigurationError) as raised:
         plan(learners=[{"use": "maml", "train": {"episode": 3}, "pretrain": {"epochs": 0}}])
-    assert "learners.maml.train.episode: unknown key; did you mean 'episodes'" in str(raised.value)
-    assert "learners.maml.pretrain.epochs: input should be greater than or equal to 1" in str(raised.value)
+    assert "learners.0.train.episode: unknown key; did you mean 'episodes'" in str(raised.value)
+    assert "learners.0.pretrain.epochs: input should be greater than or equal to 1" in str(raised.value)

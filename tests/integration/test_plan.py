@@ -94,6 +94,37 @@ def test_cells_can_be_left_out() -> None:
     assert "leaves no cell to run" in problems(leave_out=["*"])
 
 
+@pytest.mark.parametrize(
+    ("pattern", "meant"),
+    [
+        ("prototypicl.*", "prototypical.*"),
+        ("*.toy_encodr.*", "*.toy_encoder.*"),
+        ("mml.toy_encoder.toy.0", "maml.toy_encoder.toy.0"),
+    ],
+)
+def test_a_pattern_that_leaves_nothing_out_is_told_with_one_that_does(pattern: str, meant: str) -> None:
+    text = problems(learners=["prototypical", "maml"], leave_out=["prototypical.*", pattern])
+    assert f"leave_out: no cell matches '{pattern}'; did you mean '{meant}'?\n" in f"{text}\n"
+    assert "1 problem" in text
+
+
+def test_a_pretraining_that_nobody_asks_for_cannot_be_changed() -> None:
+    changes: dict[str, object] = {
+        "sources": {"toy": {"pretrain": {"epochs": 3}}, "off": {"use": "toy", "pretrain": False}},
+        "encoders": {"toy": {"use": "toy_encoder", "settings": {"pretrain": {"epochs": 3}}}},
+    }
+    text = problems(**changes)
+    assert "2 problems" in text
+    assert "sources.toy.pretrain: changes a pretraining that neither" in text
+    assert "encoders.toy.toy_encoder.settings.pretrain: changes a pretraining that neither" in text
+    assert plan(learners=["prototypical", {"use": "simpleshot", "pretrain": {"epochs": 2}}], **changes).cells
+
+
+def test_a_key_beside_the_options_may_have_been_meant() -> None:
+    text = problems(learners=[{"use": "prototypical", "trian": {"way": 5}}])
+    assert "learners.prototypical.trian: unknown option; did you mean 'train'? (options: distance" in text
+
+
 def test_defaults_stand_in_the_record() -> None:
     [cell] = plan().cells
     assert cell.learner.record == {"distance": "squared_euclidean", "scale": None, "learn_scale": False}

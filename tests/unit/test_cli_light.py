@@ -28,7 +28,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     "arguments",
     [
         *(["--help"], ["--version"], ["list"], ["plugins"], ["list", "--json"], ["plugins", "--json"]),
-        *(["sources", "--help"], ["sources", "show", "--help"]),
+        *(["sources", "--help"], ["sources", "show", "--help"], ["schema"]),
     ],
 )
 def test_light_commands_import_nothing_heavy(arguments):
@@ -64,7 +64,7 @@ def test_the_module_runs_as_the_command_does():
         (["list", "--jsn"], "No such option"),
         (
             ["list", "encoder"],
-            "'encoder' is none of encoders, learners, sources, metrics; did you mean 'encoders'?",
+            "'encoder' is none of encoders, learners, sources, metrics, readers; did you mean 'encoders'?",
         ),
         (["list", "encoders", "learners"], "'list' takes one kind or none, got encoders, learners"),
     ],

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from kshot import SourceSpec, builtin, hookspecs
 from kshot.cli import main
+from kshot.cli.sources.export import folder_name
 from kshot.cli.sources.histogram import histogram
 from kshot.errors import DataError
 from kshot.interfaces import Presentation, Source, Split
@@ -333,3 +334,31 @@ def test_lists_are_readable_in_a_narrow_terminal(
     assert max(map(len, out.splitlines())) <= 80
     assert "licence: CC0-1.0" in out
     assert "citation: Anon et al." in out
+
+
+def test_examples_are_written_as_files(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sources", "export", "made", "--out", "files", "--classes", "1", "--examples", "3"]) == 0
+    assert capsys.readouterr().out == "3 examples of 1 classes: files\n"
+    written = sorted(Path("files").rglob("*.*"))
+    assert [path.as_posix() for path in written] == [f"files/e/000{n}.png" for n in range(3)]
+    assert written[0].read_bytes().startswith(b"\x89PNG")
+    more = ["sources", "export", "made", "--split", "train", "--set", "media=texts", "--skip", "1"]
+    assert main([*more, "--out", "texts"]) == 0
+    names = [path.as_posix() for path in sorted(Path("texts").rglob("*.txt"))]
+    assert [name.split("/")[1] for name in names] == ["b", "c", "c", "d", "d", "d"]
+
+
+def test_a_folder_that_holds_something_is_not_written_to(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("full").mkdir()
+    (Path("full") / "mine.txt").write_text("mine")
+    assert main(["sources", "export", "made", "--out", "full"]) == 2
+    assert "full exists already; choose a folder that is new or empty" in capsys.readouterr().err
+    assert [path.name for path in Path("full").iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize(
+    ("label", "folder"),
+    [("a/b", "a%2Fb"), ("..", "%2E%2E"), (".", "%2E"), ("a\\b:c", "a%5Cb%3Ac"), ("plain name", "plain name")],
+)
+def test_a_class_name_is_no_way_out_of_the_folder(label: str, folder: str) -> None:
+    assert folder_name(label) == folder

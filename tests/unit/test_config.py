@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,75 @@ def test_short_forms_mean_the_long_ones() -> None:
 )
 def test_each_problem_names_key_value_and_mend(changes: dict[str, Any], expected: str) -> None:
     assert any(problem.startswith(expected) for problem in problems(**changes)), problems(**changes)
+
+
+SHAPE = {"way": 5, "shot": 1}
+LEVELS: list[tuple[str, str]] = [
+    ("learnrs", "learners"),
+    ("inclde", "include"),
+    ("train.halving_evry", "halving_every"),
+    ("pretrain.epoch", "epochs"),
+    ("evaluate.episods", "episodes"),
+    ("evaluate.shapes.0.shots", "shot"),
+    ("loading.worker", "workers"),
+    ("sources.mine.train.meta_bach", "meta_batch"),
+    ("sources.mine.pretrain.bach", "batch"),
+    ("sources.mine.evaluate.shaps", "shapes"),
+    ("sources.mine.evaluate.shapes.0.querys", "queries"),
+    ("encoders.image.1.lora.rnk", "rank"),
+    ("encoders.image.1.settings.trian", "train"),
+    ("encoders.image.1.settings.train.learning_rat", "learning_rate"),
+    ("encoders.image.1.settings.pretrain.epoch", "epochs"),
+    ("encoders.image.1.settings.evaluate.batch_statistic", "batch_statistics"),
+    ("learners.1.train.episods", "episodes"),
+    ("learners.1.pretrain.clp", "clip"),
+    ("learners.1.evaluate.shaps", "shapes"),
+    ("learners.1.evaluate.shapes.0.wy", "way"),
+]
+
+
+@pytest.mark.parametrize(("place", "meant"), LEVELS)
+def test_an_unknown_key_is_told_with_the_nearest_match_at_every_level(place: str, meant: str) -> None:
+    raw: dict[str, Any] = {
+        **GOOD,
+        "train": {},
+        "pretrain": {},
+        "loading": {},
+        "evaluate": {"shapes": [SHAPE]},
+        "learners": ["maml", {"use": "maml", "train": {}, "pretrain": {}, "evaluate": {"shapes": [SHAPE]}}],
+        "encoders": {
+            "image": [
+                "conv4",
+                {"use": "pixels", "lora": {}, "settings": {"train": {}, "pretrain": {}, "evaluate": {}}},
+            ]
+        },
+        "sources": {
+            "mine": {"use": "glyphs", "train": {}, "pretrain": {}, "evaluate": {"shapes": [SHAPE]}},
+        },
+    }
+    assert check(raw)[1] == []
+    *above, last = place.split(".")
+    holder: Any = (raw := parse(json.dumps(raw)))
+    for part in above:
+        holder = holder[int(part)] if isinstance(holder, list) else holder[part]
+    holder[last] = 1
+    [problem] = check(raw)[1]
+    assert problem.startswith(f"{place}: unknown key; did you mean '{meant}'? (known: ")
+    configuration = check(raw)[0]
+    assert configuration is not None
+    assert len(configuration.learners) == 2, "what stands around the mistake is still there to be checked"
+
+
+def test_a_wrong_value_among_a_parts_own_settings_is_told_by_its_place() -> None:
+    encoder = {"use": "conv4", "settings": {"pretrain": 3, "train": {"way": 1}}}
+    found = problems(encoders={"image": encoder}, learners={"use": "maml", "train": {"clip": "x"}})
+    assert "encoders.image.settings.train.way: input should be greater than or equal to 2 (given: 1)" in found
+    assert "learners.train.clip: input should be a valid number (given: 'x')" in found
+    assert any(one.startswith("encoders.image.settings.pretrain: ") for one in found)
+
+
+def test_include_stands_in_a_file_only() -> None:
+    assert problems(include="base.yaml") == ["include: is taken up where a file is read; it cannot be set"]
 
 
 def test_all_problems_come_at_once_and_the_rest_can_still_be_checked() -> None:
@@ -159,6 +229,15 @@ def test_overrides_that_fit_nowhere(tmp_path: Path, override: str, message: str)
         read(path, [override])
 
 
+def test_an_alias_is_a_copy_and_no_second_name(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("sources: {a: &one {use: toy, path: p}, b: *one}")
+    assert read(path, ["sources.b.path=q"])["sources"]["a"]["path"] == "p"
+    path.write_text("a: &a [*a]")
+    with pytest.raises(ConfigurationError, match="a value contains itself"):
+        read(path)
+
+
 def variants(*entries: Any) -> tuple[list[str], list[str]]:
     expanded, found = expand([Variant.model_validate(entry) for entry in entries], "learners")
     return [one.id for one in expanded], found
@@ -168,6 +247,9 @@ def test_ids_are_given_or_built_from_what_differs() -> None:
     assert variants("a", "b") == (["a", "b"], [])
     assert variants("a", {"use": "a", "k": 1}) == (["a", "a+k=1"], [])
     assert variants({"use": "a", "k": 1}) == (["a"], [])
+    assert variants({"use": "a", "k": 1, "m": 3}, {"use": "a", "k": 2, "m": 3}) == (["a+k=1", "a+k=2"], [])
+    sweeps = [{"use": "a", "k": {"grid": [1, 2]}, "m": m, "n": 5} for m in (3, 4)]
+    assert variants(*sweeps)[0] == ["a+k=1+m=3", "a+k=2+m=3", "a+k=1+m=4", "a+k=2+m=4"]
     assert variants({"use": "a", "id": "mine", "k": 1}, "a") == (["mine", "a"], [])
     assert variants({"use": "a", "k": {"grid": [1, 2]}, "m": 3}) == (["a+k=1", "a+k=2"], [])
     assert variants({"use": "a", "k": {"grid": [1, 2]}, "m": {"grid": ["x/y"]}})[0] == [
@@ -179,6 +261,11 @@ def test_ids_are_given_or_built_from_what_differs() -> None:
 def test_sweeps_fix_their_options() -> None:
     expanded, _ = expand([Variant.model_validate({"use": "a", "k": {"grid": [1, 2]}, "m": 3})], "learners")
     assert [one.options for one in expanded] == [{"k": 1, "m": 3}, {"k": 2, "m": 3}]
+
+
+def test_an_empty_sweep_is_refused() -> None:
+    expected = "learners.a.k: a grid needs at least one value"
+    assert variants({"use": "a", "k": {"grid": []}})[1] == [expected]
 
 
 def test_what_an_encoder_trains_is_part_of_its_name_where_it_differs() -> None:

@@ -114,7 +114,7 @@ def test_a_learner_may_have_a_list_of_its_own() -> None:
     settings, problems = settings_of(
         configuration,
         ("sources.glyphs", configuration.sources["glyphs"]),
-        ("learners.prototypical", configuration.learners[0]),
+        learner=("learners.prototypical", configuration.learners[0]),
     )
     assert problems == []
     assert settings.evaluate.all_shapes() == [Fixed("runs")]

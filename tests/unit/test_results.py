@@ -96,7 +96,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 def test_the_file_follows_the_published_schema(tmp_path: Path) -> None:
     save(tmp_path, FULL)
     raw = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
-    assert list(raw) == ["schema", "name", "environment", "cells"]
+    assert list(raw) == ["schema", "name", "environment", "configuration", "uses", "cells"]
     assert raw["schema"] == 1
     first = raw["cells"][0]
     identity = ["id", "learner", "options", "encoder", "source", "modality", "seed", "status", "error"]
@@ -109,6 +109,7 @@ def test_the_file_follows_the_published_schema(tmp_path: Path) -> None:
         "seconds",
         "episodes_per_second",
         "precision",
+        "best",
         "start",
         "pretrain_epochs",
         "pretrain_seconds",

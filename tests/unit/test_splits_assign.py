@@ -58,6 +58,13 @@ def test_fractions_are_the_same_on_every_machine() -> None:
     assert classes_of(FractionSplit(seed=1), list("abcdefghij")) != split
 
 
+def test_fractions_of_one_split_alone_take_all_classes() -> None:
+    split = classes_of(FractionSplit(fractions=[1, 0, 0]), ["a", "b"])
+    assert split["train"] == {"a", "b"}
+    assert not split["validation"]
+    assert not split["test"]
+
+
 def test_fractions_without_validation() -> None:
     split = classes_of(FractionSplit(fractions=[0.5, 0, 0.5]), list("abcd"))
     assert [len(names) for names in split.values()] == [2, 0, 2]

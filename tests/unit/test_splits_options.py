@@ -85,7 +85,7 @@ def test_every_form_tells_its_rule(written: Any, rule: str) -> None:
         ({"train": [1.5], "test": ["b"]}, ("split", "train", 0), "valid string"),
         ({"fractions": [0.5, 0.5]}, ("split", "fractions"), "at least 3 items"),
         ({"fractions": [0.5, 0.2, 0.2]}, ("split",), "sum to 1"),
-        ({"fractions": [0.0, 0.5, 0.5]}, ("split",), "train and test above 0"),
+        ({"fractions": [0.0, 0.5, 0.5]}, ("split",), "train above 0"),
         ({"fractions": [1.0, float("nan"), 0.5]}, ("split",), "sum to 1"),
         ({"seed": 1.5}, ("split", "seed"), "valid integer"),
         ({"column": "part", "train": "a", "test": ["a"]}, ("split",), "'a' stands for both train and test"),

@@ -15,6 +15,7 @@ from kshot import results
 from kshot.benchmark.data import Data
 from kshot.benchmark.memory import MemoryPeak
 from kshot.benchmark.plan import Plan, PlannedCell
+from kshot.benchmark.projection import project
 from kshot.benchmark.tuned import build_encoder
 from kshot.encoders import Embedded
 from kshot.encoders.embedded import EMBEDDING
@@ -26,9 +27,9 @@ from kshot.loading import EmbeddingCache, Loader, ResidentLoader, embed_position
 from kshot.metrics import Interval
 from kshot.outcomes import Outcomes
 from kshot.sampling import AnySampler
-from kshot.shapes import Shape
 from kshot.training import (
     Checkpoint,
+    CurvePoint,
     PretrainedEncoder,
     Pretraining,
     Training,
@@ -52,6 +53,7 @@ class Surroundings:
         checkpoint: where a cell's training keeps its state.
         pretrained: where the pretrained encoder of a description lies.
         keep_outcomes: keeps what was said of every query of the test episodes, shape by shape.
+        keep_projection: keeps where the encoder put some test examples.
     """
 
     plan: Plan
@@ -61,6 +63,7 @@ class Surroundings:
     checkpoint: Callable[[PlannedCell], Checkpoint]
     pretrained: Callable[[PlannedCell, PretrainHead], PretrainedEncoder]
     keep_outcomes: Callable[[PlannedCell, Sequence[Outcomes]], None]
+    keep_projection: Callable[[PlannedCell, results.Projection], None]
 
 
 def run_cell(cell: PlannedCell, around: Surroundings) -> results.Cell:
@@ -112,6 +115,7 @@ class _Cell:
             episodes_per_second=training.episodes / training.seconds if training else None,
             precision=self._settings.train.precision if training else None,
             start=content_hash(start) if training and start else None,
+            best=_point(training.best) if training and training.best else None,
             pretrain_epochs=self._pretraining.epochs if self._pretraining else None,
             pretrain_seconds=self._pretraining.seconds if self._pretraining else None,
             parameters=self._parameters,
@@ -244,8 +248,7 @@ class _Cell:
         if not options.validations:
             return None
         try:
-            drawn = (shape for shape in evaluation.all_shapes() if isinstance(shape, Shape))
-            shape = next(drawn, options.shape)
+            shape = self._settings.validation_shape
             sampler = self._data.sampler(self._cell.source, "validation", shape, evaluation.seed)
         except DataError:  # a source need not have validation classes, nor enough of them
             return None
@@ -294,6 +297,8 @@ class _Cell:
                 ci95=scored.accuracy.ci95,
             )
         self._around.keep_outcomes(self._cell, [scored.outcomes for scored in scores])
+        if projection := project(self._learner.encoder, loader):
+            self._around.keep_projection(self._cell, projection)
         return samplers, scores
 
     def _score_entry(self, sampler: AnySampler, scored: Scored) -> results.Score:
@@ -347,12 +352,13 @@ def _takes(factory: Callable[..., nn.Module], argument: str) -> bool:
 def _curve(training: Training | None) -> list[results.CurvePoint]:
     if training is None:
         return []
-    return [
-        results.CurvePoint(
-            episodes=point.episodes,
-            loss=point.loss,
-            accuracy=point.validation.mean if point.validation else None,
-            ci95=point.validation.ci95 if point.validation else None,
-        )
-        for point in training.curve
-    ]
+    return [_point(point) for point in training.curve]
+
+
+def _point(point: CurvePoint) -> results.CurvePoint:
+    return results.CurvePoint(
+        episodes=point.episodes,
+        loss=point.loss,
+        accuracy=point.validation.mean if point.validation else None,
+        ci95=point.validation.ci95 if point.validation else None,
+    )

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import final, overload
 
 import numpy as np
 import torch
 
+from kshot.benchmark.drawing import Drawing
 from kshot.benchmark.plan import Part, Plan, PlannedCell
-from kshot.config import Configuration, Overrides, settings_of
+from kshot.config import Configuration, settings_of
 from kshot.errors import DataError, KshotError, listing, nearest
 from kshot.interfaces import Encoder, Source, Split
 from kshot.loading import Loader, example_keys, make_loader
-from kshot.results import Sample, SampleExample
+from kshot.results import Sample
 from kshot.sampling import AnySampler, FixedSampler, Sampler
-from kshot.shapes import Fixed, Shape
+from kshot.shapes import SPLITS, Fixed, Shape
 
 SAMPLE_QUERIES = 2
 """Queries per class that a sample episode shows."""
+
+PATIENCE = "train.patience needs validation episodes; null turns it off, for one source too"
+"""What is said where a source cannot serve them."""
 
 
 @final
@@ -90,40 +93,18 @@ class Data:
         return self._keys[part.id, split]
 
     def fingerprints(self, part: Part) -> list[str]:
-        """Hashes of the training and test classes, and of all fixed lists of test episodes."""
+        """Hashes of the classes of every split, and of all fixed lists of test episodes."""
         source = self.source(part)
         lists = [_fixed(source, "test", name) for name in sorted(source.fixed_episodes("test"))]
-        classes = [_fingerprint(source, "train"), _fingerprint(source, "test")]
+        classes = [_fingerprint(source, split) for split in SPLITS]
         return classes + [one.manifest(len(one)) for one in lists]
 
     def sample(self, part: Part) -> Sample:
         """The first test episode, drawn for people."""
-        settings, _ = settings_of(self._configuration, (part.id, part.own), ("", Overrides()))
+        settings, _ = settings_of(self._configuration, (part.id, part.own))
         evaluate = settings.evaluate
         sampler = self.sampler(part, "test", evaluate.all_shapes()[0], evaluate.seed)
-        shape = sampler.shape
-        drawn = sampler.draw(0, 1)
-        source, catalogue = self.source(part), sampler.catalogue
-
-        def draw(position: int, label: int) -> SampleExample:
-            shown = source.present(source.fetch(int(catalogue.rows[position])))
-            return SampleExample.of(label, shown.media, shown.data)
-
-        def chosen(positions: Sequence[int], labels: Sequence[int], per_class: int) -> list[SampleExample]:
-            ordered = sorted(zip(labels, range(len(labels)), positions, strict=True))
-            kept: list[SampleExample] = []
-            for label in range(shape.way):
-                kept += [draw(p, label) for k, _, p in ordered if k == label][:per_class]
-            return kept
-
-        return Sample(
-            source=part.id,
-            modality=part.entry.modality,
-            shape=str(shape),
-            classes=[catalogue.classes[c] for c in drawn.classes[0]],
-            support=chosen(drawn.support[0].tolist(), drawn.support_labels[0].tolist(), shape.shot),
-            query=chosen(drawn.query[0].tolist(), drawn.query_labels[0].tolist(), SAMPLE_QUERIES),
-        )
+        return Drawing(part, self.source(part), sampler, sampler.shape.shot, SAMPLE_QUERIES).episode(0)
 
 
 def data_problems(plan: Plan, data: Data) -> list[str]:
@@ -139,7 +120,8 @@ def data_problems(plan: Plan, data: Data) -> list[str]:
             try:
                 data.sampler(part, split, shape, 0)
             except KshotError as error:
-                problems.append(str(error))
+                mend = f" ({PATIENCE})" if split == "validation" else ""
+                problems.append(f"{error}{mend}")
     return list(dict.fromkeys(problems))
 
 
@@ -178,7 +160,7 @@ def _fixed(source: Source, split: Split, name: str) -> FixedSampler:
 def _fingerprint(source: Source, split: Split) -> str:
     try:
         return source.catalogue(split).fingerprint
-    except DataError:  # what trains nothing needs no training classes
+    except DataError:  # what trains nothing needs no training classes, nor validation classes
         return ""
 
 
@@ -190,6 +172,8 @@ def _wanted(plan: Plan, source: Part) -> list[tuple[Split, Shape | Fixed]]:
             continue
         if cell.settings.train.episodes:
             wanted.append(("train", cell.settings.train.shape))
+        if cell.settings.train.episodes and cell.settings.train.patience is not None:
+            wanted.append(("validation", cell.settings.validation_shape))
         for shape in cell.settings.evaluate.all_shapes():
             wanted.append(("test", shape))
     return list(dict.fromkeys(wanted))

@@ -20,7 +20,7 @@ LOCK = ".lock"
 HOLDER = ".running.json"
 """Who holds the lock: beside it, since a file that is locked cannot be read everywhere."""
 
-BELOW = ("samples", "pretrained")
+BELOW = ("samples", "worst", "pretrained")
 """Folders in a run's folder, beside the cells'."""
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from typing import Any
 
-from kshot.benchmark.given import given_options
+from kshot.benchmark.patterns import Parts, matches, no_match
 from kshot.benchmark.variants import Expanded, expand, is_id
-from kshot.config import Configuration, LearnerVariant, Overrides, Settings, Tuning, check, settings_of
-from kshot.errors import ConfigurationError, KshotError, listing
+from kshot.config import Configuration, Overrides, Settings, Tuning, Variant, check, settings_of
+from kshot.errors import ConfigurationError, KshotError
 from kshot.options import OptionsOf
+from kshot.options.given import given_options
 from kshot.registry import Entry, Registry
 
 RESERVED = ("encoder", "way")
@@ -30,7 +31,7 @@ class Part:
         options: every option with its value, defaults included.
         record: the same as JSON values, for the results.
         tuning: how the outer loop trains it (encoders).
-        own: settings of its own (learners and sources).
+        own: settings of its own.
     """
 
     id: str
@@ -59,7 +60,12 @@ class PlannedCell:
     @property
     def id(self) -> str:
         """Unique in its benchmark."""
-        return f"{self.learner.id}.{self.encoder.id}.{self.source.id}.{self.seed}"
+        return ".".join(self.parts)
+
+    @property
+    def parts(self) -> Parts:
+        """What its id is put together from."""
+        return self.learner.id, self.encoder.id, self.source.id, str(self.seed)
 
     @property
     def modality(self) -> str:
@@ -91,10 +97,9 @@ class Plan:
         Raises:
             ConfigurationError: none does.
         """
-        chosen = frozenset(cell.id for cell in self.cells if fnmatchcase(cell.id, pattern))
+        chosen = frozenset(cell.id for cell in self.cells if matches(cell.parts, [pattern]))
         if not chosen:
-            there = listing(cell.id for cell in self.cells)
-            raise ConfigurationError("--only", [f"no cell matches '{pattern}'; the cells are {there}"])
+            raise ConfigurationError("--only", [no_match(pattern, [cell.parts for cell in self.cells])])
         return replace(self, selected=chosen)
 
     def to_run(self) -> list[PlannedCell]:
@@ -123,27 +128,25 @@ def make_plan(raw: Mapping[str, Any], where: str, registry: Registry) -> Plan:
     metrics = planner.metrics(configuration)
     if not problems:
         planner.match(sources, encoders, configuration)
-    settings = planner.settings(configuration, sources, learners)
-    cells = [
-        cell
+        planner.pretraining(configuration)
+    settings = planner.settings(configuration, sources, encoders, learners)
+    every = [
+        PlannedCell(learner, encoder, source, seed, settings[source.id, encoder.id, learner.id])
         for source in sources
         for encoder in encoders.get(source.entry.modality, [])
         for learner in learners
         for seed in configuration.seeds
-        if not _left_out(
-            cell := PlannedCell(learner, encoder, source, seed, settings[source.id, learner.id]),
-            configuration,
-        )
     ]
+    ids = [cell.parts for cell in every]
+    cells = [cell for cell in every if not matches(cell.parts, configuration.leave_out)]
+    if not problems:
+        unmatched = [one for one in configuration.leave_out if not any(matches(c, [one]) for c in ids)]
+        problems += [f"leave_out: {no_match(pattern, ids)}" for pattern in unmatched]
     if not problems and not cells:
         problems.append("leave_out: leaves no cell to run")
     if problems:
         raise ConfigurationError(where, list(dict.fromkeys(problems)))
     return Plan(configuration, cells, frozenset(cell.id for cell in cells), metrics, registry)
-
-
-def _left_out(cell: PlannedCell, configuration: Configuration) -> bool:
-    return any(fnmatchcase(cell.id, pattern) for pattern in configuration.leave_out)
 
 
 class _Planner:
@@ -159,9 +162,8 @@ class _Planner:
             where = f"sources.{key}"
             if not is_id(key):
                 self._problems.append(f"{where}: a source's name may hold letters, digits and '_.+=,-' only")
-            part = self._part("sources", Expanded(key, entry.use, entry.options), where, None)
-            if part:
-                parts.append(replace(part, own=entry))
+            part = self._part("sources", Expanded(key, entry.use, entry.options, entry), where, None)
+            parts += [part] if part else []
         return parts
 
     def encoders(self, configuration: Configuration) -> dict[str, list[Part]]:
@@ -173,51 +175,48 @@ class _Planner:
             except KshotError as error:
                 self._problems.append(f"{where}: {error}")
                 continue
-            parts[modality] = self.variants("encoders", variants, where, modality)
+            parts[modality] = self._variants("encoders", variants, where, modality)
         ids = [part.id for some in parts.values() for part in some]
         for name in sorted({name for name in ids if ids.count(name) > 1}):
             self._problems.append(f"encoders: two modalities have an encoder with the id '{name}'")
         return parts
 
     def learners(self, configuration: Configuration) -> list[Part]:
-        parts: list[Part] = []
-        for one in self._expanded(configuration.learners, "learners"):
-            where = f"learners.{one.id}"
-            part = self._part("learners", one, where, None)
-            assert isinstance(one.origin, LearnerVariant)
-            if part:
-                parts.append(replace(part, own=one.origin))
-        return parts
+        return self._variants("learners", configuration.learners, "learners", None)
 
     def settings(
-        self, configuration: Configuration, sources: Sequence[Part], learners: Sequence[Part]
-    ) -> dict[tuple[str, str], Settings]:
-        """By the ids of source and learner."""
-        found: dict[tuple[str, str], Settings] = {}
-        for source in sources:
-            for learner in learners:
-                places = f"sources.{source.id}", f"learners.{learner.id}"
-                settings, problems = settings_of(
-                    configuration, (places[0], source.own), (places[1], learner.own)
+        self,
+        configuration: Configuration,
+        sources: Sequence[Part],
+        encoders: Mapping[str, Sequence[Part]],
+        learners: Sequence[Part],
+    ) -> dict[tuple[str, str, str], Settings]:
+        """By the ids of source, encoder and learner."""
+        found: dict[tuple[str, str, str], Settings] = {}
+        for source, learner in itertools.product(sources, learners):
+            modality = source.entry.modality
+            for encoder in encoders.get(modality, []):
+                layers = (
+                    (f"sources.{source.id}", source.own),
+                    (f"encoders.{modality}.{encoder.id}.settings", encoder.own),
+                    (f"learners.{learner.id}", learner.own),
                 )
+                settings, problems = settings_of(configuration, *layers)
                 self._problems += problems
                 start = settings.train.start
                 if start and not start.is_file():
-                    self._problems.append(f"{places[1]}.train.start: no such file: {start}")
-                found[source.id, learner.id] = settings
+                    named = [f"{where}.train" for where, own in layers if "start" in own.train]
+                    self._problems.append(f"{['train', *named][-1]}.start: no such file: {start}")
+                found[source.id, encoder.id, learner.id] = settings
         return found
 
-    def variants(
-        self, kind: str, variants: Sequence[Any], where: str, modality: str | None = None
+    def _variants(
+        self, kind: str, variants: Sequence[Variant], where: str, modality: str | None
     ) -> list[Part]:
-        found = self._expanded(variants, where)
-        parts = [self._part(kind, one, f"{where}.{one.id}", modality) for one in found]
-        return [part for part in parts if part]
-
-    def _expanded(self, variants: Sequence[Any], where: str) -> list[Expanded]:
         expanded, problems = expand(variants, where)
         self._problems += problems
-        return expanded
+        parts = [self._part(kind, one, f"{where}.{one.id}", modality) for one in expanded]
+        return [part for part in parts if part]
 
     def metrics(self, configuration: Configuration) -> dict[str, Callable[..., Any]]:
         found: dict[str, Callable[..., Any]] = {}
@@ -245,6 +244,19 @@ class _Planner:
             if modality not in served
         ]
 
+    def pretraining(self, configuration: Configuration) -> None:
+        """What says how to pretrain needs somebody who asks for it."""
+        if configuration.pretrain or any(learner.pretrain for learner in configuration.learners):
+            return
+        own: dict[str, Overrides] = {f"sources.{key}": one for key, one in configuration.sources.items()}
+        for modality, entries in configuration.encoders.items():
+            own |= {f"encoders.{modality}.{one.id or one.use}.settings": one.settings for one in entries}
+        self._problems += [
+            f"{where}.pretrain: changes a pretraining that neither the configuration nor a learner asks for"
+            for where, one in own.items()
+            if one.pretrain
+        ]
+
     def _part(self, kind: str, variant: Expanded, where: str, modality: str | None) -> Part | None:
         name, colon, after = variant.use.partition(":")
         try:
@@ -255,7 +267,7 @@ class _Planner:
         except KshotError as error:
             self._problems.append(f"{where}: {error}")
             return None
-        problems = options.problems(given, where)
+        problems = options.problems(given, where, type(variant.origin).model_fields)
         if problems:
             self._problems += problems
             return None
@@ -263,4 +275,6 @@ class _Planner:
             self._problems.append(f'{where}.lora: needs peft; pip install "kshot[lora]"')
             return None
         resolved = options.resolve(given)
-        return Part(variant.id, entry, factory, resolved.arguments, resolved.record, variant.tuning)
+        return Part(
+            variant.id, entry, factory, resolved.arguments, resolved.record, variant.tuning, variant.own
+        )

@@ -7,6 +7,7 @@ import json
 import logging
 import traceback
 from collections.abc import Callable, Sequence, Set
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from kshot.benchmark.data import Data, data_problems
 from kshot.benchmark.environment import environment, versions
 from kshot.benchmark.exclusive import exclusive
 from kshot.benchmark.plan import Plan, PlannedCell
-from kshot.config import Train
+from kshot.benchmark.recorded import keep_configuration, uses
+from kshot.benchmark.worst import keep_worst
+from kshot.config import Settings, Train
 from kshot.errors import ConfigurationError, KshotError, PluginError, StorageError
 from kshot.files import content_hash, write_atomic
 from kshot.interfaces import PretrainHead
@@ -72,12 +75,27 @@ def _run(plan: Plan, folder: Path, data: Data, device: torch.device) -> results.
         cells=[cell.id for cell in cells],
         finished=[cell.id for cell in cells if cell.id in done],
     )
-    around = Surroundings(plan, data, device, notify, store.checkpoint, store.pretrained, store.keep_outcomes)
+    around = Surroundings(
+        plan,
+        data,
+        device,
+        notify,
+        checkpoint=store.checkpoint,
+        pretrained=store.pretrained,
+        keep_outcomes=store.keep_outcomes,
+        keep_projection=store.keep_projection,
+    )
+    configuration = keep_configuration(plan.configuration, folder)
 
     def write() -> results.Results:
         entries = [done[cell.id] for cell in plan.cells if cell.id in done]
         found = results.Results(
-            schema=results.SCHEMA, name=plan.configuration.name, environment=described, cells=entries
+            schema=results.SCHEMA,
+            name=plan.configuration.name,
+            environment=described,
+            configuration=configuration,
+            uses=uses(plan),
+            cells=entries,
         )
         results.save(folder, found)
         return found
@@ -94,6 +112,10 @@ def _run(plan: Plan, folder: Path, data: Data, device: torch.device) -> results.
             notify("kshot_cell_finished", cell=cell.id, result=entry.model_dump(mode="json"))
         else:
             notify("kshot_cell_failed", cell=cell.id, error=entry.error or "")
+    try:
+        keep_worst(plan, data, folder, found)
+    except KshotError as error:  # figures do not depend on it
+        log.warning("the worst episodes cannot be shown: %s", error)
     notify(
         "kshot_run_finished",
         name=plan.configuration.name,
@@ -162,6 +184,10 @@ class _Store:
         """Write what was said of every query: figures and comparisons can be had from it later."""
         write_outcomes(self._path(cell).with_name(OUTCOMES), outcomes)
 
+    def keep_projection(self, cell: PlannedCell, projection: results.Projection) -> None:
+        """Write where the encoder put some test examples, for the report."""
+        results.write_entry(results.projection_path(self._folder, cell.id), projection)
+
     def keep_traceback(self, cell: PlannedCell, text: str) -> None:
         """Write what a developer needs to mend a failed cell."""
         write_atomic(self._path(cell).with_name("traceback.txt"), text)
@@ -171,15 +197,17 @@ class _Store:
         """Where a cell's training keeps its state.
 
         A schedule that does not look at the length of the training lets a longer one go on
-        from where a shorter one ended.
+        from where a shorter one ended. With early stopping none can: when and how it was validated is
+        part of what became of it.
         """
-        train = cell.settings.train
-        open_ended = train.schedule == "constant" or train.halving_every is not None
+        train, validated = cell.settings.train, cell.settings.train.patience is not None
+        open_ended = not validated and (train.schedule == "constant" or train.halving_every is not None)
         left = {"episodes", "validations", "validation_episodes"} if open_ended else set[str]()
         depends = {
             **self._training(cell),
             "train": _described(train, left),
             "batch_statistics": cell.settings.evaluate.batch_statistics,
+            "validation": _validation(cell.settings) if validated else None,
         }
         path = self._path(cell).with_name("checkpoint.safetensors")
         return Checkpoint(path, _hash(depends), train.start, train.checkpoint_seconds)
@@ -228,6 +256,11 @@ def _described(train: Train, left: Set[str] = frozenset()) -> dict[str, Any]:
     """
     described = train.model_dump(mode="json", exclude={*left, "start", "checkpoint_seconds"})
     return described | ({"start": content_hash(train.start)} if train.start else {})
+
+
+def _validation(settings: Settings) -> dict[str, Any]:
+    """What draws the validation episodes."""
+    return {"shape": asdict(settings.validation_shape), "seed": settings.evaluate.seed}
 
 
 def _hash(depends: dict[str, Any]) -> str:

@@ -6,11 +6,11 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
-from kshot.config import EncoderVariant, Tuning, Variant
+from kshot.config import EncoderVariant, Overrides, Tuning, Use, Variant
 
 _ID = re.compile(r"[\w.+=,-]+")
 _UNSAFE = re.compile(r"[^\w.+=,-]+")
@@ -24,15 +24,25 @@ class Expanded:
         id: unique among its list.
         use: the registered name.
         options: what is passed to the factory.
-        tuning: how the outer loop trains it (encoders).
         origin: the configuration's entry.
     """
 
     id: str
     use: str
     options: dict[str, Any]
-    tuning: Tuning = field(default_factory=Tuning)
-    origin: Variant | None = None
+    origin: Use
+
+    @property
+    def tuning(self) -> Tuning:
+        """How the outer loop trains it; nothing of its own but for encoders."""
+        return self.origin.tuning if isinstance(self.origin, EncoderVariant) else Tuning()
+
+    @property
+    def own(self) -> Overrides:
+        """Settings of its own."""
+        if isinstance(self.origin, EncoderVariant):
+            return self.origin.settings
+        return self.origin if isinstance(self.origin, Overrides) else Overrides()
 
 
 def expand(variants: Sequence[Variant], where: str) -> tuple[list[Expanded], list[str]]:
@@ -42,20 +52,13 @@ def expand(variants: Sequence[Variant], where: str) -> tuple[list[Expanded], lis
     is added.
 
     Returns:
-        the variants, and a problem for each id that is malformed or stands twice.
+        the variants, and a problem for each id that is malformed or stands twice, and each empty sweep.
     """
     drafts = [draft for variant in variants for draft in _sweep(variant)]
-    plain = Counter(draft[1].id for draft in drafts)
-    expanded: list[Expanded] = []
-    for variant, draft in drafts:
-        if variant.id is None and plain[draft.id] > 1:
-            extra = dict(draft.options)
-            told = draft.tuning.told()
-            if "lora" in told:
-                told["rank"] = told.pop("lora")["rank"]
-            extra |= told
-            draft = replace(draft, id=_named(_plain(draft.use), extra))
-        expanded.append(draft)
+    expanded = [
+        replace(draft, id=_named(draft.id, _differing(draft, [one for one in drafts if one.id == draft.id])))
+        for draft in drafts
+    ]
     problems = [
         f"{where}: the id '{draft.id}' may hold letters, digits and '_.+=,-' only"
         for draft in expanded
@@ -65,6 +68,12 @@ def expand(variants: Sequence[Variant], where: str) -> tuple[list[Expanded], lis
     problems += [
         f"{where}: two variants have the id '{name}'; give each an 'id' of its own" for name in twice
     ]
+    problems += [
+        f"{where}.{variant.id or variant.use}.{key}: a grid needs at least one value"
+        for variant in variants
+        for key, values in _grids(variant).items()
+        if not values
+    ]
     return expanded, problems
 
 
@@ -73,16 +82,35 @@ def is_id(name: str) -> bool:
     return _ID.fullmatch(name) is not None
 
 
-def _sweep(variant: Variant) -> list[tuple[Variant, Expanded]]:
-    options = variant.options
-    swept = {key: value["grid"] for key, value in options.items() if _is_grid(value)}
-    tuning = variant.tuning if isinstance(variant, EncoderVariant) else Tuning()
-    drafts: list[tuple[Variant, Expanded]] = []
+def _sweep(variant: Variant) -> list[Expanded]:
+    swept = _grids(variant)
+    drafts: list[Expanded] = []
     for values in itertools.product(*swept.values()):
         chosen = dict(zip(swept, values, strict=True))
         name = _named(variant.id or _plain(variant.use), chosen)
-        drafts.append((variant, Expanded(name, variant.use, {**options, **chosen}, tuning, variant)))
+        drafts.append(Expanded(name, variant.use, {**variant.options, **chosen}, variant))
     return drafts
+
+
+def _differing(draft: Expanded, namesakes: Sequence[Expanded]) -> dict[str, Any]:
+    """What sets a draft apart from those of the same name; nothing where its entry has an id."""
+    if isinstance(draft.origin, Variant) and draft.origin.id is not None:
+        return {}
+    told = [_told(one) for one in namesakes]
+    return {key: value for key, value in _told(draft).items() if any(one.get(key) != value for one in told)}
+
+
+def _told(draft: Expanded) -> dict[str, Any]:
+    """All that a name may say: options, and how the outer loop trains it."""
+    tuning = draft.tuning.told()
+    if "lora" in tuning:
+        tuning["rank"] = tuning.pop("lora")["rank"]
+    return {**draft.options, **tuning}
+
+
+def _grids(variant: Variant) -> dict[str, list[Any]]:
+    """The options that sweep, with their values."""
+    return {key: value["grid"] for key, value in variant.options.items() if _is_grid(value)}
 
 
 def _is_grid(value: Any) -> bool:

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 import kshot
-from kshot.cli import bench, listing, sources
+from kshot.cli import bench, listing, schema, sources
 from kshot.cli.help import Help
+from kshot.cli.product import commands
 from kshot.specs import KINDS
 
 app = typer.Typer(
@@ -47,6 +48,12 @@ def options(
 app.command()(bench.bench)
 app.command()(bench.check)
 app.command()(bench.report)
+app.command()(schema.schema)
+app.command()(commands.fit)
+app.command()(commands.predict)
+app.command()(commands.enroll)
+app.command()(commands.forget)
+app.command()(commands.inspect)
 app.command(
     "list",
     add_help_option=False,

@@ -76,14 +76,15 @@ class OptionsOf:
         """Names of the options, in the order of the signature."""
         return tuple(self._options)
 
-    def problems(self, values: Mapping[str, Any], where: str) -> list[str]:
+    def problems(self, values: Mapping[str, Any], where: str, beside: Iterable[str] = ()) -> list[str]:
         """What is wrong with ``values``, one line each: key, value, what is allowed.
 
         Args:
             values: option names and what the configuration gives them.
             where: key path of the options in the configuration, such as ``learners[1]``.
+            beside: keys that may stand beside the options, one of which may have been meant.
         """
-        found = [self._unknown(name, where) for name in values if name not in self._options]
+        found = [self._unknown(name, where, beside) for name in values if name not in self._options]
         for name, option in self._options.items():
             key = _key(where, name)
             if name in values:
@@ -132,11 +133,11 @@ class OptionsOf:
     def _unusable(self, what: str) -> PluginError:
         return PluginError(f"factory {self._who} {what}")
 
-    def _unknown(self, name: str, where: str) -> str:
+    def _unknown(self, name: str, where: str, beside: Iterable[str]) -> str:
         if name in self._reserved:
             return f"{_key(where, name)}: is given by the run itself and is no option"
         known = ", ".join(self._options) or "there are none"
-        return f"{_key(where, name)}: unknown option{nearest(str(name), self._options)} (options: {known})"
+        return f"{_key(where, name)}: unknown option{nearest(str(name), [*self._options, *beside])} (options: {known})"
 
     def _plain(self, name: str, value: object) -> Any:
         try:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from kshot.report.figures import count, duration, memory, rate
+from kshot.report.filters import row_data
 from kshot.report.markup import Html, element, join, name, scrolling
 from kshot.report.scores import sortable
 from kshot.results import Cell, Results, Score, labeller
@@ -44,6 +45,7 @@ def _row(cell: Cell, label: Labeller) -> Html:
         element("td", count(train.parameters), data_sort=train.parameters),
         element("td", memory(train.peak_memory_bytes), data_sort=train.peak_memory_bytes),
         element("td", ", ".join(_options(cell.options)), class_="options"),
+        **row_data(cell.modality, cell.learner, cell.encoder),
     )
 
 

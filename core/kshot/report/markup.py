@@ -6,7 +6,7 @@ import html
 import re
 from typing import final
 
-_VOID = frozenset({"img", "wbr"})
+_VOID = frozenset({"img", "input", "wbr"})
 # HTML allows no control character but white space, and UTF-8 holds no lone surrogate.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _JOINT = re.compile(r"(?<=\w)[_./-](?=\w)")

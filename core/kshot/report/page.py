@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from kshot.errors import KshotError
 from kshot.report.best import best_section
 from kshot.report.cells import cells_section
+from kshot.report.confusion import confusion_section
+from kshot.report.cost import cost_section
 from kshot.report.curves import curves_section
-from kshot.report.environment import environment_section
 from kshot.report.episodes import episodes_section
 from kshot.report.failures import failures_section
 from kshot.report.figures import plural
 from kshot.report.heatmap import heatmap_section
 from kshot.report.markup import Html, element, escape, join, name
+from kshot.report.material import Material, gather
+from kshot.report.projections import projections_section
 from kshot.report.protocol import protocol_section
+from kshot.report.provenance import provenance_section
+from kshot.report.published import published_section
 from kshot.report.scores import scores_section
-from kshot.results import Results, Sample, load, load_samples, write_text
+from kshot.report.shots import shots_section
+from kshot.report.worst import worst_section
+from kshot.results import Results, Sample, write_text
 
 FILE = "report.html"
 
@@ -30,39 +37,37 @@ def write_report(folder: Path) -> Path:
     give an equal file.
 
     Args:
-        folder: where ``results.json`` and ``samples/`` lie.
+        folder: where ``results.json`` lies, with samples, worst episodes and cells beside it.
 
     Raises:
         KshotError: there are no results, they cannot be read, or the folder cannot be written.
     """
-    results = load(folder)
+    material = gather(folder)
     path = folder / FILE
-    try:
-        samples, trouble = load_samples(folder), ""
-    except KshotError as error:
-        samples, trouble = [], str(error)
-    write_text(path, page(results, samples, trouble))
+    write_text(path, page(material))
     return path
 
 
-def page(results: Results, samples: list[Sample], trouble: str = "") -> str:
-    """The report as HTML.
-
-    Args:
-        results: what it shows.
-        samples: sample episodes, one for each source that has one.
-        trouble: why sample episodes are missing, where they could not be read.
-    """
+def page(material: Material) -> str:
+    """The report as HTML."""
+    results, troubles = material.results, material.troubles
+    samples, worst = _in_order(material.samples, results), _in_order(material.worst, results)
     sections = [
         ("best", "Best", best_section(results)),
         ("failed", "Failed", failures_section(results)),
         ("scores", "Scores", scores_section(results)),
         ("heatmap", "Heat map", heatmap_section(results)),
-        ("episodes", "Episodes", episodes_section(_in_order(samples, results), trouble)),
+        ("shots", "Shots", shots_section(results)),
+        ("cost", "Cost", cost_section(results)),
+        ("published", "Published figures", published_section(results)),
+        ("episodes", "Episodes", episodes_section(samples, troubles.get("episodes", ""))),
+        ("worst", "Worst episodes", worst_section(worst, troubles.get("worst", ""))),
+        ("confusion", "Confusion", confusion_section(material)),
+        ("projections", "Embeddings", projections_section(material)),
         ("curves", "Learning curves", curves_section(results)),
         ("protocol", "How to read", protocol_section(results)),
         ("cells", "All cells", cells_section(results)),
-        ("environment", "Environment", environment_section(results)),
+        ("environment", "Provenance", provenance_section(results)),
     ]
     shown = [(key, title, body) for key, title, body in sections if body]
     resources = files(__package__ or "kshot.report")
@@ -85,7 +90,7 @@ def _section(key: str, body: Html) -> Html:
     return element("section", body, id=key, aria_labelledby=f"{key}-title")
 
 
-def _in_order(samples: list[Sample], results: Results) -> list[Sample]:
+def _in_order(samples: Sequence[Sample], results: Results) -> list[Sample]:
     order = list(dict.fromkeys(cell.source for cell in results.cells))
     return sorted(samples, key=lambda one: order.index(one.source) if one.source in order else len(order))
 

@@ -23,6 +23,31 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   });
 }
+// Rows that say which modality, learner and encoder they are of, shown where all filters agree.
+for (const bar of document.querySelectorAll(".filter")) {
+  const rows = [...document.querySelectorAll("tr[data-learner]")];
+  const fields = [...bar.querySelectorAll("[data-filter]")];
+  const shown = bar.querySelector("output");
+  const told = (row) => `${row.dataset.modality} ${row.dataset.learner} ${row.dataset.encoder} ${row.cells[0].textContent}`;
+  const agrees = (row, field) => {
+    if (field.dataset.filter !== "text") return field.value === "" || row.dataset[field.dataset.filter] === field.value;
+    const text = told(row).toLowerCase();
+    return field.value.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+  };
+  const apply = () => {
+    for (const row of rows) row.hidden = !fields.every((field) => agrees(row, field));
+    for (const table of new Set(rows.map((row) => row.closest("table")))) {
+      const own = [...table.tBodies[0].rows];
+      table.parentElement.hidden = own.every((row) => row.hidden);
+    }
+    const own = rows.filter((row) => row.closest("table.scores"));
+    const left = own.filter((row) => !row.hidden).length;
+    shown.textContent = left < own.length ? `${left} of ${own.length} rows` : "";
+  };
+  bar.addEventListener("input", apply);
+  bar.hidden = false;
+  apply(); // a browser may keep what was entered over a reload
+}
 const ICON =
   '<svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="12" r="12"/>' +
   '<path class="start" d="M9 6v12l10-6z"/><path class="stop" d="M7.5 7.5h9v9h-9z"/></svg>';

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 
+from kshot.report.filters import filter_bar, row_data
 from kshot.report.markup import Html, element, join, name, scrolling
 from kshot.results import Column, Results, Row, Table, Value, tables
 from kshot.results.text import percent
@@ -24,7 +25,7 @@ def scores_section(results: Results) -> Html:
         "Accuracy in per cent ± half-width of the 95\u00a0% interval. A click on a heading sorts.",
         class_="lead",
     )
-    return join(heading, lead, element("div", *map(_table, every), class_="tables"))
+    return join(heading, lead, filter_bar(results), element("div", *map(_table, every), class_="tables"))
 
 
 def _table(table: Table) -> Html:
@@ -32,7 +33,7 @@ def _table(table: Table) -> Html:
     title = join(*map(name, sources)) if len(sources) == 1 else Html()
     caption = element("caption", title, element("span", name(table.modality), class_="tag"))
     head = element("thead", *([] if title else [_sources(table.columns)]), _shapes(table.columns))
-    body = element("tbody", *map(_row, table.rows))
+    body = element("tbody", *(_row(row, table.modality) for row in table.rows))
     drawn = element("table", caption, head, body, class_="scores sortable")
     return scrolling(drawn, f"Scores, {table.modality}", wide=len(table.columns) > _NARROW)
 
@@ -56,7 +57,7 @@ def sortable(title: str) -> Html:
     return element("th", element("button", title, type="button"), scope="col")
 
 
-def _row(row: Row) -> Html:
+def _row(row: Row, modality: str) -> Html:
     marks = [element("span", mark, class_="tag") for mark in row.marks]
     title = element(
         "th",
@@ -65,7 +66,7 @@ def _row(row: Row) -> Html:
         scope="row",
         data_sort=f"{row.learner} {row.encoder}",
     )
-    return element("tr", title, *map(_value, row.values))
+    return element("tr", title, *map(_value, row.values), **row_data(modality, row.learner, row.encoder))
 
 
 def _value(value: Value | None) -> Html:

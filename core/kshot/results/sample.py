@@ -1,4 +1,4 @@
-"""A sample episode of a source, kept beside the results so that a report can draw it."""
+"""An episode of a source, kept beside the results so that a report can draw it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from pydantic import model_validator
 
-from kshot.results.schema import Entry, Text
+from kshot.results.schema import Entry, Fraction, Text
 
 Media = Literal["image/png", "audio/wav", "text/plain"]
 
@@ -22,11 +22,13 @@ class SampleExample(Entry):
         label: its class, an index into the sample's ``classes``.
         media: what ``data`` is.
         data: the text itself, or base64 of the file's bytes.
+        answer: the class that it was taken for, likewise an index; null where nobody was asked.
     """
 
     label: int
     media: Media
     data: Text
+    answer: int | None = None
 
     @classmethod
     def of(cls, label: int, media: Media, content: bytes) -> SampleExample:
@@ -61,6 +63,9 @@ class Sample(Entry):
         classes: names of the episode's classes.
         support: support examples.
         query: query examples, all or a few.
+        number: the episode's number among the test episodes.
+        accuracy: in it, mean over all cells, a fraction.
+        answered_by: whose answers stand with the query examples.
     """
 
     source: Text
@@ -69,12 +74,16 @@ class Sample(Entry):
     classes: list[Text]
     support: list[SampleExample]
     query: list[SampleExample]
+    number: int | None = None
+    accuracy: Fraction | None = None
+    answered_by: Text = ""
 
     @model_validator(mode="after")
     def _labelled(self) -> Self:
         for example in (*self.support, *self.query):
-            if not 0 <= example.label < len(self.classes):
-                raise ValueError(f"label {example.label} is none of the {len(self.classes)} classes")
+            for label in (example.label, example.answer):
+                if label is not None and not 0 <= label < len(self.classes):
+                    raise ValueError(f"label {label} is none of the {len(self.classes)} classes")
         return self
 
 
@@ -86,3 +95,13 @@ def samples_folder(folder: Path) -> Path:
 def sample_path(folder: Path, source: str) -> Path:
     """The file of one source's sample episode in a benchmark's folder."""
     return samples_folder(folder) / f"{quote(source, safe=' ')}.json"
+
+
+def worst_folder(folder: Path) -> Path:
+    """Where the worst episodes of a benchmark's folder lie."""
+    return folder / "worst"
+
+
+def worst_path(folder: Path, source: str, rank: int) -> Path:
+    """The file of one source's worst episode (rank 1), the next worst (2) and so on."""
+    return worst_folder(folder) / f"{quote(source, safe=' ')}.{rank}.json"

@@ -96,38 +96,6 @@ class Score(Entry):
         return Shape(self.way, self.shot, self.queries, self.within, self.apart, self.fixed)
 
 
-class Train(Entry):
-    """The training of a cell; null throughout where nothing was trained.
-
-    Attributes:
-        way: classes per training episode.
-        shot: support examples per class.
-        queries: query examples per class.
-        episodes: training episodes.
-        seconds: time trained.
-        episodes_per_second: speed of the training.
-        precision: ``float32``, or ``bfloat16`` by autocast.
-        start: SHA-256 of the checkpoint that the training went on from, where the configuration names one.
-        pretrain_epochs: passes over the training classes before, as ordinary classification.
-        pretrain_seconds: time they took.
-        parameters: number of parameters of learner and encoder.
-        peak_memory_bytes: peak of the memory in use.
-    """
-
-    way: int | None = None
-    shot: int | None = None
-    queries: int | None = None
-    episodes: Count | None = None
-    seconds: Figure = None
-    episodes_per_second: Figure = None
-    precision: str | None = None
-    start: str | None = None
-    pretrain_epochs: Count | None = None
-    pretrain_seconds: Figure = None
-    parameters: Count | None = None
-    peak_memory_bytes: Count | None = None
-
-
 class CurvePoint(Entry):
     """A point of a learning curve.
 
@@ -142,6 +110,41 @@ class CurvePoint(Entry):
     loss: Figure = None
     accuracy: Figure = None
     ci95: Interval = None
+
+
+class Train(Entry):
+    """The training of a cell; null throughout where nothing was trained.
+
+    Attributes:
+        way: classes per training episode.
+        shot: support examples per class.
+        queries: query examples per class.
+        episodes: training episodes.
+        seconds: time trained.
+        episodes_per_second: speed of the training.
+        precision: ``float32``, or ``bfloat16`` by autocast.
+        best: the point of the curve with the best validation, whose weights were kept; null where the
+            last ones were. Training ended at ``episodes``.
+        start: SHA-256 of the checkpoint that the training went on from, where the configuration names one.
+        pretrain_epochs: passes over the training classes before, as ordinary classification.
+        pretrain_seconds: time they took.
+        parameters: number of parameters of learner and encoder.
+        peak_memory_bytes: peak of the memory in use.
+    """
+
+    way: int | None = None
+    shot: int | None = None
+    queries: int | None = None
+    episodes: Count | None = None
+    seconds: Figure = None
+    episodes_per_second: Figure = None
+    precision: str | None = None
+    best: CurvePoint | None = None
+    start: str | None = None
+    pretrain_epochs: Count | None = None
+    pretrain_seconds: Figure = None
+    parameters: Count | None = None
+    peak_memory_bytes: Count | None = None
 
 
 class Cell(Entry):
@@ -188,7 +191,9 @@ class Cell(Entry):
             f"{count:,} {split} examples cut at the encoder's length"
             for split, count in self.truncated.items()
         ]
-        return [*([self.note] if self.note else []), *cut]
+        best = self.train.best
+        kept = [f"kept as it was after {best.episodes:,} of {self.train.episodes:,} episodes"] if best else []
+        return [*([self.note] if self.note else []), *kept, *cut]
 
     @property
     def trained(self) -> bool:
@@ -203,13 +208,21 @@ class Results(Entry):
         version: number of the schema; the key is ``schema``.
         name: the configuration's name.
         environment: versions, device, commit and whatever else the figures depend on.
+        configuration: the configuration that was run, every default written out.
+        uses: the registered name behind each id, under ``learners``, ``encoders`` and ``sources``.
         cells: in the configuration's order.
     """
 
     version: int = Field(SCHEMA, alias="schema")
     name: Text
     environment: dict[str, Any] = {}
+    configuration: dict[str, Any] = {}
+    uses: dict[str, dict[str, Text]] = {}
     cells: list[Cell] = []
+
+    def use(self, kind: str, id: str) -> str:
+        """The registered name behind an id of a learner, an encoder or a source."""
+        return self.uses.get(kind, {}).get(id, id)
 
     @model_validator(mode="after")
     def _unique(self) -> Self:

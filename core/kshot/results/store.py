@@ -1,9 +1,10 @@
-"""Results on disk: three files written whole, and read back with one clear message if broken."""
+"""Results on disk: files written whole, and read back with one clear message if broken."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from kshot.errors import KshotError
 from kshot.files import write_atomic
-from kshot.results.sample import Sample, sample_path, samples_folder
+from kshot.results.sample import Sample, sample_path, samples_folder, worst_folder, worst_path
 from kshot.results.schema import SCHEMA, Entry, Results
 from kshot.results.sheet import sheet
 from kshot.results.summary import summary
@@ -51,6 +52,29 @@ def load_samples(folder: Path) -> list[Sample]:
         KshotError: one of them cannot be read.
     """
     return [read_entry(path, Sample) for path in sorted(samples_folder(folder).glob("*.json"))]
+
+
+def load_worst(folder: Path) -> list[Sample]:
+    """The worst episodes of a benchmark, by source, the worst of each first.
+
+    Raises:
+        KshotError: one of them cannot be read.
+    """
+    return [read_entry(path, Sample) for path in sorted(worst_folder(folder).glob("*.json"))]
+
+
+def save_worst(folder: Path, source: str, samples: Sequence[Sample]) -> None:
+    """Write the worst episodes of a source, the worst first, in place of any that an earlier run left.
+
+    Raises:
+        KshotError: the folder cannot be written.
+    """
+    for rank, sample in enumerate(samples, start=1):
+        write_entry(worst_path(folder, source, rank), sample)
+    rank = len(samples) + 1
+    while (stale := worst_path(folder, source, rank)).is_file():
+        stale.unlink()
+        rank += 1
 
 
 def save_sample(folder: Path, sample: Sample) -> Path:

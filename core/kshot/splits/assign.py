@@ -115,10 +115,10 @@ def _by_class(
 
 def _by_fraction(split: FractionSplit, classes: Collection[str], where: str) -> dict[Split, set[str]]:
     order = sorted(classes, key=lambda name: (hashlib.sha256(f"{split.seed}:{name}".encode()).digest(), name))
-    train, validation, _ = split.fractions
+    train, validation, test = split.fractions
     first = int(len(order) * train + 0.5)
     second = int(len(order) * (train + validation) + 0.5)
-    if first == 0 or second == len(order):
+    if first == 0 or (test and second == len(order)):
         raise DataError(
             f"{where}: {len(order)} classes are too few for fractions {split.fractions}: "
             "train and test need one at least; list the classes of each split, or add data"

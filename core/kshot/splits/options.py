@@ -146,10 +146,8 @@ class FractionSplit(_Form):
     @model_validator(mode="after")
     def _sum_to_one(self) -> Self:
         train, validation, test = self.fractions
-        if train <= 0 or validation < 0 or test <= 0 or not abs(sum(self.fractions) - 1) < 1e-6:
-            raise _problem(
-                f"fractions {self.fractions} must be three numbers that sum to 1, train and test above 0"
-            )
+        if train <= 0 or validation < 0 or test < 0 or not abs(sum(self.fractions) - 1) < 1e-6:
+            raise _problem(f"fractions {self.fractions} must be three numbers that sum to 1, train above 0")
         return self
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar, final
 
@@ -17,6 +17,7 @@ from kshot.training.optimisation import Meter, trainable
 from kshot.training.record import Pretraining, Training
 
 _LEARNER, _OPTIMISER, _RANDOM, _LOSSES = "learner/", "optimizer/", "random/", "losses/"
+_KEPT = "kept/"
 
 
 Record = TypeVar("Record", Training, Pretraining)
@@ -32,6 +33,7 @@ class State(Generic[Record]):
         generators: random number generators by name.
         losses: the losses since the curve's last point.
         record: how far it is.
+        kept: what training had made of the learner at the best validation; empty without ``patience``.
     """
 
     learner: nn.Module
@@ -39,6 +41,7 @@ class State(Generic[Record]):
     generators: dict[str, torch.Generator]
     losses: Meter
     record: Record
+    kept: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
 
     @property
     def finite(self) -> bool:
@@ -57,7 +60,8 @@ class Checkpoint:
     Attributes:
         path: of the file.
         key: what the training depends on; a file with another key is not taken up.
-        start: another training's file, taken up whatever its key where ``path`` offers nothing.
+        start: another training's file, taken up whatever its key where ``path`` offers nothing; with
+            the weights that it kept, where it stopped early.
         seconds: how often the state is written, at most; a training's validations write it too.
     """
 
@@ -75,6 +79,7 @@ class Checkpoint:
             }
         tensors |= {f"{_RANDOM}{name}": one.get_state() for name, one in state.generators.items()}
         tensors |= {f"{_LOSSES}{name}": value for name, value in state.losses.state().items()}
+        tensors |= {f"{_KEPT}{name}": value for name, value in state.kept.items()}
         write_tensors(self.path, tensors, {"key": self.key, "training": json.dumps(asdict(state.record))})
 
     def load(self, state: State[Record]) -> None:
@@ -95,6 +100,11 @@ class Checkpoint:
             if misfit:
                 raise CellError(f"train.start: {self.start} is of another learner or encoder: {misfit}")
             started.restore(state)
+            state.learner.load_state_dict(state.kept, strict=False)
+            # Its validations may be of other data, with which this training's cannot be compared.
+            state.kept = {}
+            if isinstance(state.record, Training):
+                state.record.best, state.record.stale = None, 0
 
     def remove(self) -> None:
         """Take the file away, once nothing is to go on from it."""
@@ -143,6 +153,7 @@ class _Stored(Generic[Record]):
             if (drawn := self.tensors.get(f"{_RANDOM}{name}")) is not None:
                 one.set_state(drawn)
         state.losses.restore(_below(self.tensors, _LOSSES))
+        state.kept = _below(self.tensors, _KEPT)
         described = state.optimiser.state_dict()
         described["state"] = _optimiser_state(_below(self.tensors, _OPTIMISER))
         state.optimiser.load_state_dict(described)

@@ -17,7 +17,7 @@ from kshot.interfaces import Encoder, Learner
 from kshot.loading import Loader
 from kshot.metrics import Interval
 from kshot.sampling import Sampler
-from kshot.training.checkpoint import Checkpoint, State
+from kshot.training.checkpoint import Checkpoint, State, learned_state
 from kshot.training.optimisation import (
     Meter,
     Optimiser,
@@ -59,7 +59,8 @@ def train(
     """Train a learner on episodes 0 … ``options.episodes`` - 1 of ``sampler``.
 
     The learner is left in training mode. An encoder none of whose parameters train stays in
-    evaluation mode throughout: a frozen encoder keeps its running statistics too.
+    evaluation mode throughout: a frozen encoder keeps its running statistics too. With
+    ``options.patience`` the learner ends as it was at its best validation, and training may end early.
 
     Args:
         learner: on the loader's device.
@@ -73,7 +74,8 @@ def train(
         rates: factor of the learning rate of a parameter; 1 for one that is not named.
 
     Raises:
-        CellError: the loss is not finite; names the step. The last good checkpoint stays.
+        CellError: the loss is not finite; names the step. The last good checkpoint stays. Or there is
+            ``patience`` and nothing to validate.
     """
     return _Run(learner, loader, sampler, options, validate, progress, checkpoint, rates).run()
 
@@ -98,6 +100,10 @@ class _Run:
         generators = random_generators(loader.device, self._augmentation)
         self._state = State(learner, self._optimiser.inner, generators, Meter(loader.device), Training())
         self._stops = _validation_stops(options) if validate else []
+        if options.patience is not None and validate is None:
+            raise CellError(
+                "train.patience counts validations, and nothing is validated here; set it to null"
+            )
 
     def run(self) -> Training:
         """Train from where the checkpoint left off, or from the start."""
@@ -110,7 +116,8 @@ class _Run:
         every = self._checkpoint.seconds if self._checkpoint else math.inf
         before, started = result.seconds, time.perf_counter()
         last_report = last_save = started
-        batches = self._loader.episodes(self._sampler, result.episodes, options.episodes, options.meta_batch)
+        end = result.episodes if self._patience_is_out() else options.episodes
+        batches = self._loader.episodes(self._sampler, result.episodes, end, options.meta_batch)
         for episodes in batches:
             number = result.episodes // options.meta_batch
             loss = self._step(episodes, number)
@@ -126,11 +133,20 @@ class _Run:
             due = bool(self._stops) and result.episodes >= self._stops[0]
             if due or finished:
                 self._mark(point.take(MEND), due)
+            finished = finished or self._patience_is_out()
             if due or finished or now - last_save >= every:
                 self._save()
                 last_save = time.perf_counter()
                 started += last_save - now
+            if finished:
+                break
+        if result.best:
+            self._learner.load_state_dict(self._state.kept, strict=False)
         return result
+
+    def _patience_is_out(self) -> bool:
+        patience = self._options.patience
+        return patience is not None and self._state.record.stale >= patience
 
     def _step(self, episodes: Episodes, number: int) -> torch.Tensor:
         encoder = self._learner.encoder
@@ -146,7 +162,11 @@ class _Run:
         result = self._state.record
         validation = self._validate(result.episodes) if self._validate and due else None
         self._stops = [stop for stop in self._stops if stop > result.episodes]
-        result.curve.append(CurvePoint(result.episodes, loss, validation))
+        result.curve.append(point := CurvePoint(result.episodes, loss, validation))
+        if validation and self._options.patience is not None and result.improved(point):
+            self._state.kept = {
+                name: value.detach().clone() for name, value in learned_state(self._learner).items()
+            }
         training_mode(self._learner)
 
     def _save(self) -> None:

@@ -32,24 +32,29 @@ class Training:
         episodes: trained.
         seconds: spent training, validation not counted.
         curve: the learning curve.
+        best: the point with the best validation, whose weights are kept; none without ``patience``.
+        stale: validations since then.
     """
 
     episodes: int = 0
     seconds: float = 0.0
     curve: list[CurvePoint] = field(default_factory=list[CurvePoint])
+    best: CurvePoint | None = None
+    stale: int = 0
+
+    def improved(self, point: CurvePoint) -> bool:
+        """Take in a validated point; True where its accuracy is above all before it."""
+        accuracy, best = _accuracy(point), _accuracy(self.best)
+        better = accuracy is not None and (best is None or accuracy > best)
+        self.best, self.stale = (point, 0) if better else (self.best, self.stale + 1)
+        return better
 
     @classmethod
     def from_plain(cls, raw: dict[str, Any]) -> Training:
         """From what ``dataclasses.asdict`` makes of it, which is what a checkpoint holds."""
-        curve = [
-            CurvePoint(
-                point["episodes"],
-                point["loss"],
-                Interval(**point["validation"]) if point["validation"] else None,
-            )
-            for point in raw["curve"]
-        ]
-        return cls(raw["episodes"], raw["seconds"], curve)
+        curve = [_point(point) for point in raw["curve"]]
+        best = _point(raw["best"]) if raw["best"] else None
+        return cls(raw["episodes"], raw["seconds"], curve, best, raw["stale"])
 
 
 @dataclass
@@ -72,3 +77,12 @@ class Pretraining:
     def from_plain(cls, raw: dict[str, Any]) -> Pretraining:
         """From what ``dataclasses.asdict`` makes of it, which is what a checkpoint holds."""
         return cls(raw["epochs"], raw["loss"], raw["seconds"], raw["steps"])
+
+
+def _point(raw: dict[str, Any]) -> CurvePoint:
+    validation = Interval(**raw["validation"]) if raw["validation"] else None
+    return CurvePoint(raw["episodes"], raw["loss"], validation)
+
+
+def _accuracy(point: CurvePoint | None) -> float | None:
+    return point.validation.mean if point and point.validation else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kshot import EncoderSpec, SourceSpec, hookimpl
+from kshot import EncoderSpec, ReaderSpec, SourceSpec, hookimpl
 
 from kshot_audio.datasets import NAMED
 
@@ -86,4 +86,16 @@ def kshot_sources() -> Sequence[SourceSpec]:
             modality="audio",
         ),
         *NAMED,
+    )
+
+
+@hookimpl
+def kshot_readers() -> Sequence[ReaderSpec]:
+    return (
+        ReaderSpec(
+            name="audio",
+            summary="a path, bytes, or samples with their rate",
+            factory="kshot_audio.reading:AudioReader",
+            modality="audio",
+        ),
     )

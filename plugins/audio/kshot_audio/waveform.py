@@ -49,7 +49,7 @@ def decode(content: bytes) -> Waveform:
     except (soundfile.SoundFileError, RuntimeError) as error:
         reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
         raise ValueError(f"not a readable audio file ({reason})") from error
-    return Waveform(_checked(samples.mean(axis=1)), int(rate))
+    return Waveform(checked(samples.mean(axis=1)), int(rate))
 
 
 def encode_wav(waveform: Waveform) -> bytes:
@@ -79,7 +79,7 @@ def _converter(old: int, new: int) -> Any:
     return Resample(old, new)
 
 
-def _checked(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+def checked(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     if not len(samples):
         raise ValueError("no samples")
     if not np.isfinite(samples).all():

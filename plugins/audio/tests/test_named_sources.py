@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kshot.benchmark.given import given_options
 from kshot.errors import ConfigurationError, KshotError
 from kshot.interfaces import SPLITS, Source
 from kshot.options import OptionsOf
+from kshot.options.given import given_options
 from kshot.sampling import Sampler
 from kshot.shapes import Shape
 from kshot_audio.datasets import NAMED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kshot import EncoderSpec, LearnerSpec, SourceSpec, hookimpl
+from kshot import EncoderSpec, LearnerSpec, ReaderSpec, SourceSpec, hookimpl
 
 from kshot_image.datasets import NAMED
 
@@ -109,4 +109,16 @@ def kshot_sources() -> Sequence[SourceSpec]:
             licence="MIT (Brenden Lake 2015)",
         ),
         *NAMED,
+    )
+
+
+@hookimpl
+def kshot_readers() -> Sequence[ReaderSpec]:
+    return (
+        ReaderSpec(
+            name="image",
+            summary="a path, bytes, a PIL image, an array or a tensor",
+            factory="kshot_image.reading:ImageReader",
+            modality="image",
+        ),
     )

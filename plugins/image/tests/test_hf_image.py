@@ -249,6 +249,38 @@ def test_a_model_with_code_of_its_own_runs_with_consent_only(
     )
 
 
+@pytest.mark.parametrize("family", ["vit", "clip", "resnet"])
+def test_pictures_are_augmented_on_the_scale_that_they_were_seen_on(family: str) -> None:
+    encoder = hf_image(model=str(folder(family)), augment=["flip"])
+    assert encoder.augments
+    inputs = encoder.prepare(subject(family).flat)
+    varied = encoder.augment(inputs, torch.Generator().manual_seed(0))["pixel_values"]
+    flipped = inputs["pixel_values"].flip(3)
+    as_they_were = (varied - inputs["pixel_values"]).abs().amax((1, 2, 3)) < 1e-5
+    mirrored = (varied - flipped).abs().amax((1, 2, 3)) < 1e-5
+    assert bool((as_they_were | mirrored).all())
+    assert 0 < int(mirrored.sum()) < len(varied)
+
+
+def test_jitter_keeps_pictures_between_black_and_white() -> None:
+    encoder = hf_image(model=str(folder("vit")), augment=["jitter"])
+    ends = encoder.prepare([Image.new("RGB", (9, 9), shade) for shade in ("black", "white")])["pixel_values"]
+    inputs = encoder.prepare(subject("vit").flat)
+    varied = encoder.augment(inputs, torch.Generator().manual_seed(0))["pixel_values"]
+    assert not torch.allclose(varied, inputs["pixel_values"], atol=0.05)
+    assert float(varied.min()) >= float(ends.min()) - 1e-5
+    assert float(varied.max()) <= float(ends.max()) + 1e-5
+
+
+def test_pictures_on_another_scale_are_not_augmented(tmp_path: Path) -> None:
+    shutil.copytree(folder("vit"), tmp_path, dirs_exist_ok=True)
+    settings = json.loads((tmp_path / "preprocessor_config.json").read_text())
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({**settings, "do_rescale": False}))
+    assert not hf_image(model=str(tmp_path)).augments
+    with pytest.raises(KshotError, match="does not bring pixels between 0 and 1, where augment works"):
+        hf_image(model=str(tmp_path), augment=["flip"])
+
+
 def test_without_transformers_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kshot.benchmark.given import given_options
 from kshot.errors import ConfigurationError, DataError, KshotError
 from kshot.interfaces import SPLITS, Source
 from kshot.options import OptionsOf
+from kshot.options.given import given_options
 from kshot_image.datasets import NAMED
 from PIL import Image
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kshot import EncoderSpec, SourceSpec, hookimpl
+from kshot import EncoderSpec, ReaderSpec, SourceSpec, hookimpl
 
 from kshot_text.datasets import NAMED
 
@@ -67,4 +67,16 @@ def kshot_sources() -> Sequence[SourceSpec]:
             modality="text",
         ),
         *NAMED,
+    )
+
+
+@hookimpl
+def kshot_readers() -> Sequence[ReaderSpec]:
+    return (
+        ReaderSpec(
+            name="text",
+            summary="a string, or the path of a text file",
+            factory="kshot_text.reading:TextReader",
+            modality="text",
+        ),
     )

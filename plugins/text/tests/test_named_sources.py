@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kshot.benchmark.given import given_options
 from kshot.errors import ConfigurationError, KshotError
 from kshot.interfaces import SPLITS, Source
 from kshot.options import OptionsOf
+from kshot.options.given import given_options
 from kshot_text.datasets import NAMED
 
 datasets = pytest.importorskip("datasets", reason="tables need kshot[tables]")

@@ -9,11 +9,11 @@ from typing import Any, cast
 
 import yaml
 
-from kshot.benchmark.given import given_options
 from kshot.config import check, parse, read
 from kshot.errors import ConfigurationError, DataError, KshotError, listing, nearest
 from kshot.interfaces import Source
 from kshot.options import OptionsOf
+from kshot.options.given import given_options
 from kshot.registry import Entry, Registry
 from kshot.specs import SourceSpec
 from kshot.splits import rule_of

@@ -9,6 +9,7 @@ from kshot.errors import KshotError
 from kshot.hub import model_files
 from kshot.interfaces import Encoder
 
+from kshot_image.augmentation import Name
 from kshot_image.encoders.hub_image import HubImage
 
 
@@ -19,6 +20,7 @@ def hf_image(
     revision: str | None = None,
     trust_remote_code: bool = False,
     use_safetensors: bool = True,
+    augment: list[Name] | None = None,
 ) -> Encoder:
     """A pretrained image encoder, by hub id or folder; (B, its own width).
 
@@ -30,6 +32,7 @@ def hf_image(
         revision: branch, tag or commit on the hub; default: its main branch.
         trust_remote_code: let Python code that comes with the model run.
         use_safetensors: False to take weights in pickle files where there are no others.
+        augment: some of ``flip``, ``crop`` and ``jitter``, in training.
 
     Raises:
         KshotError: the model is not there, is not complete, or is no image encoder.
@@ -43,4 +46,4 @@ def hf_image(
         trust_remote_code=trust_remote_code,
         use_safetensors=use_safetensors,
     )
-    return HubImage(files, pooling)
+    return HubImage(files, pooling, augment or ())

@@ -11,11 +11,13 @@ from kshot.errors import KshotError
 from kshot.functional import differentiable
 from kshot.hub import ModelFiles
 from PIL import Image
-from torch import Tensor
+from torch import Generator, Tensor
 
+from kshot_image.augmentation import Augmentation, Name
 from kshot_image.cropping import refuse_slim
 from kshot_image.encoders.mappable import with_mappable_layers
 from kshot_image.encoders.patch_pooling import POOLINGS, tokens_before, usual_pooling
+from kshot_image.encoders.standard import Brightness
 from kshot_image.pictures import named, plain
 
 PIXELS = "pixel_values"
@@ -46,14 +48,16 @@ class HubImage(HubEncoder):
     Args:
         files: where the model lies.
         pooling: name of a pooling in place of the model's usual one.
+        augment: see :class:`Augmentation`.
 
     Raises:
-        KshotError: the folder does not hold an image encoder, not all of it, or nothing to pool so.
+        KshotError: the folder does not hold an image encoder, not all of it, or nothing to pool so; or
+            its image processor leaves pictures on a scale that cannot be augmented.
     """
 
     modality = "image"
 
-    def __init__(self, files: ModelFiles, pooling: str | None = None) -> None:
+    def __init__(self, files: ModelFiles, pooling: str | None = None, augment: Sequence[Name] = ()) -> None:
         from transformers import AutoImageProcessor
 
         model, missing = load_tower(files)
@@ -61,6 +65,8 @@ class HubImage(HubEncoder):
         own_code = type(model).__module__.partition(".")[0] != "transformers"
         self.vmap = not own_code and model.config.model_type in MAPPED
         self._processor = files.load(AutoImageProcessor)
+        self._augmentation = Augmentation(augment)
+        self._brightness = _brightness(self._processor, files.who) if augment else None
         self._pool = POOLINGS[pooling] if pooling else usual_pooling(model)
         self._first = tokens_before(model)
         self.dim = self._settle(self.prepare([Image.new("RGB", (64, 64))]), missing, "a picture")
@@ -79,6 +85,31 @@ class HubImage(HubEncoder):
         """``pixel_values`` (B, C, H, W) → (B, dim)."""
         with differentiable():
             return self._pool(self.model(pixel_values=inputs[PIXELS]), self._first)
+
+    def augment(self, inputs: Inputs, generator: Generator) -> Inputs:
+        """Vary the pictures."""
+        if self._brightness is None:
+            return inputs
+        varied = self._augmentation(self._brightness.of(inputs[PIXELS]), generator)
+        return {PIXELS: self._brightness.standardised(varied)}
+
+    @property
+    def augments(self) -> bool:
+        """True where pictures are varied."""
+        return bool(self._augmentation)
+
+
+def _brightness(processor: Any, who: str) -> Brightness:
+    """What the image processor does to pixels between 0 and 1, so that it can be undone."""
+    bytes_to_one = getattr(processor, "do_rescale", False) and processor.rescale_factor == 1 / 255
+    if not bytes_to_one:
+        raise KshotError(
+            f"{who}: its image processor does not bring pixels between 0 and 1, where augment works; "
+            "leave augment out"
+        )
+    if not getattr(processor, "do_normalize", False):
+        return Brightness([0.0], [1.0])
+    return Brightness(processor.image_mean, processor.image_std)
 
 
 def load_tower(files: ModelFiles) -> tuple[Any, Collection[str]]:

@@ -31,3 +31,25 @@ class Standardise(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """(B, C, H, W) → the same shape, floating point."""
         return (pixels.to(self.scale.dtype) - self.shift) * self.scale
+
+
+@final
+class Brightness:
+    """The way from standardised pixels to numbers between 0 and 1, and back.
+
+    Args:
+        mean: of each channel, of pixels between 0 and 1; one number stands for all channels.
+        std: likewise.
+    """
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        self._mean = torch.tensor(mean).view(-1, 1, 1)
+        self._std = torch.tensor(std).view(-1, 1, 1)
+
+    def of(self, standardised: Tensor) -> Tensor:
+        """(B, C, H, W) → the same shape, between 0 and 1."""
+        return (standardised * self._std.to(standardised) + self._mean.to(standardised)).clamp(0, 1)
+
+    def standardised(self, pixels: Tensor) -> Tensor:
+        """(B, C, H, W) between 0 and 1 → the same shape, standardised."""
+        return (pixels - self._mean.to(pixels)) / self._std.to(pixels)

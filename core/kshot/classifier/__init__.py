@@ -1,0 +1,6 @@
+"""The product: a classifier of one's own things, from a handful of examples."""
+
+from kshot.classifier.estimator import UNKNOWN, FewShotClassifier
+from kshot.classifier.neighbours import Neighbour
+
+__all__ = ["UNKNOWN", "FewShotClassifier", "Neighbour"]

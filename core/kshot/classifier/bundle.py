@@ -1,0 +1,148 @@
+"""A classifier on disk: one safetensors file, all that is not a tensor as JSON in its header."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from kshot.classifier.embedder import EncoderIdentity
+from kshot.classifier.method import Method
+from kshot.classifier.support import Support
+from kshot.errors import KshotError
+from kshot.files import write_atomic_with
+
+SCHEMA = 1
+"""Number of the bundle's form that this version reads and writes."""
+
+_HEADER = "kshot"
+_INPUT, _LEARNER, _ENCODER, _EMBEDDINGS = "support/", "learner/", "encoder/", "embeddings"
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A fitted classifier, to be written."""
+
+    parameters: Mapping[str, Any]
+    identity: EncoderIdentity
+    support: Support
+    method: Method
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """A classifier as it was read.
+
+    Attributes:
+        parameters: of the constructor.
+        identity: of the encoder.
+        support: its examples.
+        method: the learner's own weights.
+        versions: of kshot and torch when it was written.
+    """
+
+    parameters: Mapping[str, Any]
+    identity: EncoderIdentity
+    support: Support
+    method: Mapping[str, Tensor]
+    versions: Mapping[str, str]
+
+
+class _Header(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    schema_number: int
+    parameters: dict[str, Any]
+    labels: list[str]
+    encoder: str
+    versions: dict[str, str]
+    digest: str
+
+
+def write_bundle(path: Path, bundle: Bundle) -> None:
+    """Write a classifier, whole or not at all.
+
+    Raises:
+        KshotError: the file cannot be written, or an option is nothing that JSON holds.
+    """
+    tensors = {f"{_INPUT}{name}": leaf for name, leaf in bundle.support.inputs.items()}
+    tensors |= {f"{_LEARNER}{name}": value for name, value in bundle.method.state().items()}
+    tensors |= {f"{_ENCODER}{name}": value for name, value in bundle.identity.state.items()}
+    tensors[_EMBEDDINGS] = bundle.support.embeddings
+    plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    content: dict[str, Any] = {
+        "schema_number": SCHEMA,
+        "parameters": dict(bundle.parameters),
+        "labels": list(bundle.support.labels),
+        "encoder": bundle.identity.digest,
+        "versions": {name: importlib.metadata.version(name) for name in ("kshot", "torch")},
+    }
+    try:
+        content["digest"] = _digest(content, plain)
+        header = json.dumps(content, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise KshotError(f"the classifier's options cannot be written as JSON: {error}") from error
+    write_atomic_with(path, lambda temporary: save_file(plain, temporary, metadata={_HEADER: header}))
+
+
+def read_bundle(path: Path) -> Stored:
+    """Read a classifier; nothing in it is run.
+
+    Raises:
+        KshotError: not such a file, damaged, changed, or of a newer form.
+    """
+    try:
+        with safe_open(path, framework="pt") as stored:
+            raw = (stored.metadata() or {}).get(_HEADER)
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise KshotError(f"{path}: no such file") from error
+    except (SafetensorError, OSError) as error:
+        raise KshotError(f"{path}: not a classifier, or damaged ({error})") from error
+    header, content = _header(path, raw)
+    if _digest({k: v for k, v in content.items() if k != "digest"}, tensors) != header.digest:
+        raise KshotError(f"{path}: the content does not match its digest; the file was changed or damaged")
+    if _EMBEDDINGS not in tensors or not _below(tensors, _INPUT):
+        raise KshotError(f"{path}: the support examples are missing")
+    support = Support(_below(tensors, _INPUT), tensors[_EMBEDDINGS], tuple(header.labels))
+    lengths = {len(leaf) for leaf in (*support.inputs.values(), support.embeddings)}
+    if lengths != {len(header.labels)}:
+        raise KshotError(f"{path}: {len(header.labels)} labels do not fit the examples; the file was changed")
+    identity = EncoderIdentity(header.encoder, _below(tensors, _ENCODER))
+    return Stored(header.parameters, identity, support, _below(tensors, _LEARNER), header.versions)
+
+
+def _header(path: Path, raw: str | None) -> tuple[_Header, dict[str, Any]]:
+    if raw is None:
+        raise KshotError(f"{path}: a safetensors file, but not a classifier that kshot wrote")
+    try:
+        content = json.loads(raw)
+        number = content["schema_number"]
+        if isinstance(number, int) and number > SCHEMA:
+            raise KshotError(
+                f"{path}: written in form {number}, this kshot reads up to {SCHEMA}; upgrade kshot"
+            )
+        return _Header.model_validate(content), content
+    except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
+        raise KshotError(f"{path}: its header is damaged ({type(error).__name__})") from error
+
+
+def _digest(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode())
+    for name, value in sorted(tensors.items()):
+        digest.update(f"\0{name} {tuple(value.shape)} {value.dtype}\0".encode())
+        digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

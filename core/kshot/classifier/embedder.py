@@ -1,0 +1,139 @@
+"""The encoder of a classifier: what it makes of raw examples, and how it is known again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self, final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kshot.classifier.parts import Named, build_encoder
+from kshot.classifier.support import Support
+from kshot.encoders import Embedded
+from kshot.encoders.embedded import EMBEDDING
+from kshot.errors import DataError, KshotError
+from kshot.interfaces import Encoder
+from kshot.loading import collate, embed_positions, encoder_state_hash
+from kshot.registry import Registry
+
+CHUNK = 256
+"""Examples prepared at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class EncoderIdentity:
+    """How an encoder is known again.
+
+    Attributes:
+        digest: hash of its whole state.
+        state: the state itself, of an encoder that learnt it from the user's examples (a vocabulary, say).
+    """
+
+    digest: str
+    state: Mapping[str, Tensor]
+
+
+@final
+class Embedder:
+    """An encoder in evaluation mode on a device.
+
+    Args:
+        encoder: as it came, or as it was fitted.
+        device: where it computes.
+        who: its name, for messages.
+    """
+
+    def __init__(self, encoder: Encoder, device: torch.device, who: str) -> None:
+        self._encoder, self._device, self._who = encoder.to(device).eval(), device, who
+        self._fitted = type(encoder).fit is not Encoder.fit
+        self.modality = encoder.modality
+
+    @classmethod
+    def build(cls, registry: Registry, named: Named, device: str) -> Self:
+        """The registered encoder.
+
+        Raises:
+            KshotError: unknown, not buildable, without trained weights, or no such device.
+        """
+        encoder = build_encoder(registry, named)
+        if not encoder.pretrained and any(True for _ in encoder.parameters()):
+            raise KshotError(
+                f"encoder '{named.use}' comes without trained weights, so its embeddings say nothing yet; choose "
+                "one that is pretrained (`kshot list encoders` names them)"
+            )
+        if device == "cuda" and not torch.cuda.is_available():
+            raise KshotError("device='cuda': torch sees no CUDA device here; use 'cpu' or 'auto'")
+        name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        return cls(encoder, torch.device(name), named.use)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self._device
+
+    def fit(self, raw: Sequence[Any]) -> None:
+        """Let the encoder learn what it learns from raw examples."""
+        self._encoder.fit(raw)
+
+    def stand_in(self) -> Embedded:
+        """What a learner is built around that sees embeddings only."""
+        return Embedded(self.modality, self._encoder.dim)
+
+    def copy(self) -> nn.Module:
+        """An encoder of its own for a learner that adapts it."""
+        import copy
+
+        return copy.deepcopy(self._encoder)
+
+    def support(self, raw: Sequence[Any], labels: tuple[str, ...], *, adapts: bool) -> Support:
+        """Raw examples as a learner takes them.
+
+        Args:
+            raw: N raw examples.
+            labels: their classes.
+            adapts: True for a learner that adapts the encoder, which must see the examples themselves.
+
+        Raises:
+            KshotError: an example that the encoder refuses.
+        """
+        parts = [self._prepared(raw, start) for start in range(0, len(raw), CHUNK)]
+        inputs = collate(parts)
+
+        def gather(positions: np.ndarray) -> dict[str, Tensor]:
+            index = torch.from_numpy(positions)
+            return {name: leaf[index].to(self._device) for name, leaf in inputs.items()}
+
+        embeddings = embed_positions(self._encoder, gather, np.arange(len(raw))).cpu()
+        return Support(inputs if adapts else {EMBEDDING: embeddings}, embeddings, labels)
+
+    def identity(self) -> EncoderIdentity:
+        """How it is known again."""
+        state = self._encoder.state_dict() if self._fitted else {}
+        return EncoderIdentity(encoder_state_hash(self._encoder), {n: v.cpu() for n, v in state.items()})
+
+    def resume(self, identity: EncoderIdentity) -> None:
+        """Become the encoder that a classifier was made with.
+
+        Raises:
+            KshotError: it is another one.
+        """
+        try:
+            if identity.state:
+                self._encoder.load_state_dict(dict(identity.state))
+            same = encoder_state_hash(self._encoder) == identity.digest
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise KshotError(f"the classifier was made with another '{self._who}': {error}") from error
+        if not same:
+            raise KshotError(
+                f"the classifier was made with another '{self._who}': weights or settings differ; install the "
+                "version that it was made with, or fit it anew"
+            )
+
+    def _prepared(self, raw: Sequence[Any], start: int) -> Mapping[str, Tensor]:
+        try:
+            return self._encoder.prepare(raw[start : start + CHUNK])
+        except DataError as error:
+            raise KshotError(f"the encoder refuses an example (after the first {start}): {error}") from error

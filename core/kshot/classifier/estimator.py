@@ -1,0 +1,292 @@
+"""The classifier that people use, in the conventions of scikit-learn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import NotFittedError
+from torch import Tensor
+
+from kshot.classifier.bundle import Bundle, read_bundle, write_bundle
+from kshot.classifier.curve import CurvePoint
+from kshot.classifier.embedder import Embedder
+from kshot.classifier.method import Method
+from kshot.classifier.neighbours import Neighbour, familiarity, neighbours, threshold
+from kshot.classifier.parts import Named, modality_of
+from kshot.classifier.support import Support
+from kshot.classifier.temperature import fit_temperature
+from kshot.classifier.things import labels_of, read_all, things_of
+from kshot.errors import KshotError, listing, nearest
+from kshot.registry import Registry, load_registry
+
+UNKNOWN = "unknown"
+"""What :meth:`FewShotClassifier.predict` answers for an example that is like none of its classes."""
+
+
+@final
+class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[reportUntypedBaseClass]
+    """Classifies one's own pictures, recordings or texts from a handful of examples per class.
+
+    An estimator in the sense of scikit-learn: the constructor keeps what it is given, ``fit`` does the
+    work, and ``clone``, pipelines and cross-validation take it. Examples are whatever the encoder's
+    modality reads: paths, PIL images, arrays, ``(samples, rate)``, strings.
+
+    A learner with weights of its own (``siamese``, ``matching``, learnt rates) trains these on episodes
+    drawn from the support itself, where it has two classes with two examples each; the encoder stays
+    as it came. Probabilities are softmax over the learner's logits, divided by a temperature fitted to
+    held-out support examples.
+
+    Args:
+        encoder: a registered encoder that comes with weights, or that has none to train.
+        learner: a registered learner.
+        encoder_options: the encoder's options, as in a configuration.
+        learner_options: the learner's.
+        unknown: None: every example belongs to some class. A share such as 0.05: an example whose
+            embedding is further from all classes than 95 % of the known ones are, each left out in
+            turn, is ``"unknown"``.
+        episodes: on which a learner's own weights are trained; 0: none.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        random_state: seed of what a learner draws.
+
+    Attributes:
+        classes_: (way,) sorted names of the classes.
+        temperature_: by which logits are divided.
+        threshold_: familiarity below which an example is unknown; None where none was asked for.
+    """
+
+    def __init__(
+        self,
+        encoder: str = "minilm",
+        learner: str = "prototypical",
+        *,
+        encoder_options: Mapping[str, Any] | None = None,
+        learner_options: Mapping[str, Any] | None = None,
+        unknown: float | None = None,
+        episodes: int = 200,
+        device: str = "auto",
+        random_state: int = 0,
+    ) -> None:
+        self.encoder = encoder
+        self.learner = learner
+        self.encoder_options = encoder_options
+        self.learner_options = learner_options
+        self.unknown = unknown
+        self.episodes = episodes
+        self.device = device
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803 (scikit-learn's own name)
+        """Learn classes from examples.
+
+        Args:
+            X: n examples; or a Hugging Face ``Dataset``, whose columns are found by their names.
+            y: n labels; of a ``Dataset`` the name of its column (default: ``label``).
+
+        Raises:
+            KshotError: examples or labels that cannot serve; names the first.
+        """
+        self._check_parameters()
+        registry = load_registry()
+        labels, things = labels_of(X, y), things_of(X)
+        if len(labels) != len(things):
+            raise KshotError(f"fit: {len(things)} examples but {len(labels)} labels; give one for each")
+        if len(set(labels)) < 2:
+            raise KshotError(f"fit: {len(set(labels))} class; a classifier needs examples of two at least")
+        raw = read_all(registry, modality_of(registry, self.encoder), things, "fit")
+        embedder = Embedder.build(
+            registry, Named(self.encoder, dict(self.encoder_options or {})), self.device
+        )
+        embedder.fit(raw)
+        self._become(registry, embedder, self._support(embedder, registry, raw, labels))
+        return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:  # noqa: N803
+        """Add examples, of known classes or of new ones; nothing given before is embedded again.
+
+        Args:
+            X: n examples.
+            y: n labels.
+            classes: taken for scikit-learn's sake; classes are known by their examples.
+        """
+        del classes
+        if not hasattr(self, "_held"):
+            return self.fit(X, y)
+        labels, things = labels_of(X, y), things_of(X)
+        if len(labels) != len(things):
+            raise KshotError(
+                f"partial_fit: {len(things)} examples but {len(labels)} labels; give one for each"
+            )
+        raw = read_all(self._registry, self._embedder.modality, things, "partial_fit")
+        more = self._support(self._embedder, self._registry, raw, labels)
+        self._become(self._registry, self._embedder, self._held.with_more(more))
+        return self
+
+    def add_class(self, name: str, examples: Any) -> Self:
+        """Add a class, or further examples of one that is known."""
+        self._check_fitted()
+        things = things_of(examples)
+        return self.partial_fit(things, [name] * len(things))
+
+    def remove_class(self, name: str) -> Self:
+        """Forget a class.
+
+        Raises:
+            KshotError: there is no such class, or only one would be left.
+        """
+        self._check_fitted()
+        known = self._held.classes
+        if name not in known:
+            raise KshotError(f"there is no class '{name}'{nearest(name, known)}; there are {listing(known)}")
+        if len(known) < 3:
+            raise KshotError(f"'{name}' is one of two classes, and one alone is nothing to tell apart")
+        self._become(self._registry, self._embedder, self._held.without(name))
+        return self
+
+    def predict(self, X: Any) -> NDArray[np.object_]:  # noqa: N803
+        """(n,) names of classes; ``"unknown"`` where ``unknown`` is set and an example is like none."""
+        logits, embeddings = self._asked(X)
+        answers = self.classes_[logits.argmax(1).numpy()] if len(logits) else self.classes_[:0]
+        if self.threshold_ is not None and len(logits):
+            strange = (familiarity(embeddings, self._held) < self.threshold_).numpy()
+            answers = np.where(strange, UNKNOWN, answers)
+        return answers.astype(object)
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
+        """(n, way) probabilities, in the order of ``classes_``."""
+        logits, _ = self._asked(X)
+        return (logits.double() / self.temperature_).softmax(1).numpy()
+
+    def decision_function(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
+        """(n, way) logits of the learner."""
+        return self._asked(X)[0].double().numpy()
+
+    def familiarity(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
+        """(n,) cosine of each embedding with the mean direction of the nearest class: what
+        ``threshold_`` is held against."""
+        _, embeddings = self._asked(X)
+        return familiarity(embeddings, self._held).double().numpy()
+
+    def explain(self, X: Any, count: int = 5) -> list[list[Neighbour]]:  # noqa: N803
+        """The support examples nearest to each of n examples, nearest first."""
+        _, embeddings = self._asked(X)
+        return neighbours(embeddings, self._held, count)
+
+    def learning_curve(self, draws: int = 50) -> list[CurvePoint]:
+        """How accuracy grows with the number of examples of each class, by repeated random splits of the
+        support; empty where a class has one example alone.
+
+        Args:
+            draws: random splits for each number of examples.
+        """
+        self._check_fitted()
+        return self._method.learning_curve(self._held, draws, self.random_state)
+
+    def save(self, path: str | Path) -> None:
+        """Write the classifier as one file: safetensors with a JSON header, no pickle, whole or not at all.
+
+        Weights of a pretrained encoder are not written, but their hash: whoever loads the file needs
+        the same encoder installed.
+        """
+        self._check_fitted()
+        write_bundle(
+            Path(path), Bundle(self.get_params(), self._embedder.identity(), self._held, self._method)
+        )
+
+    @classmethod
+    def load(cls, path: str | Path, device: str = "auto") -> Self:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            KshotError: the file is damaged, of a newer version, or of another encoder.
+        """
+        registry = load_registry()
+        stored = read_bundle(Path(path))
+        parameters: dict[str, Any] = {**stored.parameters, "device": device}
+        try:
+            made = cls(**parameters)
+        except TypeError as error:
+            raise KshotError(f"{path}: made by another version of kshot: {error}") from error
+        made._check_parameters()
+        named = Named(made.encoder, dict(made.encoder_options or {}))
+        embedder = Embedder.build(registry, named, device)
+        embedder.resume(stored.identity)
+        made._become(registry, embedder, stored.support, stored.method)
+        return made
+
+    @property
+    def modality_(self) -> str:
+        """The modality of its examples."""
+        self._check_fitted()
+        return self._embedder.modality
+
+    @property
+    def counts_(self) -> dict[str, int]:
+        """Number of examples of each class, in the order of ``classes_``."""
+        self._check_fitted()
+        return {name: self._held.labels.count(name) for name in self._held.classes}
+
+    @property
+    def support_size_(self) -> int:
+        """Number of examples that it holds."""
+        self._check_fitted()
+        return len(self._held)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """True after ``fit``."""
+        return hasattr(self, "_held")
+
+    def _check_parameters(self) -> None:
+        if self.unknown is not None and not 0 < self.unknown < 1:
+            raise KshotError(
+                f"unknown={self.unknown!r}: give the share of known examples that may be refused"
+            )
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise KshotError(f"device={self.device!r}: choose auto, cpu or cuda")
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "_held"):
+            raise NotFittedError(
+                "this FewShotClassifier has no classes yet; call fit(examples, labels), or load a saved one"
+            )
+
+    def _support(
+        self, embedder: Embedder, registry: Registry, raw: Sequence[Any], labels: Iterable[str]
+    ) -> Support:
+        method = Method.named(registry, self._learner())
+        return embedder.support(raw, tuple(labels), adapts=method.adapts(embedder))
+
+    def _learner(self) -> Named:
+        return Named(self.learner, dict(self.learner_options or {}))
+
+    def _become(
+        self,
+        registry: Registry,
+        embedder: Embedder,
+        support: Support,
+        trained: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        """Take up a support set: train the learner's own weights, calibrate, and only then change."""
+        method = Method.named(registry, self._learner())
+        method.settle(embedder, support, trained, episodes=self.episodes, seed=self.random_state)
+        temperature = fit_temperature(support, method.logits)
+        limit = None if self.unknown is None else threshold(support, self.unknown)
+        self._registry, self._embedder, self._held, self._method = registry, embedder, support, method
+        self.classes_ = np.asarray(support.classes, dtype=object)
+        self.temperature_, self.threshold_ = temperature, limit
+
+    def _asked(self, X: Any) -> tuple[Tensor, Tensor]:  # noqa: N803
+        """(n, way) logits and (n, dim) embeddings of what is asked about."""
+        self._check_fitted()
+        things = things_of(X)
+        if not things:
+            return torch.empty(0, len(self.classes_)), torch.empty(0, self._held.embeddings.shape[1])
+        raw = read_all(self._registry, self._embedder.modality, things, "predict")
+        labels = (self._held.classes[0],) * len(raw)
+        asked = self._embedder.support(raw, labels, adapts=self._method.adapts(self._embedder))
+        return self._method.logits(self._held, asked), asked.embeddings

@@ -1,0 +1,80 @@
+"""Encoder, learner and reader by their registered names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from kshot.errors import KshotError
+from kshot.interfaces import Encoder, Learner, Reader
+from kshot.options import OptionsOf
+from kshot.options.given import given_options
+from kshot.registry import Registry
+
+_RESERVED = ("encoder", "way")
+
+
+@dataclass(frozen=True)
+class Named:
+    """A registered thing with its options, as a configuration writes them.
+
+    Attributes:
+        use: its name, such as ``minilm`` or ``torchvision:resnet18``.
+        options: those that differ from the defaults.
+    """
+
+    use: str
+    options: Mapping[str, Any]
+
+
+def build_encoder(registry: Registry, named: Named) -> Encoder:
+    """The encoder, in evaluation mode, on the CPU.
+
+    Raises:
+        KshotError: unknown, or options that do not fit.
+    """
+    factory, options = _resolved(registry, "encoders", named, ())
+    encoder: Encoder = factory(**options)
+    return encoder.eval()
+
+
+def build_learner(registry: Registry, named: Named, encoder: torch.nn.Module, way: int) -> Learner:
+    """The learner around an encoder.
+
+    Raises:
+        KshotError: unknown, options that do not fit, or a method that cannot serve so.
+    """
+    factory, options = _resolved(registry, "learners", named, _RESERVED)
+    takes_way = "way" in OptionsOf(factory, reserved=("encoder",)).names
+    try:
+        learner: Learner = factory(encoder, **({"way": way} if takes_way else {}), **options)
+    except ValueError as error:
+        raise KshotError(f"learner '{named.use}': {error}") from error
+    return learner
+
+
+def build_reader(registry: Registry, modality: str) -> Reader:
+    """What turns people's things into raw examples of a modality.
+
+    Raises:
+        KshotError: no installed plugin brings one.
+    """
+    return registry.find("readers", modality).resolve()()
+
+
+def modality_of(registry: Registry, encoder: str) -> str:
+    """The modality of a registered encoder."""
+    return registry.find("encoders", encoder.partition(":")[0]).modality
+
+
+def _resolved(
+    registry: Registry, kind: str, named: Named, reserved: tuple[str, ...]
+) -> tuple[Callable[..., Any], Mapping[str, Any]]:
+    name, colon, after = named.use.partition(":")
+    entry = registry.find(kind, name)
+    given = given_options(entry.spec, named.options, after if colon else None)
+    factory = entry.resolve()
+    return factory, OptionsOf(factory, reserved=reserved).resolve(given, f"{kind[:-1]}_options").arguments

@@ -1,0 +1,212 @@
+"""``kshot fit``, ``predict``, ``enroll``, ``forget`` and ``inspect``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from kshot.classifier import FewShotClassifier
+
+Model = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="A file that `kshot fit` wrote.", show_default=False)
+]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")]
+
+
+def fit(
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="A folder with one sub-folder per class, or a table with a column of labels.",
+            show_default=False,
+        ),
+    ],
+    encoder: Annotated[
+        str, typer.Option(help="An encoder with weights, such as minilm.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="The file to write.", show_default=False)],
+    learner: Annotated[str, typer.Option(help="How classes are told apart.")] = "prototypical",
+    unknown: Annotated[
+        float | None,
+        typer.Option(help="Share of known examples that may be refused; without it nothing is unknown."),
+    ] = None,
+    settings: Annotated[
+        list[str],
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Option of encoder, learner or data, such as learner.scale=10 or data.text=sentence.",
+        ),
+    ] = [],  # noqa: B006 (typer reads the default, nobody changes it)
+    draws: Annotated[int, typer.Option(min=0, help="Random splits of the learning curve; 0: no curve.")] = 50,
+    device: Device = "auto",
+) -> None:
+    """Make a classifier of your own classes, and say how well it will do with how many examples."""
+    from kshot.classifier import FewShotClassifier
+
+    options = _options(settings)
+    classifier = FewShotClassifier(
+        encoder,
+        learner,
+        encoder_options=options["encoder"] or None,
+        learner_options=options["learner"] or None,
+        unknown=unknown,
+        device=device,
+    )
+    examples, labels = _examples(encoder, data, options["data"])
+    classifier.fit(examples, labels)
+    classifier.save(out)
+    counts = classifier.counts_
+    fewest, most = min(counts.values()), max(counts.values())
+    each = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+    typer.echo(f"{len(labels)} examples of {len(counts)} classes, {each} of each")
+    _print_curve(classifier, draws, fewest)
+    typer.echo(f"classifier: {out}")
+
+
+def predict(
+    model: Model,
+    given: Annotated[
+        list[str],
+        typer.Argument(metavar="FILES_OR_TEXT", help="Files, folders, patterns or texts; - reads lines."),
+    ],
+    top: Annotated[int, typer.Option(min=1, help="Classes to name for each.")] = 1,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    csv_: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    device: Device = "auto",
+) -> None:
+    """Say of which class things are."""
+    from kshot.cli.product.answers import Answer, print_csv, print_json, print_plain
+    from kshot.errors import KshotError
+
+    if json_ and csv_:
+        raise KshotError("--json and --csv exclude each other; choose one")
+    classifier = _load(model, device)
+    items = _items(given, classifier)
+    things = [item.thing for item in items]
+    probabilities, labels = classifier.predict_proba(things), classifier.predict(things)
+    answers: list[Answer] = []
+    for item, label, row in zip(items, labels, probabilities, strict=True):
+        order = row.argsort()[::-1][:top]
+        ranked = [(str(classifier.classes_[k]), float(row[k])) for k in order]
+        answers.append(Answer(item.name, str(label), ranked))
+    (print_json if json_ else print_csv if csv_ else print_plain)(answers)
+
+
+def enroll(
+    model: Model,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The class, new or known.")],
+    given: Annotated[list[str], typer.Argument(metavar="FILES_OR_TEXT", help="Its examples.")],
+    device: Device = "auto",
+) -> None:
+    """Add a class to a classifier, or examples to one of its classes."""
+    classifier = _load(model, device)
+    items = _items(given, classifier)
+    classifier.add_class(name, [item.thing for item in items])
+    classifier.save(model)
+    typer.echo(f"{name}: {classifier.counts_[name]} examples; {len(classifier.counts_)} classes in {model}")
+
+
+def forget(
+    model: Model,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The class.")],
+    device: Device = "auto",
+) -> None:
+    """Remove a class from a classifier."""
+    classifier = _load(model, device)
+    classifier.remove_class(name)
+    classifier.save(model)
+    typer.echo(f"{name}: forgotten; {len(classifier.counts_)} classes in {model}")
+
+
+def inspect(model: Model, device: Device = "auto") -> None:
+    """Say what a classifier holds."""
+    from kshot.cli.tables import print_table
+    from kshot.results.text import printable
+
+    classifier = _load(model, device)
+    for title, value in (
+        ("encoder", _written(classifier.encoder, classifier.encoder_options)),
+        ("learner", _written(classifier.learner, classifier.learner_options)),
+        ("modality", classifier.modality_),
+        ("temperature", f"{classifier.temperature_:.4g}"),
+        (
+            "unknown below",
+            "nothing is unknown" if classifier.threshold_ is None else f"{classifier.threshold_:.3f}",
+        ),
+    ):
+        typer.echo(f"{title}: {printable(value)}")
+    rows = [[printable(name), str(count)] for name, count in classifier.counts_.items()]
+    print_table("classes", ["class", "examples"], rows)
+
+
+def _load(model: Path, device: str) -> FewShotClassifier:
+    from kshot.classifier import FewShotClassifier
+
+    return FewShotClassifier.load(model, device)
+
+
+def _items(given: list[str], classifier: FewShotClassifier) -> Any:
+    from kshot.classifier.parts import build_reader
+    from kshot.cli.product.items import items
+    from kshot.registry import load_registry
+
+    return items(given, classifier.modality_, build_reader(load_registry(), classifier.modality_))
+
+
+def _options(settings: list[str]) -> dict[str, dict[str, Any]]:
+    """``learner.scale=10`` … → the options of encoder, learner and data."""
+    from kshot.config import parse
+    from kshot.errors import KshotError
+
+    found: dict[str, dict[str, Any]] = {"encoder": {}, "learner": {}, "data": {}}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        part, _, option = key.partition(".")
+        if not equals or part not in found or not option:
+            raise KshotError(f"--set {setting}: write encoder.KEY=VALUE, learner.KEY=VALUE or data.KEY=VALUE")
+        found[part][option] = parse(text)
+    return found
+
+
+def _examples(encoder: str, data: str, options: dict[str, Any]) -> tuple[list[Any], list[str]]:
+    """All examples of a folder or a table of the encoder's modality, and their labels."""
+    from kshot.classifier.parts import modality_of
+    from kshot.interfaces import Source
+    from kshot.options import OptionsOf
+    from kshot.registry import load_registry
+
+    registry = load_registry()
+    factory = registry.find("sources", f"{modality_of(registry, encoder)}_table").resolve()
+    values = {"path": data, "split": {"fractions": [1, 0, 0]}, **options}
+    source: Source = factory(**OptionsOf(factory).resolve(values, "data").arguments)
+    catalogue = source.catalogue("train")
+    labels = [catalogue.classes[number] for number in catalogue.labels]
+    return [source.fetch(int(row)) for row in catalogue.rows], labels
+
+
+def _print_curve(classifier: FewShotClassifier, draws: int, fewest: int) -> None:
+    from kshot.results.text import score
+
+    if not draws:
+        return
+    curve = classifier.learning_curve(draws)
+    if not curve:
+        typer.echo("no learning curve: a class has one example alone, so none can be held out")
+        return
+    typer.echo("examples of each class → accuracy in % on others, held out:")
+    for point in curve:
+        typer.echo(f"  {point.shot:>4}  {score(point.accuracy.mean, point.accuracy.ci95)}")
+    if len(curve) > 1:
+        gained = 100 * (curve[-1].accuracy.mean - curve[-2].accuracy.mean)
+        more = curve[-1].shot - curve[-2].shot
+        typer.echo(f"the last {more} of {fewest - 1} examples brought {gained:+.1f} points")
+
+
+def _written(name: str, options: Any) -> str:
+    listed = ", ".join(f"{key}={value}" for key, value in (options or {}).items())
+    return f"{name} ({listed})" if listed else name

@@ -1,0 +1,67 @@
+"""What stands on the command line or in the standard input, as things to classify."""
+
+from __future__ import annotations
+
+import glob
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kshot.errors import KshotError, listing
+from kshot.interfaces import Reader
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to classify.
+
+    Attributes:
+        name: what to call it: its path, or the text itself.
+        thing: what the classifier is given.
+    """
+
+    name: str
+    thing: Any
+
+
+def items(given: Sequence[str], modality: str, reader: Reader) -> list[Item]:
+    """Arguments → things.
+
+    ``-`` stands for the lines of the standard input. Of texts, an argument is a text; of other
+    modalities the path of a file, a folder (all files in it and below that the modality reads), or a
+    pattern such as ``photos/*.jpg``.
+
+    Raises:
+        KshotError: nothing there.
+    """
+    lines = [line for one in given for line in (_stdin() if one == "-" else [one])]
+    found = [
+        item
+        for line in lines
+        for item in ([Item(line, line)] if modality == "text" else _files(line, reader))
+    ]
+    if not found:
+        raise KshotError("nothing to read; give texts or files, or - for the standard input")
+    return found
+
+
+def _stdin() -> list[str]:
+    return [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
+
+
+def _files(given: str, reader: Reader) -> list[Item]:
+    path = Path(given)
+    if path.is_dir():
+        inside = (one for one in sorted(path.rglob("*")) if one.is_file())
+        files = [one for one in inside if one.suffix.lower() in reader.suffixes]
+        if not files:
+            raise KshotError(f"{given}: no file there ends in {listing(reader.suffixes)}")
+    elif path.is_file() or not glob.has_magic(given):
+        files = [path]
+    else:
+        files = [Path(name) for name in sorted(glob.glob(given, recursive=True)) if Path(name).is_file()]  # noqa: PTH207
+        if not files:
+            raise KshotError(f"{given}: no file fits this pattern")
+    return [Item(str(file), file) for file in files]

@@ -1,0 +1,52 @@
+"""The configuration a user writes: one YAML file, read strictly, all its errors told at once."""
+
+from kshot.config.configuration import Configuration
+from kshot.config.parts import (
+    EncoderVariant,
+    EvaluateOverride,
+    LearnerVariant,
+    Lora,
+    Overrides,
+    SourceEntry,
+    Subset,
+    Tuning,
+    Use,
+    Variant,
+)
+from kshot.config.problems import check
+from kshot.config.reading import read
+from kshot.config.schema import json_schema
+from kshot.config.settings import Settings, settings_of
+from kshot.config.shapes import FixedEntry, ShapeEntry, TestedShape
+from kshot.config.stages import Evaluate, Loading, Optimisation, Pretrain, Train
+from kshot.config.strict import Strict
+from kshot.config.text import parse
+
+__all__ = [
+    "Configuration",
+    "EncoderVariant",
+    "Evaluate",
+    "EvaluateOverride",
+    "FixedEntry",
+    "LearnerVariant",
+    "Loading",
+    "Lora",
+    "Optimisation",
+    "Overrides",
+    "Pretrain",
+    "Settings",
+    "ShapeEntry",
+    "SourceEntry",
+    "Strict",
+    "Subset",
+    "TestedShape",
+    "Train",
+    "Tuning",
+    "Use",
+    "Variant",
+    "check",
+    "json_schema",
+    "parse",
+    "read",
+    "settings_of",
+]

@@ -1,0 +1,85 @@
+"""All that a benchmark's folder holds for its report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from kshot.errors import KshotError
+from kshot.outcomes import OUTCOMES, Outcomes, read_outcomes
+from kshot.results import (
+    Projection,
+    Results,
+    Sample,
+    load,
+    load_samples,
+    load_worst,
+    projection_path,
+    read_entry,
+)
+
+Read = TypeVar("Read")
+
+
+def _no_outcomes(cell: str) -> Sequence[Outcomes]:
+    del cell
+    return []
+
+
+@dataclass(frozen=True)
+class Material:
+    """What sections are made of.
+
+    Attributes:
+        results: the figures.
+        samples: sample episodes, one for each source that has one.
+        worst: the worst episodes, by source, the worst of each first.
+        projections: of test examples' embeddings, by cell.
+        outcomes: what was said of every query, shape by shape, by cell; empty where it was not kept.
+        troubles: why something could not be read, by the key of its section.
+    """
+
+    results: Results
+    samples: Sequence[Sample] = ()
+    worst: Sequence[Sample] = ()
+    projections: Mapping[str, Projection] = field(default_factory=dict[str, Projection])
+    outcomes: Callable[[str], Sequence[Outcomes]] = _no_outcomes
+    troubles: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def gather(folder: Path) -> Material:
+    """Read a benchmark's folder.
+
+    What cannot be read beside the results costs its own section alone.
+
+    Raises:
+        KshotError: there are no results, or they cannot be read.
+    """
+    results = load(folder)
+    troubles: dict[str, str] = {}
+
+    def tolerant(key: str, read: Callable[[], Read], otherwise: Read) -> Read:
+        try:
+            return read()
+        except KshotError as error:
+            troubles[key] = str(error)
+            return otherwise
+
+    def outcomes(cell: str) -> Sequence[Outcomes]:
+        path = folder / "cells" / cell / OUTCOMES
+        return tolerant("confusion", lambda: read_outcomes(path), []) if path.is_file() else []
+
+    def projections() -> dict[str, Projection]:
+        paths = {cell.id: projection_path(folder, cell.id) for cell in results.cells}
+        return {cell: read_entry(path, Projection) for cell, path in paths.items() if path.is_file()}
+
+    return Material(
+        results,
+        tolerant("episodes", lambda: load_samples(folder), []),
+        tolerant("worst", lambda: load_worst(folder), []),
+        tolerant("projections", projections, {}),
+        outcomes,
+        troubles,
+    )

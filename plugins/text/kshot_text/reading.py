@@ -1,0 +1,29 @@
+"""Texts as people have them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, final
+
+from kshot.interfaces import Presentation, Reader
+
+from kshot_text.texts import decode, present
+
+
+@final
+class TextReader(Reader):
+    """A string is the text itself; a ``Path`` is a file in UTF-8."""
+
+    suffixes = (".txt",)
+
+    def read(self, given: Any) -> str:
+        """A string or a path → a raw text."""
+        if isinstance(given, Path):
+            return decode(given.read_text(encoding="utf-8-sig"))
+        if not isinstance(given, str):
+            raise ValueError(f"a {type(given).__name__} is neither a text nor the path of one")
+        return decode(str(given))
+
+    def present(self, raw: str) -> Presentation:
+        """The text itself."""
+        return present(raw)

@@ -1,0 +1,104 @@
+"""A classifier on disk: whole, unchanged, of the right encoder, or refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from kshot import FewShotClassifier
+from kshot.errors import KshotError
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from .things import pictures, texts
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    path = tmp_path / "one.kshot"
+    FewShotClassifier("tfidf").fit(*texts()).save(path)
+    return path
+
+
+def parts(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
+    with safe_open(path, framework="pt") as stored:
+        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        return tensors, json.loads(stored.metadata()["kshot"])
+
+
+def write(path: Path, tensors: dict[str, torch.Tensor], header: dict) -> None:
+    save_file(tensors, path, metadata={"kshot": json.dumps(header)})
+
+
+def test_it_is_safetensors_and_json(bundle: Path) -> None:
+    tensors, header = parts(bundle)
+    assert header["labels"] == texts()[1]
+    assert header["parameters"]["encoder"] == "tfidf"
+    assert set(header["versions"]) == {"kshot", "torch"}
+    assert len(tensors["support/embedding"]) == 15
+
+
+def test_a_changed_tensor_is_refused(bundle: Path) -> None:
+    tensors, header = parts(bundle)
+    tensors["embeddings"][0, 0] += 1
+    write(bundle, tensors, header)
+    with pytest.raises(KshotError, match="does not match its digest"):
+        FewShotClassifier.load(bundle)
+
+
+def test_a_changed_header_is_refused(bundle: Path) -> None:
+    tensors, header = parts(bundle)
+    write(bundle, tensors, {**header, "labels": ["x", *header["labels"][1:]]})
+    with pytest.raises(KshotError, match="does not match its digest"):
+        FewShotClassifier.load(bundle)
+
+
+def test_a_newer_form_is_refused(bundle: Path) -> None:
+    tensors, header = parts(bundle)
+    write(bundle, tensors, {**header, "schema_number": 99})
+    with pytest.raises(KshotError, match="written in form 99, this kshot reads up to 1; upgrade kshot"):
+        FewShotClassifier.load(bundle)
+
+
+@pytest.mark.parametrize("length", [0, 7, 100, -1])
+def test_a_cut_file_is_refused(bundle: Path, length: int) -> None:
+    content = bundle.read_bytes()
+    bundle.write_bytes(content[:length])
+    with pytest.raises(KshotError, match="not a classifier, or damaged"):
+        FewShotClassifier.load(bundle)
+
+
+def test_another_safetensors_file_is_refused(tmp_path: Path) -> None:
+    save_file({"weight": torch.zeros(2)}, tmp_path / "model.safetensors")
+    with pytest.raises(KshotError, match="not a classifier that kshot wrote"):
+        FewShotClassifier.load(tmp_path / "model.safetensors")
+    with pytest.raises(KshotError, match="no such file"):
+        FewShotClassifier.load(tmp_path / "none.kshot")
+
+
+def test_another_encoder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kshot_image.encoders import pixels
+
+    path = tmp_path / "one.kshot"
+    FewShotClassifier("pixels", encoder_options={"size": 8}).fit(*pictures()).save(path)
+    monkeypatch.setattr(
+        pixels.Pixels, "get_extra_state", lambda self: torch.ones(1, dtype=torch.uint8), raising=False
+    )
+    with pytest.raises(KshotError, match="was made with another 'pixels'"):
+        FewShotClassifier.load(path)
+
+
+def test_saving_is_whole_or_not_at_all(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = bundle.read_bytes()
+    fitted = FewShotClassifier.load(bundle)
+
+    def failing(*given: object, **named: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("kshot.classifier.bundle.save_file", failing)
+    with pytest.raises(KshotError, match="No space left on device"):
+        fitted.save(bundle)
+    assert bundle.read_bytes() == before
+    assert [one.name for one in bundle.parent.iterdir()] == ["one.kshot"]

@@ -1,0 +1,293 @@
+"""FewShotClassifier as people use it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from kshot import FewShotClassifier
+from kshot.classifier import UNKNOWN
+from kshot.errors import KshotError
+from PIL import Image
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from .things import STRANGE, TEXTS, pictures, texts, tone
+
+LEARNERS: dict[str, dict[str, Any] | None] = {
+    "prototypical": None,
+    "matching": {"context_width": 8},
+    "siamese": None,
+    "maml": {"adapt": "head", "head": "prototype", "inner_steps": 2, "inner_rate": 0.5},
+    "meta_lstm": {"adapt": "head", "head": "prototype", "inner_steps": 2, "hidden": 4},
+    "simpleshot": None,
+    "linear_probe": None,
+    "baseline++": None,
+}
+
+
+def classifier(learner: str = "prototypical", **more: Any) -> FewShotClassifier:
+    options = LEARNERS[learner]
+    return FewShotClassifier("tfidf", learner, learner_options=options, episodes=20, **more)
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_every_learner_classifies_and_is_the_same_after_saving(learner: str, tmp_path: Path) -> None:
+    fitted = classifier(learner, unknown=0.2).fit(*texts())
+    asked = ["boil the oven", "brake and road", "the choir drum", *STRANGE]
+    assert fitted.predict(asked)[:3].tolist() == ["cook", "drive", "sing"]
+    probabilities = fitted.predict_proba(asked)
+    np.testing.assert_allclose(probabilities.sum(1), 1)
+    assert fitted.classes_.tolist() == ["cook", "drive", "sing"]
+    fitted.save(tmp_path / "tickets.kshot")
+    loaded = FewShotClassifier.load(tmp_path / "tickets.kshot")
+    np.testing.assert_array_equal(loaded.predict_proba(asked), probabilities)
+    assert loaded.predict(asked).tolist() == fitted.predict(asked).tolist()
+    assert loaded.get_params() == fitted.get_params()
+    assert (loaded.temperature_, loaded.threshold_) == (fitted.temperature_, fitted.threshold_)
+
+
+def test_prototypes_are_those_computed_by_hand() -> None:
+    from kshot_image.encoders.pixels import pixels
+
+    images, labels = pictures()
+    fitted = FewShotClassifier("pixels", encoder_options={"size": 12}).fit(images, labels)
+    encoder = pixels(size=12)
+    embedded = encoder(encoder.prepare(images))
+    means = torch.stack([embedded[:4].mean(0), embedded[4:].mean(0)])
+    expected = -torch.cdist(embedded, means).square()
+    np.testing.assert_allclose(fitted.decision_function(images), expected.numpy(), rtol=1e-4, atol=1e-3)
+
+
+def test_what_is_like_nothing_is_unknown() -> None:
+    fitted = classifier(unknown=0.1).fit(*texts())
+    assert fitted.predict(STRANGE).tolist() == [UNKNOWN] * 3
+    assert UNKNOWN not in fitted.predict(texts()[0])
+    assert classifier().fit(*texts()).predict(STRANGE).tolist() != [UNKNOWN] * 3
+    assert fitted.familiarity(STRANGE).max() < fitted.threshold_ <= fitted.familiarity(texts()[0]).min()
+
+
+def test_one_example_a_class_serves_and_says_why_nothing_can_be_unknown() -> None:
+    words, labels = ["boil flour", "engine wheel"], ["cook", "drive"]
+    assert classifier().fit(words, labels).predict(["wheel"]).tolist() == ["drive"]
+    with pytest.raises(KshotError, match="unknown: no class has two examples"):
+        classifier(unknown=0.05).fit(words, labels)
+
+
+def test_classes_come_and_go_and_nothing_is_embedded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    from kshot_text.encoders import tfidf
+
+    fitted = FewShotClassifier("tfidf").fit(*texts())
+    seen: list[int] = []
+    before = tfidf.Tfidf.prepare
+    monkeypatch.setattr(
+        tfidf.Tfidf, "prepare", lambda self, raw: (seen.append(len(raw)), before(self, raw))[1]
+    )
+    fitted.add_class("law", ["the road stir", "road stir oven"])
+    assert seen == [2]
+    assert fitted.classes_.tolist() == ["cook", "drive", "law", "sing"]
+    fitted.remove_class("cook")
+    assert seen == [2]
+    assert fitted.classes_.tolist() == ["drive", "law", "sing"]
+    assert fitted.support_size_ == 12
+    same = FewShotClassifier("tfidf").fit(*texts()).add_class("law", ["the road stir", "road stir oven"])
+    same.remove_class("cook")
+    np.testing.assert_array_equal(same.predict_proba(["song"]), fitted.predict_proba(["song"]))
+
+
+def test_partial_fit_is_fit_in_pieces() -> None:
+    words, labels = texts()
+    whole = FewShotClassifier("tfidf").fit(words, labels)
+    pieces = FewShotClassifier("tfidf").fit(words, labels).partial_fit(["tune and tune"], ["sing"])
+    assert pieces.support_size_ == whole.support_size_ + 1
+    assert FewShotClassifier("tfidf").partial_fit(words, labels).support_size_ == 15
+
+
+def test_a_failed_change_leaves_everything_as_it_was() -> None:
+    fitted = classifier().fit(*texts())
+    before = fitted.predict_proba(["song"])
+    with pytest.raises(KshotError, match="example 1 cannot be used: the text is empty"):
+        fitted.add_class("law", ["court", "  "])
+    with pytest.raises(KshotError, match="there is no class 'cok'; did you mean 'cook'"):
+        fitted.remove_class("cok")
+    np.testing.assert_array_equal(fitted.predict_proba(["song"]), before)
+    fitted.remove_class("cook")
+    with pytest.raises(KshotError, match="'sing' is one of two classes"):
+        fitted.remove_class("sing")
+
+
+def test_the_nearest_examples_explain() -> None:
+    fitted = classifier().fit(*texts())
+    [near] = fitted.explain([TEXTS["drive"][2]], count=3)
+    assert (near[0].number, near[0].label) == (7, "drive")
+    assert near[0].similarity == pytest.approx(1, abs=1e-6)
+    assert [one.similarity for one in near] == sorted((one.similarity for one in near), reverse=True)
+    assert len(fitted.explain(["song"], count=99)[0]) == 15
+
+
+def test_probabilities_follow_what_cross_validation_gets_right() -> None:
+    words, labels = texts()
+    sure = FewShotClassifier("tfidf").fit(words, labels)
+    doubtful = FewShotClassifier("tfidf").fit(words, [labels[(i * 7) % 15] for i in range(15)])
+    assert sure.predict_proba(words).max(1).mean() > 0.8
+    assert doubtful.predict_proba(words).max(1).mean() < 0.6
+
+
+def test_scikit_learn_takes_it() -> None:
+    words, labels = texts()
+    made = classifier()
+    copied = clone(made)
+    assert copied.get_params() == made.get_params()
+    with pytest.raises(NotFittedError, match=r"call fit\(examples, labels\)"):
+        copied.predict(words)
+    assert cross_val_score(made, words, labels, cv=3).mean() > 0.7
+    search = GridSearchCV(made, {"learner": ["prototypical", "simpleshot"]}, cv=3).fit(words, labels)
+    assert search.best_score_ > 0.7
+    lower = FunctionTransformer(lambda some: [text.lower() for text in some])
+    piped = make_pipeline(lower, classifier()).fit([text.upper() for text in words], labels)
+    assert piped.predict(["SONG"]).tolist() == ["sing"]
+    assert made.fit(words, labels).score(words, labels) == 1
+
+
+def test_pictures_of_any_kind_are_the_same_picture(tmp_path: Path) -> None:
+    images, labels = pictures()
+    fitted = FewShotClassifier("pixels", encoder_options={"size": 12}).fit(images, labels)
+    expected = fitted.predict_proba(images[:1])
+    images[0].save(tmp_path / "one.png")
+    array = np.asarray(images[0])
+    ways: list[Any] = [
+        *(tmp_path / "one.png", str(tmp_path / "one.png"), (tmp_path / "one.png").read_bytes()),
+        *(array, array[..., None], array / 255.0, torch.from_numpy(array.copy()), images[0].convert("RGB")),
+        *(
+            torch.from_numpy(array.copy())[None].expand(3, -1, -1),
+            {"bytes": None, "path": tmp_path / "one.png"},
+        ),
+    ]
+    for way in ways:
+        np.testing.assert_allclose(fitted.predict_proba([way]), expected, atol=1e-6)
+
+
+def test_recordings_of_any_kind_are_the_same_recording(tmp_path: Path) -> None:
+    import soundfile
+
+    recordings = [tone(pitch) for pitch in (200, 205, 210, 1500, 1510, 1520)]
+    fitted = FewShotClassifier("mel_statistics").fit(recordings, ["low"] * 3 + ["high"] * 3)
+    assert fitted.predict([tone(207), tone(1505)]).tolist() == ["low", "high"]
+    samples, rate = tone(207)
+    soundfile.write(tmp_path / "one.wav", samples, rate, subtype="FLOAT")
+    expected = fitted.predict_proba([(samples, rate)])
+    ways: list[Any] = [
+        *((rate, samples), (torch.from_numpy(samples)[None], rate), tmp_path / "one.wav"),
+        *({"array": samples, "sampling_rate": rate}, (np.stack([samples, samples]), rate)),
+    ]
+    for way in ways:
+        np.testing.assert_allclose(fitted.predict_proba([way]), expected, atol=1e-5)
+
+
+def test_a_hugging_face_data_set_serves() -> None:
+    from datasets import ClassLabel, Dataset, Features, Value
+
+    words, labels = texts()
+    names = sorted(set(labels))
+    features = Features({"text": Value("string"), "label": ClassLabel(names=names)})
+    data = Dataset.from_dict(
+        {"text": words, "label": [names.index(one) for one in labels]}, features=features
+    )
+    fitted = classifier().fit(data)
+    assert fitted.classes_.tolist() == names
+    assert fitted.predict(data).tolist() == labels
+    assert fitted.predict(data["text"]).tolist() == labels
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"encoder": "conv4"}, "encoder 'conv4' comes without trained weights"),
+        ({"encoder": "minilmm"}, "unknown encoder 'minilmm'"),
+        ({"learner": "prototypicl"}, "unknown learner 'prototypicl'; did you mean 'prototypical'"),
+        ({"learner_options": {"scal": 2}}, r"learner_options\.scal: unknown option; did you mean 'scale'"),
+        ({"unknown": 1.5}, "unknown=1.5: give the share"),
+        ({"device": "tpu"}, "device='tpu': choose auto, cpu or cuda"),
+    ],
+)
+def test_wrong_parameters_are_told(change: dict[str, Any], message: str) -> None:
+    images, labels = pictures()
+    made = FewShotClassifier("pixels", encoder_options={"size": 8})
+    with pytest.raises(KshotError, match=message):
+        made.set_params(**({"encoder_options": None, **change})).fit(images, labels)
+
+
+@pytest.mark.parametrize(
+    ("things", "labels", "message"),
+    [
+        ("song", ["sing"], "a single text or file was given"),
+        (["song", "drum"], ["sing"], "2 examples but 1 labels"),
+        (["song", "drum"], ["sing", "sing"], "1 class; a classifier needs examples of two"),
+        (["song", "drum"], ["sing", ""], "label 1 is empty"),
+        (["song", "drum"], None, "labels are missing"),
+        (["song", 3], ["a", "b"], "example 1 cannot be used: a int is neither a text"),
+        (
+            ["song", Path("/nowhere/x.txt")],
+            ["a", "b"],
+            r"example 1 \(/nowhere/x.txt\) cannot be used: No such file",
+        ),
+        (7, ["a"], "a int was given where a list of examples is meant"),
+    ],
+)
+def test_wrong_examples_are_told(things: Any, labels: Any, message: str) -> None:
+    with pytest.raises(KshotError, match=message):
+        classifier().fit(things, labels)
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        3,
+        np.zeros(5),
+        np.full((4, 4), 2.0),
+        np.full((4, 4), 300),
+        np.zeros((4, 4, 2)),
+        b"no picture",
+        "/nowhere.png",
+    ],
+)
+def test_what_is_no_picture_is_refused(thing: Any) -> None:
+    images, labels = pictures()
+    with pytest.raises(KshotError, match="fit: example 8 cannot be used"):
+        FewShotClassifier("pixels").fit([*images, thing], [*labels, "lying"])
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        3,
+        (np.zeros(9, np.float32), 8000),
+        (np.ones((2, 2, 2)), 8000),
+        (np.ones(9), 0.5),
+        b"RIFF",
+        ([1, 2], 8000),
+    ],
+)
+def test_what_is_no_recording_is_refused(thing: Any) -> None:
+    with pytest.raises(KshotError, match="fit: example 1 cannot be used"):
+        FewShotClassifier("mel_statistics").fit([tone(200), thing], ["a", "b"])
+
+
+def test_numbers_are_classes_too() -> None:
+    words, labels = texts()
+    numbers = np.asarray([sorted(set(labels)).index(one) for one in labels])
+    assert classifier().fit(words, numbers).classes_.tolist() == ["0", "1", "2"]
+
+
+def test_a_pictures_own_alpha_lies_on_white() -> None:
+    images, labels = pictures()
+    fitted = FewShotClassifier("pixels", encoder_options={"size": 8}).fit(images, labels)
+    clear = Image.new("RGBA", (16, 16), (0, 0, 0, 0))
+    white = Image.new("L", (16, 16), 255)
+    np.testing.assert_allclose(fitted.predict_proba([clear]), fitted.predict_proba([white]))
