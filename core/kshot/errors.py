@@ -26,6 +26,10 @@ class ProcessError(KshotError):
     """A process that trains together with this one ended or does not answer; the run ends."""
 
 
+class StorageError(KshotError):
+    """A file that cannot be written, for want of room or of permission: a run cannot go on."""
+
+
 class ConfigurationError(KshotError):
     """All that is wrong with one configuration, gathered and raised once.
 

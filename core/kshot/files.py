@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-from kshot.errors import KshotError
+from kshot.errors import StorageError
+
+PART = ".part"
+"""End of a temporary file's name."""
+
+_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
@@ -22,15 +30,19 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 
 
 def write_atomic_with(path: Path, write: Callable[[Path], None]) -> None:
-    """Let ``write`` fill a temporary file beside ``path``, flush it to disk, then rename it."""
+    """Let ``write`` fill a temporary file beside ``path``, flush it to disk, then rename it.
+
+    The folder is flushed too: once this returns, the file is there whatever becomes of the machine.
+
+    Raises:
+        StorageError: no room, no permission, or no folder where one should be.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
         os.close(handle)
     except OSError as error:
-        raise KshotError(
-            f"cannot write {path}: {error.strerror}; choose a folder that can be written"
-        ) from error
+        raise cannot_write(path, error) from error
     temporary = Path(name)
     try:
         write(temporary)
@@ -38,10 +50,35 @@ def write_atomic_with(path: Path, write: Callable[[Path], None]) -> None:
             os.fsync(stream.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+        _flush_folder(path.parent)
     except OSError as error:
-        raise KshotError(f"cannot write {path}: {error.strerror}") from error
+        raise cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def cannot_write(path: Path, error: OSError) -> StorageError:
+    """The error for a file that the system does not let us write, with the mend."""
+    mend = (
+        "make room and run the same command again"
+        if error.errno in _FULL
+        else "choose a folder that can be written"
+    )
+    return StorageError(f"cannot write {path}: {error.strerror or error}; {mend}")
+
+
+def remove_parts(folder: Path, seconds: float = 0.0) -> None:
+    """Remove what writers that were killed left behind in a folder, not below it.
+
+    Args:
+        folder: that nobody writes to meanwhile, unless ``seconds`` is longer than any writing takes.
+        seconds: younger files stay.
+    """
+    before = time.time() - seconds
+    for part in folder.glob(f".*.????????{PART}"):
+        with contextlib.suppress(OSError):  # another process was quicker
+            if part.stat().st_mtime <= before:
+                part.unlink()
 
 
 def content_hash(path: Path) -> str:
@@ -54,6 +91,20 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a rename last; where a folder cannot be opened (Windows), the system sees to it."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:  # a file system that cannot flush folders
+        pass
+    finally:
+        os.close(handle)
 
 
 def cache_dir(*parts: str) -> Path:

@@ -105,3 +105,14 @@ def kshot_cell_finished(cell: str, result: dict[str, Any]) -> None:
 @hookspec
 def kshot_cell_failed(cell: str, error: str) -> None:
     """A cell failed with ``error``; the other cells go on."""
+
+
+@hookspec
+def kshot_run_finished(name: str, finished: Sequence[str], failed: Sequence[str]) -> None:
+    """All cells were run and the results are written; not called where a run is interrupted.
+
+    Args:
+        name: the configuration's name.
+        finished: identifiers of the cells that have results, of this run or an earlier one.
+        failed: those that have none.
+    """

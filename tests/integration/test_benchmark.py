@@ -269,6 +269,32 @@ def test_a_damaged_cell_is_run_again(tmp_path: Path) -> None:
     assert results.without_times(again).cells == results.without_times(first).cells
 
 
+def test_a_cell_whose_outcomes_are_not_its_own_is_run_again(tmp_path: Path) -> None:
+    """As a run leaves it that was killed between a cell's two files, with other settings the second time."""
+    changed: dict[str, Any] = {"evaluate": {"shapes": ["5w1s"], "queries": 5, "episodes": 30}}
+    first = run(tmp_path)
+    [path] = (tmp_path / "cells").glob("*/outcomes.npz")
+    own = path.read_bytes()
+    run(tmp_path / "changed", **changed)
+    [other] = (tmp_path / "changed" / "cells").glob("*/outcomes.npz")
+    for torn in (other.read_bytes(), own[:50], None):
+        path.unlink()
+        if torn is not None:
+            path.write_bytes(torn)
+        again = run(tmp_path)
+        assert results.without_times(again).cells == results.without_times(first).cells
+        assert path.read_bytes() == own
+
+
+def test_how_often_the_state_is_written_is_no_part_of_a_cell(tmp_path: Path) -> None:
+    registry, events = toy_registry(), Events()
+    run(tmp_path, registry)
+    train = {**configuration()["train"], "checkpoint_seconds": 5.0}
+    with registry.observing(events):
+        run(tmp_path, registry, train=train)
+    assert events.of("run") == [("toy-run", 1, 1)]
+
+
 def test_hooks_tell_a_runs_course(tmp_path: Path) -> None:
     registry, events = toy_registry(), Events()
     with registry.observing(events):

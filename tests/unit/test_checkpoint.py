@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from kshot.sampling import Sampler
 from kshot.shapes import Shape
 from kshot.testing import Toy, toy_encoder
 from kshot.training import Checkpoint, Training, train
+from safetensors import safe_open
 
 SHAPE = Shape(5, 1, 5)
 OPTIONS = Train(episodes=40, meta_batch=4, schedule="halving", halving_every=12, validations=4)
@@ -72,6 +74,22 @@ def test_a_training_goes_on_to_the_bit(kind: type[Learner], cut: int, tmp_path: 
     found = fit(again, checkpoint)
     assert found.curve == expected.curve
     assert found.episodes == 40
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name]), name
+
+
+def test_the_state_may_be_written_between_validations(tmp_path: Path) -> None:
+    """A figure depends on neither how often the state is written nor where between two points it was cut."""
+    whole = build(MAML)
+    expected = fit(whole, None)
+    checkpoint = Checkpoint(tmp_path / "checkpoint.safetensors", "key", seconds=0.0)
+    with pytest.raises(CutError):
+        fit(build(MAML), checkpoint, cut=32)
+    with safe_open(checkpoint.path, framework="pt") as stored:
+        done = json.loads(stored.metadata()["training"])
+    assert (done["episodes"], len(done["curve"])) == (28, 2), "the step before the one that was cut"
+    again = build(MAML)
+    assert fit(again, checkpoint).curve == expected.curve
     for name, value in whole.state_dict().items():
         assert torch.equal(value, again.state_dict()[name]), name
 

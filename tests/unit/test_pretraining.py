@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from kshot.config import Loading, Pretrain
+from kshot.episode import Inputs
 from kshot.errors import CellError
 from kshot.evaluation import evaluate
 from kshot.interfaces import Encoder
@@ -76,3 +78,54 @@ def test_what_one_cell_pretrained_another_takes_up(tmp_path: Path) -> None:
 def test_a_loss_that_is_not_finite_is_named() -> None:
     with pytest.raises(CellError, match=r"not finite in step \d+; lower pretrain.learning_rate"):
         taught(learning_rate=1e35, optimizer="sgd")
+
+
+class CutError(Exception):
+    """Stands for whatever ends a process."""
+
+
+def noisy(cut: int | None = None) -> Encoder:
+    """An encoder that augments and draws numbers in passing, as dropout does; its pretraining ends at a step."""
+    one, steps = encoder(), itertools.count()
+
+    def augment(inputs: Inputs, generator: torch.Generator) -> Inputs:
+        if next(steps) == cut:
+            raise CutError
+        values = inputs["values"]
+        return {"values": values + torch.randn(values.shape, generator=generator) * torch.rand(())}
+
+    one.augment = augment
+    return one
+
+
+@pytest.mark.parametrize("cut", [1, 6, 8, 9, 20])
+def test_it_goes_on_to_the_bit(cut: int, tmp_path: Path) -> None:
+    """Eight steps an epoch: cut in the first epoch, at the end of one, and later."""
+    loader = make_loader(SOURCE, SOURCE.catalogue("train"), encoder(), CPU, Loading())
+    options = Pretrain(epochs=3, batch=60)
+    whole = noisy()
+    expected = pretrain(whole, loader, options, "cosine", 0)
+    kept = PretrainedEncoder(tmp_path / "encoder.safetensors", seconds=0.0)
+    with pytest.raises(CutError):
+        pretrain(noisy(cut), loader, options, "cosine", 0, checkpoint=kept.unfinished)
+    told: list[int] = []
+    again = noisy()
+    found = pretrain(
+        again, loader, options, "cosine", 0, lambda epoch, _: told.append(epoch), checkpoint=kept.unfinished
+    )
+    assert (found.epochs, found.loss, found.steps) == (expected.epochs, expected.loss, expected.steps)
+    # The last step of an epoch is written before the epoch is told of.
+    assert told == list(range((cut - 1) // 8 + 1, 4))
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name]), name
+    kept.save(again, found)
+    assert [path.name for path in tmp_path.iterdir()] == ["encoder.safetensors"]
+
+
+def test_a_state_that_is_not_finite_is_not_written(tmp_path: Path) -> None:
+    loader = make_loader(SOURCE, SOURCE.catalogue("train"), encoder(), CPU, Loading())
+    kept = PretrainedEncoder(tmp_path / "encoder.safetensors", seconds=0.0)
+    options = Pretrain(epochs=1, learning_rate=1e38, optimizer="sgd", weight_decay=10.0)
+    with pytest.raises(CellError, match=r"not finite after \d+ steps; lower pretrain.learning_rate"):
+        pretrain(encoder(), loader, options, "linear", 0, checkpoint=kept.unfinished)
+    assert not kept.unfinished.path.exists()

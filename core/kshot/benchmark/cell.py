@@ -210,8 +210,16 @@ class _Cell:
                 return asdict(before)
             loader = self._loader("train")
             self._stage("pretrain")
-            seed, rates = self._cell.seed, self._tuned.rates
-            now = pretrain(self._encoder, loader, options, head, seed, progress, rates)
+            now = pretrain(
+                self._encoder,
+                loader,
+                options,
+                head,
+                self._cell.seed,
+                progress,
+                checkpoint=kept.unfinished,
+                rates=self._tuned.rates,
+            )
             kept.save(self._encoder, now)
             return asdict(now)
 

@@ -18,6 +18,7 @@ from kshot.benchmark.compare import compared
 from kshot.benchmark.data import Data, data_problems
 from kshot.benchmark.engines import Engine, Local
 from kshot.benchmark.environment import versions
+from kshot.benchmark.exclusive import exclusive
 from kshot.benchmark.plan import Plan, PlannedCell
 from kshot.benchmark.recorded import keep_configuration, uses
 from kshot.benchmark.worst import keep_worst
@@ -36,9 +37,10 @@ def run_benchmark(
 ) -> results.Results:
     """Run every selected cell of the plan that ``folder`` does not hold finished already.
 
-    Each finished cell is written at once, so a run that is interrupted goes on where it was. A
-    cell counts as finished only if everything that its figures depend on is unchanged: its
-    options, seed, data, training, evaluation and the versions that computed it.
+    One run at a time holds the folder. Each finished cell is written at once, so a run that is
+    interrupted goes on where it was. A cell counts as finished only if everything that its figures
+    depend on is unchanged: its options, seed, data, training, evaluation and the versions that
+    computed it.
 
     Args:
         plan: what to run.
@@ -52,12 +54,19 @@ def run_benchmark(
 
     Raises:
         ConfigurationError: the data cannot serve the shapes asked for.
+        StorageError: ``folder`` cannot be written.
+        KshotError: another run holds ``folder``.
     """
     engine = engine or Local()
     data = Data(plan.configuration, device)
     problems = data_problems(plan, data)
     if problems:
         raise ConfigurationError(where, problems)
+    with exclusive(folder):
+        return _run(plan, folder, data, device, engine)
+
+
+def _run(plan: Plan, folder: Path, data: Data, device: torch.device, engine: Engine) -> results.Results:
     notify = _tolerant(plan)
     store = _Store(plan, folder, data)
     done = {cell.id: entry for cell in plan.cells if (entry := store.finished(cell))}
@@ -102,6 +111,12 @@ def run_benchmark(
         keep_worst(plan, data, folder, found)
     except KshotError as error:  # figures do not depend on it
         log.warning("the worst episodes cannot be shown: %s", error)
+    notify(
+        "kshot_run_finished",
+        name=plan.configuration.name,
+        finished=[cell.id for cell in cells if done[cell.id].status == "finished"],
+        failed=[cell.id for cell in cells if done[cell.id].status == "failed"],
+    )
     return found
 
 
@@ -143,9 +158,14 @@ def _surroundings(
 
 
 class _Stored(results.Entry):
-    """A cell on disk, under a hash of all that its figures depend on."""
+    """A cell on disk, under a hash of all that its figures depend on.
+
+    It is written last, and holds the hash of the outcomes that were written before: so a cell is there
+    whole or not at all, whenever its run was killed.
+    """
 
     key: str
+    outcomes: str
     cell: results.Cell
 
 
@@ -165,14 +185,15 @@ class _Store:
             return None
         try:
             stored = results.read_entry(path, _Stored)
-            same = stored.key == self._key(cell)
+            same = stored.key == self._key(cell) and stored.outcomes == self._outcomes(cell)
         except KshotError:  # damaged, or of a source that cannot be opened and is not to run
             return None
         return stored.cell if same and stored.cell.status == "finished" else None
 
     def keep(self, cell: PlannedCell, entry: results.Cell) -> None:
         """Write a cell's result."""
-        results.write_entry(self._path(cell), _Stored(key=self._key(cell), cell=entry))
+        stored = _Stored(key=self._key(cell), outcomes=self._outcomes(cell), cell=entry)
+        results.write_entry(self._path(cell), stored)
 
     def keep_outcomes(self, cell: PlannedCell, outcomes: Sequence[Outcomes]) -> None:
         """Write what was said of every query: figures and comparisons can be had from it later."""
@@ -203,7 +224,8 @@ class _Store:
             "batch_statistics": cell.settings.evaluate.batch_statistics,
             "validation": _validation(cell.settings) if validated else None,
         }
-        return Checkpoint(self._path(cell).with_name("checkpoint.safetensors"), _hash(depends), train.start)
+        path = self._path(cell).with_name("checkpoint.safetensors")
+        return Checkpoint(path, _hash(depends), train.start, train.checkpoint_seconds)
 
     def pretrained(self, cell: PlannedCell, head: PretrainHead) -> PretrainedEncoder:
         """Where the pretrained encoder lies, for every cell that begins with it."""
@@ -212,7 +234,12 @@ class _Store:
         depends["options"] = {k: v for k, v in described["options"].items() if k != "learner"}
         depends |= {"factories": described["factories"][1:], "head": head}
         name = f"{cell.encoder.id}.{cell.source.id}.{cell.seed}-{_hash(depends)[:16]}.safetensors"
-        return PretrainedEncoder(self._folder / "pretrained" / name)
+        return PretrainedEncoder(self._folder / "pretrained" / name, cell.settings.train.checkpoint_seconds)
+
+    def _outcomes(self, cell: PlannedCell) -> str:
+        """The hash of the cell's outcomes; empty where there are none."""
+        path = outcomes_path(self._folder, cell.id)
+        return content_hash(path) if path.is_file() else ""
 
     def _path(self, cell: PlannedCell) -> Path:
         return self._folder / "cells" / cell.id / "cell.json"
@@ -241,8 +268,11 @@ class _Store:
 
 
 def _described(train: Train, left: Set[str] = frozenset()) -> dict[str, Any]:
-    """The settings of a training; the checkpoint it goes on from by its content, wherever it lies."""
-    described = train.model_dump(mode="json", exclude={*left, "start"})
+    """What figures depend on in a training's settings.
+
+    The checkpoint it goes on from stands there by its content, wherever it lies.
+    """
+    described = train.model_dump(mode="json", exclude={*left, "start", "checkpoint_seconds"})
     return described | ({"start": content_hash(train.start)} if train.start else {})
 
 

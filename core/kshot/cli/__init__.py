@@ -8,13 +8,13 @@ import traceback
 from collections.abc import Sequence
 from typing import cast
 
+from kshot.cli.stopping import described, exit_code, request, terminable
 from kshot.errors import ConfigurationError, KshotError
 
 FAILED_CELL = 1
 BAD_INPUT = 2
 INTERNAL = 70
 """Exit code of a fault of kshot's own (EX_SOFTWARE); never a cell's and never a user's."""
-INTERRUPTED = 130
 BROKEN_PIPE = 141
 
 
@@ -22,21 +22,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
     0: good. 1: a cell failed. 2: bad usage or configuration. 70: a fault in kshot itself.
-    130: interrupted. A traceback is shown with ``--debug`` only, which may stand anywhere.
+    130: interrupted. 143: terminated. A traceback is shown with ``--debug`` only, which may stand anywhere.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug, rest = _without_debug(given)
     try:
-        code = _run(rest)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        code = INTERRUPTED
+        with terminable():
+            code = _run(rest)
+            sys.stdout.flush()
+    except KeyboardInterrupt as stop:
+        print(f"kshot: {described(stop)}", file=sys.stderr)
+        return exit_code(stop)
     except BrokenPipeError:
         return _quiet()
     except Exception as error:
         return _report(error, debug)
-    if code == INTERRUPTED:
-        print("kshot: interrupted", file=sys.stderr)
     return code
 
 
@@ -55,6 +55,8 @@ def _run(arguments: list[str]) -> int:
     except SystemExit as leave:
         if isinstance(leave.__context__, BrokenPipeError):
             raise leave.__context__ from None
+        if stop := request(leave):  # typer makes an exit code of it
+            raise stop from None
         return _code(leave)
     return 0
 

@@ -40,14 +40,23 @@ def bench(
             help="Of a running Ray cluster.", show_default="a cluster on this machine, for this run"
         ),
     ] = None,
+    track: Annotated[
+        list[str],
+        typer.Option(
+            metavar="TRACKER", help="Tell the run to tensorboard, or to another tracker of accelerate's."
+        ),
+    ] = [],  # noqa: B006
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells and stop.")] = False,
 ) -> None:
     """Run every learner with every encoder on every source, and report.
 
-    A run that was interrupted goes on with the cells that are missing.
+    A run that was interrupted or killed goes on where it was.
     """
+    from kshot.cli.tracking import check_trackers
+
     if address is not None and engine != "ray":
         raise KshotError("--address is that of a Ray cluster; add --engine ray")
+    check_trackers(track)
     plan = _plan(config, overrides)
     if only is not None:
         plan = plan.only(only)
@@ -56,9 +65,9 @@ def bench(
         return
     folder = out or Path("runs", plan.configuration.name)
     if engine == "local":
-        good = _run_here(plan, folder, str(config), device)
+        good = _run_here(plan, folder, str(config), device, track)
     else:
-        good = _run_on_ray(plan, folder, config, overrides, device, address)
+        good = _run_on_ray(plan, folder, config, overrides, device, address, track)
     if not good:
         raise typer.Exit(1)
 
@@ -93,7 +102,7 @@ def report(
     typer.echo(f"report: {write_report(folder)}")
 
 
-def _run_here(plan: Any, folder: Path, where: str, device: str) -> bool:
+def _run_here(plan: Any, folder: Path, where: str, device: str, track: list[str]) -> bool:
     """Run the plan, along with the processes that a launcher started beside this one.
 
     Returns:
@@ -108,7 +117,7 @@ def _run_here(plan: Any, folder: Path, where: str, device: str) -> bool:
     good = True
     if processes.leads:
         with processes.leading():
-            good = _lead(plan, folder, where, chosen, Local(processes))
+            good = _lead(plan, folder, where, chosen, Local(processes), track)
     else:
         follow_benchmark(plan, folder, chosen, processes)
     processes.close()
@@ -116,7 +125,13 @@ def _run_here(plan: Any, folder: Path, where: str, device: str) -> bool:
 
 
 def _run_on_ray(
-    plan: Any, folder: Path, config: Path, overrides: list[str], device: str, address: str | None
+    plan: Any,
+    folder: Path,
+    config: Path,
+    overrides: list[str],
+    device: str,
+    address: str | None,
+    track: list[str],
 ) -> bool:
     """Run the plan on a cluster; False where a cell failed."""
     import torch
@@ -125,18 +140,23 @@ def _run_on_ray(
     from kshot.config import read
 
     with Ray(read(config, overrides), str(config), folder, device, address) as engine:
-        return _lead(plan, folder, str(config), torch.device("cpu"), engine)
+        return _lead(plan, folder, str(config), torch.device("cpu"), engine, track)
 
 
-def _lead(plan: Any, folder: Path, where: str, device: Any, engine: Any) -> bool:
+def _lead(plan: Any, folder: Path, where: str, device: Any, engine: Any, track: list[str]) -> bool:
     """Run, report, print; False where a cell failed."""
     from kshot.benchmark import run_benchmark
     from kshot.cli.display import display
+    from kshot.cli.tracking import Trackers
     from kshot.report import write_report
 
-    shown = display()
-    with plan.registry.observing(shown), shown:
-        found = run_benchmark(plan, folder, where, device, engine)
+    shown, tracked = display(), Trackers(track, plan, folder)
+    try:
+        with plan.registry.observing(shown), plan.registry.observing(tracked), shown, tracked:
+            found = run_benchmark(plan, folder, where, device, engine)
+    except KeyboardInterrupt as stop:
+        stop.add_note("what is finished is kept, and the same command goes on from there")
+        raise
     page = write_report(folder)
     shown.summary(found)
     typer.echo(f"results: {folder / 'results.json'}, results.csv, results.md; report: {page}")

@@ -51,6 +51,8 @@ class Train(Optimisation):
             end and keeps the last weights.
         start: a checkpoint, of whatever run, from which to go on; from its best validation's weights,
             where that run had ``patience``.
+        checkpoint_seconds: how often the state of a training is written, at most, between its validations
+            (which write it too); 0: after every step. No figure depends on it.
     """
 
     way: WayEntry = 5
@@ -64,6 +66,7 @@ class Train(Optimisation):
     validation_episodes: int = Field(default=50, ge=2)
     patience: int | None = Field(default=None, ge=1)
     start: Path | None = Field(default=None, strict=False)
+    checkpoint_seconds: float = Field(default=60.0, ge=0)
 
     @model_validator(mode="after")
     def _comparable(self) -> Self:

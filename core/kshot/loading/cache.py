@@ -19,18 +19,21 @@ from typing import final
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from kshot.encoders.embedded import EMBEDDING
-from kshot.files import cache_dir, write_atomic_with
+from kshot.files import cache_dir, remove_parts
 from kshot.interfaces import Encoder, Source
 from kshot.loading.embedding import embed_positions, encoder_state_hash
 from kshot.loading.prepare import TRUNCATED, prepare
 from kshot.sampling import Catalogue
+from kshot.tensorfiles import write_tensors
 
 KEY = "key"
 KEY_BYTES = 32
+
+ABANDONED_SECONDS = 24 * 3600.0
+"""Age from which a temporary file in the cache counts as left by a process that was killed."""
 
 
 @dataclass(frozen=True)
@@ -127,11 +130,12 @@ class _Segment:
     def write(self, folder: Path) -> None:
         content = {
             KEY: torch.from_numpy(self.keys.view(np.uint8).reshape(len(self.keys), KEY_BYTES).copy()),
-            EMBEDDING: self.embeddings.contiguous(),
-            TRUNCATED: self.truncated.contiguous(),
+            EMBEDDING: self.embeddings,
+            TRUNCATED: self.truncated,
         }
         name = hashlib.sha256(self.keys.tobytes()).hexdigest()
-        write_atomic_with(folder / f"{name}.safetensors", lambda path: save_file(content, path))
+        remove_parts(folder, ABANDONED_SECONDS)
+        write_tensors(folder / f"{name}.safetensors", content)
 
 
 @dataclass(frozen=True)

@@ -231,7 +231,9 @@ class Results(Entry):
         return self
 
 
-_TIMES = {"seconds": None, "episodes_per_second": None, "peak_memory_bytes": None}
+_TIMES: dict[str, Any] = dict.fromkeys(
+    ("seconds", "episodes_per_second", "pretrain_seconds", "peak_memory_bytes")
+)
 
 
 def without_times(results: Results) -> Results:

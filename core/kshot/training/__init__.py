@@ -3,9 +3,9 @@
 from kshot.training.checkpoint import Checkpoint
 from kshot.training.meta import train
 from kshot.training.optimisation import trainable
-from kshot.training.pretraining import PretrainedEncoder, Pretraining, pretrain
+from kshot.training.pretraining import PretrainedEncoder, pretrain
 from kshot.training.processes import Alone, Processes, join_processes
-from kshot.training.record import CurvePoint, Training
+from kshot.training.record import CurvePoint, Pretraining, Training
 
 __all__ = [
     "Alone",

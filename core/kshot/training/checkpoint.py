@@ -5,33 +5,34 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Generic, TypeVar, final
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from kshot.errors import CellError
-from kshot.files import write_atomic_with
-from kshot.metrics import Interval
-from kshot.training.optimisation import Meter
-from kshot.training.record import CurvePoint, Training
+from kshot.tensorfiles import write_tensors
+from kshot.training.optimisation import Meter, trainable
+from kshot.training.record import Pretraining, Training
 
 _LEARNER, _OPTIMISER, _RANDOM, _LOSSES = "learner/", "optimizer/", "random/", "losses/"
 _KEPT = "kept/"
 
 
+Record = TypeVar("Record", Training, Pretraining)
+
+
 @dataclass
-class State:
+class State(Generic[Record]):
     """All that the next step of a training depends on.
 
     Attributes:
-        learner: with its encoder.
+        learner: what trains: a learner with its encoder, or an encoder with a head.
         optimiser: its moments.
         generators: random number generators by name.
         losses: the losses since the curve's last point.
-        training: how far it is.
+        record: how far it is.
         kept: what training had made of the learner at the best validation; empty without ``patience``.
     """
 
@@ -39,8 +40,13 @@ class State:
     optimiser: torch.optim.Optimizer
     generators: dict[str, torch.Generator]
     losses: Meter
-    training: Training
+    record: Record
     kept: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
+
+    @property
+    def finite(self) -> bool:
+        """False once a parameter is not: such a state is not worth going on from."""
+        return all(bool(torch.isfinite(parameter).all()) for parameter in trainable(self.learner))
 
 
 @final
@@ -56,13 +62,15 @@ class Checkpoint:
         key: what the training depends on; a file with another key is not taken up.
         start: another training's file, taken up whatever its key where ``path`` offers nothing; with
             the weights that it kept, where it stopped early.
+        seconds: how often the state is written, at most; a training's validations write it too.
     """
 
     path: Path
     key: str
     start: Path | None = None
+    seconds: float = 60.0
 
-    def save(self, state: State) -> None:
+    def save(self, state: State[Any]) -> None:
         """Write the state, whole or not at all."""
         tensors = {f"{_LEARNER}{name}": value for name, value in learned_state(state.learner).items()}
         for number, slots in state.optimiser.state_dict()["state"].items():
@@ -72,20 +80,20 @@ class Checkpoint:
         tensors |= {f"{_RANDOM}{name}": one.get_state() for name, one in state.generators.items()}
         tensors |= {f"{_LOSSES}{name}": value for name, value in state.losses.state().items()}
         tensors |= {f"{_KEPT}{name}": value for name, value in state.kept.items()}
-        write_tensors(self.path, tensors, {"key": self.key, "training": json.dumps(asdict(state.training))})
+        write_tensors(self.path, tensors, {"key": self.key, "training": json.dumps(asdict(state.record))})
 
-    def load(self, state: State) -> None:
+    def load(self, state: State[Record]) -> None:
         """Restore what :meth:`save` wrote; the state stays as it is where there is nothing to take up.
 
         Raises:
             CellError: ``start`` cannot be read, or does not fit the learner and its encoder.
         """
-        own = self._own()
+        own = self._own(type(state.record))
         if own:
             own.restore(state)
         elif self.start:
             try:
-                started = _Stored.read(self.start)
+                started = _Stored.read(self.start, type(state.record))
             except _UNREADABLE as error:
                 raise CellError(f"train.start: {self.start} is not a checkpoint: {error}") from error
             misfit = started.misfit(state.learner)
@@ -94,33 +102,39 @@ class Checkpoint:
             started.restore(state)
             state.learner.load_state_dict(state.kept, strict=False)
             # Its validations may be of other data, with which this training's cannot be compared.
-            state.training.best, state.training.stale, state.kept = None, 0, {}
+            state.kept = {}
+            if isinstance(state.record, Training):
+                state.record.best, state.record.stale = None, 0
 
-    def _own(self) -> _Stored | None:
+    def remove(self) -> None:
+        """Take the file away, once nothing is to go on from it."""
+        self.path.unlink(missing_ok=True)
+
+    def _own(self, record: type[Record]) -> _Stored[Record] | None:
         try:
-            stored = _Stored.read(self.path)
+            stored = _Stored.read(self.path, record)
         except _UNREADABLE:  # none yet, or damaged: train anew
             return None
         return stored if stored.key == self.key else None
 
 
-_UNREADABLE = (SafetensorError, OSError, KeyError, ValueError)
+_UNREADABLE = (SafetensorError, OSError, KeyError, ValueError, TypeError)
 
 
 @dataclass(frozen=True)
-class _Stored:
+class _Stored(Generic[Record]):
     """What a checkpoint's file holds."""
 
     key: str
     tensors: dict[str, Tensor]
-    training: Training
+    record: Record
 
     @staticmethod
-    def read(path: Path) -> _Stored:
+    def read(path: Path, record: type[Record]) -> _Stored[Record]:
         with safe_open(path, framework="pt") as stored:
             header = stored.metadata() or {}
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        return _Stored(header["key"], tensors, _training(json.loads(header["training"])))
+        return _Stored(header["key"], tensors, record.from_plain(json.loads(header["training"])))
 
     def misfit(self, learner: nn.Module) -> str:
         """The first difference between what is stored and what the learner would store; or nothing."""
@@ -131,11 +145,13 @@ class _Stored:
                 return f"{name} is {_shape(stored.get(name))} there and {_shape(wanted.get(name))} here"
         return ""
 
-    def restore(self, state: State) -> None:
-        state.training = self.training
+    def restore(self, state: State[Record]) -> None:
+        state.record = self.record
         state.learner.load_state_dict(_below(self.tensors, _LEARNER), strict=False)
         for name, one in state.generators.items():
-            one.set_state(self.tensors[f"{_RANDOM}{name}"])
+            # Each kind of device has generators of its own; one that is new here starts anew.
+            if (drawn := self.tensors.get(f"{_RANDOM}{name}")) is not None:
+                one.set_state(drawn)
         state.losses.restore(_below(self.tensors, _LOSSES))
         state.kept = _below(self.tensors, _KEPT)
         described = state.optimiser.state_dict()
@@ -147,12 +163,6 @@ def learned_state(learner: nn.Module) -> dict[str, Tensor]:
     """What training changes in a learner: its state dict without the parameters that do not train."""
     fixed = {name for name, parameter in learner.named_parameters() if not parameter.requires_grad}
     return {name: value for name, value in learner.state_dict().items() if name not in fixed}
-
-
-def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
-    """A safetensors file, written whole or not at all."""
-    plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    write_atomic_with(path, lambda temporary: save_file(plain, temporary, metadata=header))
 
 
 def _shape(shape: tuple[int, ...] | None) -> str:
@@ -169,14 +179,3 @@ def _optimiser_state(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]
         number, key = name.split("/", 1)
         state.setdefault(int(number), {})[key] = value
     return state
-
-
-def _training(raw: dict[str, Any]) -> Training:
-    curve = [_point(point) for point in raw["curve"]]
-    best = _point(raw["best"]) if raw["best"] else None
-    return Training(raw["episodes"], raw["seconds"], curve, best, raw["stale"])
-
-
-def _point(raw: dict[str, Any]) -> CurvePoint:
-    validation = Interval(**raw["validation"]) if raw["validation"] else None
-    return CurvePoint(raw["episodes"], raw["loss"], validation)

@@ -17,15 +17,19 @@ from kshot.loading import Loader
 from kshot.metrics import Interval
 from kshot.sampling import Sampler
 from kshot.training.checkpoint import Checkpoint, State, learned_state
-from kshot.training.optimisation import Meter, Optimiser, precision, trainable, training_mode
+from kshot.training.optimisation import (
+    Meter,
+    Optimiser,
+    precision,
+    random_generators,
+    trainable,
+    training_mode,
+)
 from kshot.training.processes import Alone, Processes
 from kshot.training.record import CurvePoint, Training
 
 REPORT_SECONDS = 0.5
 """How often progress is told, at most: reading the loss waits for the device."""
-
-CHECKPOINT_SECONDS = 60.0
-"""How often the state is written, at most, between validations."""
 
 MEND = "lower train.learning_rate or set train.clip"
 
@@ -98,8 +102,8 @@ class _Run:
         self._validate, self._progress, self._checkpoint = validate, progress, checkpoint
         steps = math.ceil(options.episodes / options.meta_batch)
         self._optimiser = Optimiser(trainable(learner), options, steps, options.meta_batch, rates)
-        augmentation = torch.Generator(loader.device).manual_seed(sampler.seed)
-        generators = {"augmentation": augmentation, "torch": torch.default_generator}
+        self._augmentation = torch.Generator(loader.device).manual_seed(sampler.seed)
+        generators = random_generators(loader.device, self._augmentation)
         self._state = State(learner, self._optimiser.inner, generators, Meter(loader.device), Training())
         self._stops = _validation_stops(options) if validate else []
         if options.patience is not None and validate is None:
@@ -112,11 +116,12 @@ class _Run:
         if self._checkpoint:
             checkpoint = self._checkpoint
             self._processes.everywhere(lambda: checkpoint.load(self._state))
-        self._processes.begin(self._learner, self._state.training.episodes)
-        result, options, point = self._state.training, self._options, self._state.losses
+        self._processes.begin(self._learner, self._state.record.episodes)
+        result, options, point = self._state.record, self._options, self._state.losses
         self._stops = [stop for stop in self._stops if stop > result.episodes]
         reported = Meter(self._loader.device)
         training_mode(self._learner)
+        every = self._checkpoint.seconds if self._checkpoint else math.inf
         before, started = result.seconds, self._processes.clock()
         last_report = last_save = started
         end = result.episodes if self._patience_is_out() else options.episodes
@@ -137,7 +142,7 @@ class _Run:
             if due or finished:
                 self._mark(point.take(MEND), due)
             finished = finished or self._patience_is_out()
-            if due or finished or now - last_save >= CHECKPOINT_SECONDS:
+            if due or finished or now - last_save >= every:
                 self._save()
                 last_save = self._processes.clock()
                 started += last_save - now
@@ -149,12 +154,12 @@ class _Run:
 
     def _patience_is_out(self) -> bool:
         patience = self._options.patience
-        return patience is not None and self._state.training.stale >= patience
+        return patience is not None and self._state.record.stale >= patience
 
     def _step(self, episodes: Episodes, number: int) -> torch.Tensor:
         encoder = self._learner.encoder
         if isinstance(encoder, Encoder) and encoder.augments:
-            episodes = _augmented(encoder, episodes, self._state.generators["augmentation"])
+            episodes = _augmented(encoder, episodes, self._augmentation)
         self._optimiser.forget()
         loss = self._processes.gradients(self._learner, episodes, self._loss)
         self._optimiser.descend(number)
@@ -166,7 +171,7 @@ class _Run:
 
     def _mark(self, loss: float, due: bool) -> None:
         """A point of the curve, with a validation where one is due."""
-        result = self._state.training
+        result = self._state.record
         validation = self._validate(result.episodes) if self._validate and due else None
         self._stops = [stop for stop in self._stops if stop > result.episodes]
         result.curve.append(point := CurvePoint(result.episodes, loss, validation))
@@ -180,8 +185,8 @@ class _Run:
         """Write a checkpoint; what is not finite must not replace what was."""
         if self._checkpoint is None:
             return
-        if not all(bool(torch.isfinite(parameter).all()) for parameter in trainable(self._learner)):
-            done = self._state.training.episodes
+        if not self._state.finite:
+            done = self._state.record.episodes
             raise CellError(f"parameters are not finite after {done} episodes; {MEND}")
         checkpoint = self._checkpoint
         self._processes.first(lambda: checkpoint.save(self._state))

@@ -31,6 +31,19 @@ def training_mode(learner: nn.Module) -> None:
             module.eval()
 
 
+def random_generators(device: torch.device, augmentation: torch.Generator) -> dict[str, torch.Generator]:
+    """All that a training draws from, by names that tell devices apart.
+
+    Args:
+        device: where it runs; what a network draws there (dropout) comes from the device's own generator.
+        augmentation: of that device.
+    """
+    named = {"torch": torch.default_generator, f"augmentation/{device.type}": augmentation}
+    if device.type == "cuda":
+        named["torch/cuda"] = torch.cuda.default_generators[torch.empty(0, device=device).get_device()]
+    return named
+
+
 class Optimiser:
     """An optimiser with its schedule and its clipping.
 

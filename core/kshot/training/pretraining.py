@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import time
@@ -17,11 +18,21 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from kshot.config import Pretrain
+from kshot.errors import CellError
 from kshot.functional import embed_flat
 from kshot.interfaces import Encoder, PretrainHead
 from kshot.loading import Loader
-from kshot.training.checkpoint import learned_state, write_tensors
-from kshot.training.optimisation import Meter, Optimiser, precision, trainable, training_mode
+from kshot.tensorfiles import write_tensors
+from kshot.training.checkpoint import Checkpoint, State, learned_state
+from kshot.training.optimisation import (
+    Meter,
+    Optimiser,
+    precision,
+    random_generators,
+    trainable,
+    training_mode,
+)
+from kshot.training.record import Pretraining
 
 COSINE_SCALE = 10.0
 """Start of the cosine head's factor, which is learnt; Chen et al. fix 2, or 30 beyond 200 classes."""
@@ -32,21 +43,6 @@ PretrainProgress = Callable[[int, float], None]
 """Called after each epoch with its number and its mean loss."""
 
 
-@dataclass(frozen=True)
-class Pretraining:
-    """What a pretraining left behind.
-
-    Attributes:
-        epochs: passes over the data.
-        loss: mean loss of the last epoch.
-        seconds: spent.
-    """
-
-    epochs: int
-    loss: float
-    seconds: float
-
-
 @final
 @dataclass(frozen=True)
 class PretrainedEncoder:
@@ -54,23 +50,34 @@ class PretrainedEncoder:
 
     Attributes:
         path: of the file; its name tells all that the weights depend on.
+        seconds: how often an unfinished pretraining is written, at most.
     """
 
     path: Path
+    seconds: float = 60.0
+
+    @property
+    def unfinished(self) -> Checkpoint:
+        """Where a pretraining that was interrupted lies."""
+        return Checkpoint(
+            self.path.with_suffix(".unfinished.safetensors"), self.path.stem, None, self.seconds
+        )
 
     def save(self, encoder: nn.Module, pretraining: Pretraining) -> None:
         """Write what pretraining changed, whole or not at all."""
         header = {"pretraining": json.dumps(asdict(pretraining))}
         write_tensors(self.path, learned_state(encoder), header)
+        self.unfinished.remove()
 
     def load(self, encoder: nn.Module) -> Pretraining | None:
         """Restore it; None where it is missing or damaged."""
         try:
             with safe_open(self.path, framework="pt") as stored:
-                found = Pretraining(**json.loads((stored.metadata() or {})["pretraining"]))
+                found = Pretraining.from_plain(json.loads((stored.metadata() or {})["pretraining"]))
                 tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
         except (SafetensorError, OSError, KeyError, ValueError, TypeError):
             return None
+        self.unfinished.remove()
         encoder.load_state_dict(tensors, strict=False)
         return found
 
@@ -82,6 +89,7 @@ def pretrain(
     head: PretrainHead,
     seed: int,
     progress: PretrainProgress = lambda epoch, loss: None,
+    checkpoint: Checkpoint | None = None,
     rates: Mapping[nn.Parameter, float] | None = None,
 ) -> Pretraining:
     """Teach an encoder to classify the training classes, as transfer learning does.
@@ -97,6 +105,7 @@ def pretrain(
         head: ``linear``, or ``cosine`` (Baseline++).
         seed: of the head's start, the order of the examples and the augmentation.
         progress: told after each epoch.
+        checkpoint: where the state is kept; the pretraining goes on from what lies there, to the bit.
         rates: factor of the learning rate of a parameter; 1 for one that is not named.
 
     Raises:
@@ -107,7 +116,7 @@ def pretrain(
         torch.manual_seed(seed)
         classes = len(loader.catalogue.classes)
         classify = _head(head, encoder.dim, classes).to(loader.device)
-        return _run(encoder, classify, loader, options, seed, progress, rates)
+        return _run(encoder, classify, loader, options, seed, progress, checkpoint, rates)
 
 
 def _run(
@@ -117,28 +126,47 @@ def _run(
     options: Pretrain,
     seed: int,
     progress: PretrainProgress,
+    checkpoint: Checkpoint | None,
     rates: Mapping[nn.Parameter, float] | None,
 ) -> Pretraining:
     labels = torch.from_numpy(loader.catalogue.labels).to(loader.device)
-    per_epoch = math.ceil(len(labels) / options.batch)
-    parameters = [*trainable(encoder), *head.parameters()]
-    optimiser = Optimiser(parameters, options, options.epochs * per_epoch, options.batch, rates)
-    generator = torch.Generator(loader.device).manual_seed(seed)
-    meter, loss, number = Meter(loader.device), math.nan, 0
+    per_epoch = sum(1 for _ in _batches(len(labels), options.batch, seed, 0))
+    both = nn.ModuleDict({"encoder": encoder, "head": head})
+    optimiser = Optimiser(trainable(both), options, options.epochs * per_epoch, options.batch, rates)
+    augmentation = torch.Generator(loader.device).manual_seed(seed)
+    generators = random_generators(loader.device, augmentation)
+    state = State(both, optimiser.inner, generators, Meter(loader.device), Pretraining())
+    if checkpoint:
+        checkpoint.load(state)
     training_mode(encoder)
-    started = time.perf_counter()
-    for epoch in range(options.epochs):
-        for positions in _batches(len(labels), options.batch, seed, epoch):
-            inputs = encoder.augment(loader.gather(positions), generator)
+    result, before, started = state.record, state.record.seconds, time.perf_counter()
+    last_save = started
+    while result.epochs < options.epochs:
+        batches = _batches(len(labels), options.batch, seed, result.epochs)
+        for positions in itertools.islice(batches, result.steps - per_epoch * result.epochs, None):
+            inputs = encoder.augment(loader.gather(positions), augmentation)
             with precision(options, loader.device):
                 logits = head(embed_flat(encoder, inputs))
                 batch_loss = F.cross_entropy(logits.float(), labels[torch.from_numpy(positions)])
-            optimiser.step(batch_loss, number)
-            meter.add(batch_loss, number)
-            number += 1
-        loss = meter.take(MEND)
-        progress(epoch + 1, loss)
-    return Pretraining(options.epochs, loss, time.perf_counter() - started)
+            optimiser.step(batch_loss, result.steps)
+            state.losses.add(batch_loss, result.steps)
+            result.steps += 1
+            now = time.perf_counter()
+            result.seconds = before + now - started
+            if checkpoint and now - last_save >= checkpoint.seconds:
+                _save(checkpoint, state)
+                last_save = time.perf_counter()
+        result.epochs += 1
+        result.loss = state.losses.take(MEND)
+        progress(result.epochs, result.loss)
+    return result
+
+
+def _save(checkpoint: Checkpoint, state: State[Pretraining]) -> None:
+    """Write the state; what is not finite must not replace what was."""
+    if not state.finite:
+        raise CellError(f"parameters are not finite after {state.record.steps} steps; {MEND}")
+    checkpoint.save(state)
 
 
 def _batches(count: int, size: int, seed: int, epoch: int) -> Iterator[np.ndarray]:

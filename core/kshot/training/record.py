@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from typing import Any
 
 from kshot.metrics import Interval
 
@@ -46,6 +48,40 @@ class Training:
         better = accuracy is not None and (best is None or accuracy > best)
         self.best, self.stale = (point, 0) if better else (self.best, self.stale + 1)
         return better
+
+    @classmethod
+    def from_plain(cls, raw: dict[str, Any]) -> Training:
+        """From what ``dataclasses.asdict`` makes of it, which is what a checkpoint holds."""
+        curve = [_point(point) for point in raw["curve"]]
+        best = _point(raw["best"]) if raw["best"] else None
+        return cls(raw["episodes"], raw["seconds"], curve, best, raw["stale"])
+
+
+@dataclass
+class Pretraining:
+    """What a pretraining left behind.
+
+    Attributes:
+        epochs: passes over the data.
+        loss: mean loss of the last epoch.
+        seconds: spent.
+        steps: of the optimiser.
+    """
+
+    epochs: int = 0
+    loss: float = math.nan
+    seconds: float = 0.0
+    steps: int = 0
+
+    @classmethod
+    def from_plain(cls, raw: dict[str, Any]) -> Pretraining:
+        """From what ``dataclasses.asdict`` makes of it, which is what a checkpoint holds."""
+        return cls(raw["epochs"], raw["loss"], raw["seconds"], raw["steps"])
+
+
+def _point(raw: dict[str, Any]) -> CurvePoint:
+    validation = Interval(**raw["validation"]) if raw["validation"] else None
+    return CurvePoint(raw["episodes"], raw["loss"], validation)
 
 
 def _accuracy(point: CurvePoint | None) -> float | None:

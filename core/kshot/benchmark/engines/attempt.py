@@ -7,7 +7,7 @@ import traceback
 from kshot import results
 from kshot.benchmark.cell import Surroundings, identity, run_cell
 from kshot.benchmark.plan import PlannedCell
-from kshot.errors import KshotError, ProcessError
+from kshot.errors import KshotError, ProcessError, StorageError
 
 
 def attempt(cell: PlannedCell, around: Surroundings) -> results.Cell:
@@ -15,10 +15,11 @@ def attempt(cell: PlannedCell, around: Surroundings) -> results.Cell:
 
     Raises:
         ProcessError: a process that trains along is gone: no further cell can run.
+        StorageError: a file cannot be written, which no other cell would mend.
     """
     try:
         return run_cell(cell, around)
-    except ProcessError:
+    except (ProcessError, StorageError):
         raise
     except Exception as error:
         # Anything may go wrong inside somebody's encoder; the other cells still run.

@@ -1,0 +1,38 @@
+"""Tensors on disk: safetensors, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from kshot.files import write_atomic_with
+
+_SYSTEM = re.compile(r"os error (\d+)")
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, str] | None = None) -> None:
+    """Write tensors, from whatever device, and texts beside them.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    # Copies, since tied weights share memory, which the format refuses.
+    plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+
+    def write(temporary: Path) -> None:
+        try:
+            save_file(plain, temporary, metadata=dict(header or {}))
+        except SafetensorError as error:
+            # A full disk comes as text; what the system said is in it.
+            code = _SYSTEM.search(str(error))
+            if code is None:
+                raise
+            raise OSError(int(code[1]), os.strerror(int(code[1]))) from error
+
+    write_atomic_with(path, write)

@@ -1,0 +1,106 @@
+"""A toy benchmark that stands still at a moment, so that a test can kill it there.
+
+A moment is an event of the run: a file below the run's folder opened, renamed or removed, a pass
+through the encoder, a hook. Each has a number, counted from the process's start, and a label. The
+process stands still at the first whose number is ``MOMENT_AFTER`` at least and whose label matches
+``MOMENT_LIKE``, and says so on its standard output.
+"""
+
+import os
+import re
+import sys
+import time
+
+from kshot import EncoderSpec, SourceSpec, hookimpl
+
+KSHOT_API = 1
+FOLDER = os.environ.get("MOMENT_FOLDER", "nowhere")
+AFTER = int(os.environ.get("MOMENT_AFTER", "0"))
+LIKE = re.compile(os.environ.get("MOMENT_LIKE", "$never"))
+
+_RANDOM = re.compile(r"\.[a-z0-9_]{8}\.part$")
+_seen = 0
+_cell = ""
+_since = None
+"""Passes in training since the running cell's last checkpoint; none before its first."""
+
+
+def happen(label):
+    """Count an event, and stand still if it is the moment."""
+    global _seen
+    _seen += 1
+    if os.environ.get("MOMENT_LOG"):
+        print(f"event {_seen} {label}", flush=True)
+    if _seen >= AFTER and LIKE.search(label):
+        print(f"moment {_seen} {label}", flush=True)
+        time.sleep(600)
+
+
+def forward(training):
+    """A pass through the encoder begins."""
+    global _since
+    if not training:
+        happen(f"pass in evaluation of {_cell}")
+    elif _since is None:
+        happen(f"pass in training of {_cell}")
+    else:
+        _since += 1
+        happen(f"pass in training of {_cell}, {_since} after a checkpoint")
+
+
+def _audited(event, arguments):
+    global _since
+    if event not in ("open", "os.rename", "os.remove") or not isinstance(arguments[0], str):
+        return
+    path = arguments[1] if event == "os.rename" else arguments[0]
+    if path.startswith(FOLDER):
+        happen(f"{event} {_RANDOM.sub('.part', os.path.relpath(path, FOLDER))}")
+        if event == "os.rename" and path.endswith("checkpoint.safetensors"):
+            _since = 0
+
+
+sys.addaudithook(_audited)
+
+
+@hookimpl
+def kshot_encoders():
+    factory = "kshot_fixture_moments_encoder:Watched"
+    return [EncoderSpec("watched", "a perceptron that tells of every pass", factory, modality="toy")]
+
+
+@hookimpl
+def kshot_sources():
+    return [SourceSpec("toy", "separable vectors", "kshot.testing.toy:Toy", modality="toy")]
+
+
+@hookimpl
+def kshot_run_started(name):
+    happen("run started")
+
+
+@hookimpl
+def kshot_cell_started(cell, stage):
+    global _cell, _since
+    if cell != _cell:
+        _cell, _since = cell, None
+    happen(f"{stage} of {cell}")
+
+
+@hookimpl
+def kshot_validated(cell):
+    happen(f"validated {cell}")
+
+
+@hookimpl
+def kshot_evaluated(cell):
+    happen(f"evaluated {cell}")
+
+
+@hookimpl
+def kshot_cell_finished(cell):
+    happen(f"finished {cell}")
+
+
+@hookimpl
+def kshot_run_finished(name):
+    happen("run finished")
