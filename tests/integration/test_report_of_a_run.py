@@ -25,6 +25,7 @@ GRID = {"learners": ["prototypical", "matching"], "seeds": [0, 1]}
 SECTIONS = [
     "best",
     "scores",
+    "comparisons",
     "heatmap",
     "cost",
     "episodes",
@@ -32,6 +33,7 @@ SECTIONS = [
     "confusion",
     "projections",
     "curves",
+    "calibration",
     "protocol",
     "cells",
     "environment",

@@ -92,13 +92,10 @@ def test_without_patience_the_last_weights_stay() -> None:
 @pytest.mark.parametrize("kind", [MAML, Siamese])
 @pytest.mark.parametrize("cut", [16, 24, 32, 48])
 @pytest.mark.parametrize("seconds", [0.0, 60.0], ids=["saved-each-step", "saved-at-validations"])
-def test_a_cut_leaves_no_trace(
-    kind: type[Learner], cut: int, seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("kshot.training.meta.CHECKPOINT_SECONDS", seconds)
+def test_a_cut_leaves_no_trace(kind: type[Learner], cut: int, seconds: float, tmp_path: Path) -> None:
     whole = build(kind)
     expected = fit(whole)
-    checkpoint = Checkpoint(tmp_path / "checkpoint.safetensors", "key")
+    checkpoint = Checkpoint(tmp_path / "checkpoint.safetensors", "key", seconds=seconds)
 
     def end(episodes: int) -> None:
         if episodes == cut:
