@@ -71,14 +71,17 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def against(rows: Sequence[Values], reference: int) -> list[Difference]:
-    """Each of R rows of (E,) accuracies minus the reference, corrected over the R-1 comparisons.
+    """Each of R rows of (E,) accuracies minus the reference, corrected over all R(R-1)/2 pairs.
 
-    The reference's own entry is no comparison: a difference of zero with p = 1.
+    Over all of them, though R-1 are told: the reference is a table's best row, picked by the same
+    episodes, and a correction for R-1 comparisons would let equal rows look worse too often. The
+    reference's own entry is no comparison: a difference of zero with p = 1.
     """
     found = [difference(row, rows[reference]) for row in rows]
-    others = [index for index in range(len(rows)) if index != reference]
-    for index, corrected in zip(others, _corrected([found[index] for index in others]), strict=True):
-        found[index] = corrected
+    for pair, corrected in all_pairs(rows).items():
+        if reference in pair:
+            index = pair[0] if pair[1] == reference else pair[1]
+            found[index] = replace(found[index], adjusted=corrected.adjusted)
     return found
 
 
