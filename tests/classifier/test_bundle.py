@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from kshot import FewShotClassifier
+from kshot.classifier.bundle import _digest
 from kshot.errors import KshotError
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -59,6 +60,17 @@ def test_a_newer_form_is_refused(bundle: Path) -> None:
     tensors, header = parts(bundle)
     write(bundle, tensors, {**header, "schema_number": 99})
     with pytest.raises(KshotError, match="written in form 99, this kshot reads up to 1; upgrade kshot"):
+        FewShotClassifier.load(bundle)
+
+
+@pytest.mark.parametrize("options", [{"trust_remote_code": True}, {"use_safetensors": False}])
+def test_a_file_cannot_ask_for_code(bundle: Path, options: dict) -> None:
+    tensors, header = parts(bundle)
+    header["parameters"] |= {"encoder": "hf-text:somebody/model", "encoder_options": options}
+    del header["digest"]
+    header["digest"] = _digest(header, tensors)  # whoever makes the file makes its digest too
+    write(bundle, tensors, header)
+    with pytest.raises(KshotError, match=f"its encoder has {next(iter(options))} set"):
         FewShotClassifier.load(bundle)
 
 

@@ -98,7 +98,8 @@ def read_bundle(path: Path) -> Stored:
     """Read a classifier; nothing in it is run.
 
     Raises:
-        KshotError: not such a file, damaged, changed, or of a newer form.
+        KshotError: not such a file, damaged, changed, of a newer form, or of an encoder that would run
+            code or read pickles.
     """
     try:
         with safe_open(path, framework="pt") as stored:
@@ -117,8 +118,24 @@ def read_bundle(path: Path) -> Stored:
     lengths = {len(leaf) for leaf in (*support.inputs.values(), support.embeddings)}
     if lengths != {len(header.labels)}:
         raise KshotError(f"{path}: {len(header.labels)} labels do not fit the examples; the file was changed")
+    _refuse_code(path, header.parameters.get("encoder_options"))
     identity = EncoderIdentity(header.encoder, _below(tensors, _ENCODER))
     return Stored(header.parameters, identity, support, _below(tensors, _LEARNER), header.versions)
+
+
+def _refuse_code(path: Path, encoder_options: Any) -> None:
+    """A file from elsewhere must not be able to ask for code to be run, or for pickles to be read."""
+    options: dict[str, Any] = encoder_options if isinstance(encoder_options, dict) else {}
+    asked = [
+        name
+        for name, safe in (("trust_remote_code", False), ("use_safetensors", True))
+        if options.get(name, safe) is not safe
+    ]
+    if asked:
+        raise KshotError(
+            f"{path}: its encoder has {asked[0]} set, which a file may not ask for; fit the classifier anew where "
+            "you trust that model"
+        )
 
 
 def _header(path: Path, raw: str | None) -> tuple[_Header, dict[str, Any]]:
