@@ -16,6 +16,9 @@ from rich.text import Text
 from kshot import results
 from kshot.hookspecs import hookimpl
 
+BEST = "*"
+"""What marks the best of a column where there is no bold."""
+
 LINE_SECONDS = 10.0
 """How often a running training prints a plain line."""
 
@@ -71,6 +74,16 @@ class _Progress:
         return ", ".join([*known, f"{speed:.0f} episodes/s", f"{_clock(left)} left"])
 
 
+def _starred(row: results.Row, line: Sequence[str]) -> list[str]:
+    """A table's line, the best of each column marked by a character."""
+    names, figures, rest = line[:2], line[2 : 2 + len(row.values)], line[2 + len(row.values) :]
+    marked = [
+        f"{figure} {BEST}" if value and value.best else figure
+        for figure, value in zip(figures, row.values, strict=True)
+    ]
+    return [*names, *marked, *rest]
+
+
 @final
 class PlainDisplay(Display):
     """One line an event, for logs and pipes."""
@@ -89,15 +102,18 @@ class PlainDisplay(Display):
 
     def summary(self, found: results.Results) -> None:
         """The tables, in aligned columns."""
-        for table in results.tables(found):
-            lines = [table.header, *table.lines]
+        tables = results.tables(found)
+        for table in tables:
+            lines = [table.header, *map(_starred, table.rows, table.lines)]
             widths = [max(len(line[i]) for line in lines) for i in range(len(table.header))]
             print(f"\n{table.modality}, accuracy in %")
             for line in lines:
                 print(
                     "  ".join(field.ljust(width) for field, width in zip(line, widths, strict=True)).rstrip()
                 )
-        print("\n".join(["", *results.legend(results.tables(found))]), flush=True)
+        best = any(value and value.best for table in tables for row in table.rows for value in row.values)
+        told = [*results.legend(tables), *([f"{BEST}: the best of its column."] if best else [])]
+        print("\n".join(["", *told]), flush=True)
 
     @hookimpl
     def kshot_run_started(self, name: str, cells: Sequence[str], finished: Sequence[str]) -> None:
