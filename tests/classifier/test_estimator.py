@@ -213,7 +213,7 @@ def test_a_hugging_face_data_set_serves() -> None:
         ({"learner": "prototypicl"}, "unknown learner 'prototypicl'; did you mean 'prototypical'"),
         ({"learner_options": {"scal": 2}}, r"learner_options\.scal: unknown option; did you mean 'scale'"),
         ({"unknown": 1.5}, "unknown=1.5: give the share"),
-        ({"device": "tpu"}, "device='tpu': choose auto, cpu or cuda"),
+        ({"device": "tpu"}, "device 'tpu': choose auto, cpu or cuda"),
     ],
 )
 def test_wrong_parameters_are_told(change: dict[str, Any], message: str) -> None:
@@ -291,3 +291,37 @@ def test_a_pictures_own_alpha_lies_on_white() -> None:
     clear = Image.new("RGBA", (16, 16), (0, 0, 0, 0))
     white = Image.new("L", (16, 16), 255)
     np.testing.assert_allclose(fitted.predict_proba([clear]), fitted.predict_proba([white]))
+
+
+def test_answers_are_those_of_predict_from_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    from kshot_text.encoders import tfidf
+
+    fitted = classifier(unknown=0.1).fit(*texts())
+    asked = ["boil the oven", *STRANGE]
+    labels, probabilities = fitted.predict(asked), fitted.predict_proba(asked)
+    seen: list[int] = []
+    before = tfidf.Tfidf.prepare
+    monkeypatch.setattr(
+        tfidf.Tfidf, "prepare", lambda self, raw: (seen.append(len(raw)), before(self, raw))[1]
+    )
+    answers = fitted.answers(asked, count=2)
+    assert seen == [len(asked)]
+    assert [one.label for one in answers] == labels.tolist()
+    for one, row in zip(answers, probabilities, strict=True):
+        assert [share for _, share in one.ranked] == sorted(row.tolist(), reverse=True)[:2]
+
+
+def test_a_support_is_adapted_to_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from kshot.learners.prototypical import Prototypical
+
+    fitted = classifier().fit(*texts())
+    monkeypatch.setattr(Prototypical, "compare", None)  # whoever adapts again fails
+    assert fitted.predict(["song"]).tolist() == fitted.predict(["song"]).tolist() == ["sing"]
+
+
+def test_a_failed_fit_leaves_a_fitted_classifier_as_it_was() -> None:
+    fitted = classifier().fit(*texts())
+    before = fitted.predict_proba(["song"])
+    with pytest.raises(KshotError, match="unknown: no class has two examples"):
+        fitted.set_params(unknown=0.1).fit(["boil flour", "engine wheel"], ["cook", "drive"])
+    np.testing.assert_array_equal(fitted.predict_proba(["song"]), before)

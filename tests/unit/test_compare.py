@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kshot.benchmark.compare import compared
 from kshot.outcomes import Outcomes, outcomes_path, write_outcomes
 from kshot.results import Cell, Comparison, Results, Score, load, save, sheet, summary, tables
-from kshot.statistics import against
+from kshot.statistics import against, compared
 from scipy import stats
 
 EPISODES = 50

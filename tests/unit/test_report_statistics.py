@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kshot.benchmark.compare import compared
 from kshot.outcomes import Outcomes, outcomes_path, write_outcomes
 from kshot.report import write_report
 from kshot.results import Cell, Measure, Results, Score, save
+from kshot.statistics import compared
 
 EPISODES, QUERIES = 40, 25
 
@@ -127,3 +127,11 @@ def test_an_old_folder_still_makes_a_page(tmp_path: Path) -> None:
     page = write_report(tmp_path).read_text(encoding="utf-8")
     assert section(page, "scores")
     assert not section(page, "comparisons") and not section(page, "calibration")
+
+
+def test_an_interrupted_run_is_compared_when_it_is_reported(made_up: Results, tmp_path: Path) -> None:
+    save(tmp_path, made_up.model_copy(update={"comparisons": [], "rankings": []}))
+    page = write_report(tmp_path).read_text(encoding="utf-8")
+    assert 'id="comparisons"' in page
+    save(tmp_path, made_up)
+    assert write_report(tmp_path).read_text(encoding="utf-8") == page

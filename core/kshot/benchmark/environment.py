@@ -12,7 +12,6 @@ from typing import Any
 import torch
 
 import kshot
-from kshot.errors import KshotError
 from kshot.registry import Registry
 
 _LIBRARIES = ("torch", "numpy", "torchvision", "torchaudio", "transformers", "tokenizers", "datasets")
@@ -44,19 +43,6 @@ def environment(registry: Registry, device: torch.device) -> dict[str, Any]:
     if device.type == "cuda":
         described["device_name"] = torch.cuda.get_device_name(device)
     return described
-
-
-def choose_device(name: str) -> torch.device:
-    """``auto``, ``cpu`` or ``cuda`` → a device.
-
-    Raises:
-        KshotError: ``cuda`` without a usable CUDA device.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise KshotError("--device cuda: torch sees no CUDA device here; use --device cpu or auto")
-    return torch.device(name)
 
 
 def _processor() -> str:

@@ -14,7 +14,6 @@ import torch
 
 from kshot import results
 from kshot.benchmark.cell import Surroundings, identity
-from kshot.benchmark.compare import compared
 from kshot.benchmark.data import Data, data_problems
 from kshot.benchmark.engines import Engine, Local
 from kshot.benchmark.environment import versions
@@ -27,6 +26,7 @@ from kshot.errors import ConfigurationError, KshotError, PluginError
 from kshot.files import content_hash, write_atomic
 from kshot.interfaces import PretrainHead
 from kshot.outcomes import Outcomes, outcomes_path, write_outcomes
+from kshot.statistics import compared
 from kshot.training import Alone, Checkpoint, PretrainedEncoder, Processes
 
 log = logging.getLogger("kshot")

@@ -1,6 +1,7 @@
 """The product: a classifier of one's own things, from a handful of examples."""
 
+from kshot.classifier.answers import Answer
 from kshot.classifier.estimator import UNKNOWN, FewShotClassifier
 from kshot.classifier.neighbours import Neighbour
 
-__all__ = ["UNKNOWN", "FewShotClassifier", "Neighbour"]
+__all__ = ["UNKNOWN", "Answer", "FewShotClassifier", "Neighbour"]

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from kshot.classifier.embedder import EncoderIdentity
-from kshot.classifier.method import Method
+from kshot.classifier.method import Settled
 from kshot.classifier.support import Support
 from kshot.errors import KshotError
 from kshot.files import write_atomic_with
@@ -36,7 +36,7 @@ class Bundle:
     parameters: Mapping[str, Any]
     identity: EncoderIdentity
     support: Support
-    method: Method
+    method: Settled
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, final
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from kshot.classifier.parts import Named, build_encoder
 from kshot.classifier.support import Support
+from kshot.devices import choose_device
 from kshot.encoders import Embedded
 from kshot.encoders.embedded import EMBEDDING
 from kshot.errors import DataError, KshotError
@@ -58,16 +60,14 @@ class Embedder:
         Raises:
             KshotError: unknown, not buildable, without trained weights, or no such device.
         """
+        chosen = choose_device(device)
         encoder = build_encoder(registry, named)
         if not encoder.pretrained and any(True for _ in encoder.parameters()):
             raise KshotError(
                 f"encoder '{named.use}' comes without trained weights, so its embeddings say nothing yet; choose "
                 "one that is pretrained (`kshot list encoders` names them)"
             )
-        if device == "cuda" and not torch.cuda.is_available():
-            raise KshotError("device='cuda': torch sees no CUDA device here; use 'cpu' or 'auto'")
-        name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-        return cls(encoder, torch.device(name), named.use)
+        return cls(encoder, chosen, named.use)
 
     @property
     def device(self) -> torch.device:
@@ -84,8 +84,6 @@ class Embedder:
 
     def copy(self) -> nn.Module:
         """An encoder of its own for a learner that adapts it."""
-        import copy
-
         return copy.deepcopy(self._encoder)
 
     def support(self, raw: Sequence[Any], labels: tuple[str, ...], *, adapts: bool) -> Support:

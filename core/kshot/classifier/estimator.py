@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, final
 
@@ -13,20 +15,34 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
 from torch import Tensor
 
+from kshot.classifier.answers import Answer
 from kshot.classifier.bundle import Bundle, read_bundle, write_bundle
 from kshot.classifier.curve import CurvePoint
 from kshot.classifier.embedder import Embedder
 from kshot.classifier.method import Method
 from kshot.classifier.neighbours import Neighbour, familiarity, neighbours, threshold
-from kshot.classifier.parts import Named, modality_of
+from kshot.classifier.parts import Named, build_reader, modality_of
 from kshot.classifier.support import Support
 from kshot.classifier.temperature import fit_temperature
 from kshot.classifier.things import labels_of, read_all, things_of
 from kshot.errors import KshotError, listing, nearest
+from kshot.interfaces import Reader
 from kshot.registry import Registry, load_registry
 
 UNKNOWN = "unknown"
 """What :meth:`FewShotClassifier.predict` answers for an example that is like none of its classes."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """What a classifier is made of beside its examples."""
+
+    reader: Reader
+    embedder: Embedder
+    method: Method
+
+    def support(self, raw: Sequence[Any], labels: tuple[str, ...]) -> Support:
+        return self.embedder.support(raw, labels, adapts=self.method.adapts)
 
 
 @final
@@ -93,17 +109,14 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         """
         self._check_parameters()
         registry = load_registry()
-        labels, things = labels_of(X, y), things_of(X)
-        if len(labels) != len(things):
-            raise KshotError(f"fit: {len(things)} examples but {len(labels)} labels; give one for each")
+        things, labels = _pairs(X, y, "fit")
         if len(set(labels)) < 2:
             raise KshotError(f"fit: {len(set(labels))} class; a classifier needs examples of two at least")
-        raw = read_all(registry, modality_of(registry, self.encoder), things, "fit")
-        embedder = Embedder.build(
-            registry, Named(self.encoder, dict(self.encoder_options or {})), self.device
-        )
+        raw = read_all(build_reader(registry, modality_of(registry, self.encoder)), things, "fit")
+        embedder = self._encoder(registry)
         embedder.fit(raw)
-        self._become(registry, embedder, self._support(embedder, registry, raw, labels))
+        parts = self._around(registry, embedder)
+        self._become(parts, parts.support(raw, labels))
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:  # noqa: N803
@@ -117,14 +130,9 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         del classes
         if not hasattr(self, "_held"):
             return self.fit(X, y)
-        labels, things = labels_of(X, y), things_of(X)
-        if len(labels) != len(things):
-            raise KshotError(
-                f"partial_fit: {len(things)} examples but {len(labels)} labels; give one for each"
-            )
-        raw = read_all(self._registry, self._embedder.modality, things, "partial_fit")
-        more = self._support(self._embedder, self._registry, raw, labels)
-        self._become(self._registry, self._embedder, self._held.with_more(more))
+        things, labels = _pairs(X, y, "partial_fit")
+        more = self._parts.support(read_all(self._parts.reader, things, "partial_fit"), labels)
+        self._become(self._parts, self._held.with_more(more))
         return self
 
     def add_class(self, name: str, examples: Any) -> Self:
@@ -145,22 +153,31 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             raise KshotError(f"there is no class '{name}'{nearest(name, known)}; there are {listing(known)}")
         if len(known) < 3:
             raise KshotError(f"'{name}' is one of two classes, and one alone is nothing to tell apart")
-        self._become(self._registry, self._embedder, self._held.without(name))
+        self._become(self._parts, self._held.without(name))
         return self
 
     def predict(self, X: Any) -> NDArray[np.object_]:  # noqa: N803
         """(n,) names of classes; ``"unknown"`` where ``unknown`` is set and an example is like none."""
-        logits, embeddings = self._asked(X)
-        answers = self.classes_[logits.argmax(1).numpy()] if len(logits) else self.classes_[:0]
-        if self.threshold_ is not None and len(logits):
-            strange = (familiarity(embeddings, self._held) < self.threshold_).numpy()
-            answers = np.where(strange, UNKNOWN, answers)
-        return answers.astype(object)
+        return self._labels(*self._asked(X))
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
         """(n, way) probabilities, in the order of ``classes_``."""
-        logits, _ = self._asked(X)
-        return (logits.double() / self.temperature_).softmax(1).numpy()
+        return self._probabilities(self._asked(X)[0])
+
+    def answers(self, X: Any, count: int = 3) -> list[Answer]:  # noqa: N803
+        """Label and likeliest classes of each of n examples, all from one pass of the encoder.
+
+        Args:
+            X: n examples.
+            count: classes to name for each.
+        """
+        logits, embeddings = self._asked(X)
+        labels, probabilities = self._labels(logits, embeddings), self._probabilities(logits)
+        orders = np.argsort(-probabilities, axis=1, kind="stable")[:, :count]
+        return [
+            Answer(str(label), [(str(self.classes_[k]), float(row[k])) for k in order])
+            for label, row, order in zip(labels, probabilities, orders, strict=True)
+        ]
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
         """(n, way) logits of the learner."""
@@ -185,7 +202,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             draws: random splits for each number of examples.
         """
         self._check_fitted()
-        return self._method.learning_curve(self._held, draws, self.random_state)
+        return self._settled.learning_curve(self._held, draws, self.random_state)
 
     def save(self, path: str | Path) -> None:
         """Write the classifier as one file: safetensors with a JSON header, no pickle, whole or not at all.
@@ -195,7 +212,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         """
         self._check_fitted()
         write_bundle(
-            Path(path), Bundle(self.get_params(), self._embedder.identity(), self._held, self._method)
+            Path(path), Bundle(self.get_params(), self._parts.embedder.identity(), self._held, self._settled)
         )
 
     @classmethod
@@ -213,23 +230,28 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         except TypeError as error:
             raise KshotError(f"{path}: made by another version of kshot: {error}") from error
         made._check_parameters()
-        named = Named(made.encoder, dict(made.encoder_options or {}))
-        embedder = Embedder.build(registry, named, device)
+        embedder = made._encoder(registry)
         embedder.resume(stored.identity)
-        made._become(registry, embedder, stored.support, stored.method)
+        made._become(made._around(registry, embedder), stored.support, stored.method)
         return made
 
     @property
     def modality_(self) -> str:
         """The modality of its examples."""
         self._check_fitted()
-        return self._embedder.modality
+        return self._parts.embedder.modality
 
     @property
     def counts_(self) -> dict[str, int]:
         """Number of examples of each class, in the order of ``classes_``."""
         self._check_fitted()
-        return {name: self._held.labels.count(name) for name in self._held.classes}
+        return dict(sorted(Counter(self._held.labels).items()))
+
+    @property
+    def reader_(self) -> Reader:
+        """What makes raw examples of the things that it is given."""
+        self._check_fitted()
+        return self._parts.reader
 
     @property
     def support_size_(self) -> int:
@@ -246,8 +268,6 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             raise KshotError(
                 f"unknown={self.unknown!r}: give the share of known examples that may be refused"
             )
-        if self.device not in ("auto", "cpu", "cuda"):
-            raise KshotError(f"device={self.device!r}: choose auto, cpu or cuda")
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "_held"):
@@ -255,28 +275,21 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
                 "this FewShotClassifier has no classes yet; call fit(examples, labels), or load a saved one"
             )
 
-    def _support(
-        self, embedder: Embedder, registry: Registry, raw: Sequence[Any], labels: Iterable[str]
-    ) -> Support:
-        method = Method.named(registry, self._learner())
-        return embedder.support(raw, tuple(labels), adapts=method.adapts(embedder))
+    def _encoder(self, registry: Registry) -> Embedder:
+        return Embedder.build(registry, Named(self.encoder, dict(self.encoder_options or {})), self.device)
 
-    def _learner(self) -> Named:
-        return Named(self.learner, dict(self.learner_options or {}))
+    def _around(self, registry: Registry, embedder: Embedder) -> _Parts:
+        learner = Named(self.learner, dict(self.learner_options or {}))
+        reader = build_reader(registry, embedder.modality)
+        return _Parts(reader, embedder, Method(registry, learner, embedder))
 
-    def _become(
-        self,
-        registry: Registry,
-        embedder: Embedder,
-        support: Support,
-        trained: Mapping[str, Tensor] | None = None,
-    ) -> None:
+    def _become(self, parts: _Parts, support: Support, trained: Mapping[str, Tensor] | None = None) -> None:
         """Take up a support set: train the learner's own weights, calibrate, and only then change."""
-        method = Method.named(registry, self._learner())
-        method.settle(embedder, support, trained, episodes=self.episodes, seed=self.random_state)
-        temperature = fit_temperature(support, method.logits)
+        settled = parts.method.settle(support, trained, episodes=self.episodes, seed=self.random_state)
+        temperature = fit_temperature(support, settled.classifier)
         limit = None if self.unknown is None else threshold(support, self.unknown)
-        self._registry, self._embedder, self._held, self._method = registry, embedder, support, method
+        self._classify, self._settled = settled.classifier(support), settled
+        self._parts, self._held = parts, support
         self.classes_ = np.asarray(support.classes, dtype=object)
         self.temperature_, self.threshold_ = temperature, limit
 
@@ -286,7 +299,22 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         things = things_of(X)
         if not things:
             return torch.empty(0, len(self.classes_)), torch.empty(0, self._held.embeddings.shape[1])
-        raw = read_all(self._registry, self._embedder.modality, things, "predict")
-        labels = (self._held.classes[0],) * len(raw)
-        asked = self._embedder.support(raw, labels, adapts=self._method.adapts(self._embedder))
-        return self._method.logits(self._held, asked), asked.embeddings
+        raw = read_all(self._parts.reader, things, "predict")
+        asked = self._parts.support(raw, (self._held.classes[0],) * len(raw))
+        return self._classify(asked), asked.embeddings
+
+    def _labels(self, logits: Tensor, embeddings: Tensor) -> NDArray[np.object_]:
+        answers = self.classes_[logits.argmax(1).numpy()]
+        if self.threshold_ is not None:
+            answers[(familiarity(embeddings, self._held) < self.threshold_).numpy()] = UNKNOWN
+        return answers
+
+    def _probabilities(self, logits: Tensor) -> NDArray[np.float64]:
+        return (logits.double() / self.temperature_).softmax(1).numpy()
+
+
+def _pairs(X: Any, y: Any, who: str) -> tuple[Sequence[Any], tuple[str, ...]]:  # noqa: N803
+    labels, things = labels_of(X, y), things_of(X)
+    if len(labels) != len(things):
+        raise KshotError(f"{who}: {len(things)} examples but {len(labels)} labels; give one for each")
+    return things, labels

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Self, final
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -27,97 +27,112 @@ _WAY, _QUERIES = 20, 3
 """Training episodes of a support's own examples are of this size at most."""
 
 
+Answering = Callable[[Support], Tensor]
+"""Examples asked about, whose labels do not matter → (n, way) logits on the CPU."""
+
+
 @final
 class Method:
-    """A learner by name, built once the encoder is known.
+    """A registered learner around an encoder.
 
     Args:
-        build: makes the learner around an encoder, for so many classes.
+        registry: finds the learner.
+        named: which.
+        embedder: the encoder, which stays as it is.
+
+    Attributes:
+        adapts: True where the learner must see examples, not embeddings: its logits depend on the
+            encoder's weights after adaptation, or on the episode's own batch statistics.
+
+    Raises:
+        KshotError: unknown, or options that do not fit.
     """
 
-    def __init__(self, build: Callable[[torch.nn.Module, int], Learner]) -> None:
-        self._build = build
-        self._learner: Learner | None = None
-
-    @classmethod
-    def named(cls, registry: Registry, named: Named) -> Self:
-        """The registered learner."""
-
-        def build(encoder: torch.nn.Module, way: int) -> Learner:
-            return build_learner(registry, named, encoder, way)
-
-        return cls(build)
-
-    def adapts(self, embedder: Embedder) -> bool:
-        """True where it must see examples, not embeddings: its logits depend on the encoder's weights
-        after adaptation, or on the episode's own batch statistics."""
-        probe = self._build(embedder.copy(), 2)
-        return probe.adapts_encoder or probe.batch_statistics != "frozen"
+    def __init__(self, registry: Registry, named: Named, embedder: Embedder) -> None:
+        self._registry, self._named, self._embedder = registry, named, embedder
+        probe = build_learner(registry, named, embedder.copy(), 2)
+        self.adapts = probe.adapts_encoder or probe.batch_statistics != "frozen"
 
     def settle(
-        self,
-        embedder: Embedder,
-        support: Support,
-        trained: Mapping[str, Tensor] | None,
-        *,
-        episodes: int,
-        seed: int,
-    ) -> None:
-        """Build the learner for a support set, and train weights of its own on episodes of that set.
+        self, support: Support, trained: Mapping[str, Tensor] | None, *, episodes: int, seed: int
+    ) -> Settled:
+        """The learner for a support set, weights of its own trained on episodes of that set.
 
         Args:
-            embedder: the encoder, which stays as it is.
             support: all examples.
             trained: the learner's own weights, where they were trained before.
             episodes: to train on.
             seed: of the weights and the episodes.
         """
-        devices = [embedder.device] if embedder.device.type == "cuda" else []
-        with torch.random.fork_rng(devices):
+        device = self._embedder.device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
-            adapts = self.adapts(embedder)
-            encoder = embedder.copy() if adapts else embedder.stand_in()
+            encoder = self._embedder.copy() if self.adapts else self._embedder.stand_in()
             for parameter in encoder.parameters():
                 parameter.requires_grad_(False)
-            learner = self._build(encoder, len(support.classes)).to(embedder.device)
+            learner = build_learner(self._registry, self._named, encoder, len(support.classes)).to(device)
             if trained is not None:
                 _load(learner, trained)
-            elif learner.trains and trainable(learner) and episodes:
-                _train(learner, support, embedder.device, episodes, seed)
-            if learner.wants_base and trained is None:
-                learner.begin(support.embeddings.to(embedder.device), support.numbers.to(embedder.device))
-        self._learner, self._device = learner.eval(), embedder.device
+            else:
+                _train(learner, support, device, episodes, seed)
+        return Settled(learner.eval(), device)
+
+
+@final
+class Settled:
+    """A learner whose own weights are settled.
+
+    Args:
+        learner: in evaluation mode.
+        device: where it computes.
+    """
+
+    def __init__(self, learner: Learner, device: torch.device) -> None:
+        self._learner, self._device = learner, device
 
     @torch.no_grad()
-    def logits(self, support: Support, asked: Support) -> Tensor:
-        """(n, way) logits, on the CPU, of examples asked about, whose labels do not matter."""
-        learner = self._settled()
-        classify = learner.adapt((support.block(self._device),))
-        parts: list[Tensor] = []
-        for start in range(0, len(asked), _CHUNK):
-            inputs = {n: leaf[start : start + _CHUNK].to(self._device) for n, leaf in asked.inputs.items()}
-            parts.append(classify(({n: leaf.unsqueeze(0) for n, leaf in inputs.items()},))[0].float().cpu())
-        joined = torch.cat(parts)
-        if not bool(torch.isfinite(joined).all()):
-            raise KshotError("the learner's logits are not finite; lower its rate, or choose another learner")
-        return joined
+    def classifier(self, support: Support) -> Answering:
+        """What classifies by a support set; adapted to it once, however much is asked."""
+        classify = self._learner.adapt((support.block(self._device),))
+
+        @torch.no_grad()
+        def logits(asked: Support) -> Tensor:
+            parts: list[Tensor] = []
+            for start in range(0, len(asked), _CHUNK):
+                inputs = {
+                    n: leaf[start : start + _CHUNK].to(self._device) for n, leaf in asked.inputs.items()
+                }
+                one_episode = {name: leaf.unsqueeze(0) for name, leaf in inputs.items()}
+                parts.append(classify((one_episode,))[0].float().cpu())
+            joined = torch.cat(parts)
+            if not bool(torch.isfinite(joined).all()):
+                raise KshotError(
+                    "the learner's logits are not finite; lower its rate, or choose another learner"
+                )
+            return joined
+
+        return logits
 
     def learning_curve(self, support: Support, draws: int, seed: int) -> list[CurvePoint]:
         """Accuracy by number of examples; see :func:`kshot.classifier.curve.learning_curve`."""
-        return learning_curve(self._settled(), support, self._device, draws, seed)
+        return learning_curve(self._learner, support, self._device, draws, seed)
 
     def state(self) -> dict[str, Tensor]:
         """The learner's own weights, without the encoder's."""
-        kept = self._settled().state_dict()
+        kept = self._learner.state_dict()
         return {name: value.cpu() for name, value in kept.items() if not name.startswith("encoder.")}
-
-    def _settled(self) -> Learner:
-        assert self._learner is not None, "settle comes first"
-        return self._learner
 
 
 def _train(learner: Learner, support: Support, device: torch.device, episodes: int, seed: int) -> None:
-    """On episodes of the support itself, as far as it has classes with two examples."""
+    """What the learner learns of a support set: by episodes of it, as far as there are classes with two
+    examples, and where it must see training embeddings by these."""
+    if learner.trains and trainable(learner) and episodes:
+        _meta_train(learner, support, device, episodes, seed)
+    if learner.wants_base:
+        learner.begin(support.embeddings.to(device), support.numbers.to(device))
+
+
+def _meta_train(learner: Learner, support: Support, device: torch.device, episodes: int, seed: int) -> None:
     sizes = torch.bincount(support.numbers)
     several = sizes[sizes > 1]
     if len(several) < 2:

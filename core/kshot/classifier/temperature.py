@@ -9,13 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kshot.classifier.method import Answering
 from kshot.classifier.support import Support
 
 FOLDS = 5
 LOWEST, HIGHEST = 1e-3, 1e3
 
 
-def fit_temperature(support: Support, logits_of: Callable[[Support, Support], Tensor]) -> float:
+def fit_temperature(support: Support, classifier: Callable[[Support], Answering]) -> float:
     """The temperature by which logits are divided (Guo et al., "On calibration of modern neural
     networks", ICML 2017), fitted to held-out examples of the support itself.
 
@@ -23,7 +24,7 @@ def fit_temperature(support: Support, logits_of: Callable[[Support, Support], Te
 
     Args:
         support: all examples.
-        logits_of: (support, held out) → (n, way) logits of the held-out examples.
+        classifier: makes of a support set what classifies by it.
     """
     ranks = _ranks(support.numbers)
     sizes = torch.bincount(support.numbers)[support.numbers]
@@ -35,7 +36,7 @@ def fit_temperature(support: Support, logits_of: Callable[[Support, Support], Te
         held = (ranks % folds == fold) & (sizes > 1)
         if held.any():
             left = support.taken((~held).nonzero().flatten())
-            logits.append(logits_of(left, support.taken(held.nonzero().flatten())))
+            logits.append(classifier(left)(support.taken(held.nonzero().flatten())))
             labels.append(support.numbers[held])
     return _best(torch.cat(logits).double(), torch.cat(labels))
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
-from kshot.classifier.parts import build_reader
 from kshot.errors import KshotError, listing
-from kshot.registry import Registry
+from kshot.interfaces import Reader
 
 _MEDIA = ("text", "image", "img", "audio", "sentence")
 """Columns of a Hugging Face data set that hold its examples, the first that is there."""
@@ -60,13 +59,12 @@ def _name(label: Any, number: int) -> str:
     return name
 
 
-def read_all(registry: Registry, modality: str, things: Sequence[Any], who: str) -> list[Any]:
-    """Things → raw examples of a modality.
+def read_all(reader: Reader, things: Sequence[Any], who: str) -> list[Any]:
+    """Things → raw examples.
 
     Raises:
         KshotError: one cannot be used; names its number, and the file where it is one.
     """
-    reader = build_reader(registry, modality)
     raw: list[Any] = []
     for number, thing in enumerate(things):
         try:

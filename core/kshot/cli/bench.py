@@ -110,7 +110,7 @@ def _run_here(plan: Any, folder: Path, where: str, device: str, track: list[str]
     """
     from kshot.benchmark import follow_benchmark
     from kshot.benchmark.engines import Local
-    from kshot.benchmark.environment import choose_device
+    from kshot.devices import choose_device
     from kshot.training import join_processes
 
     processes, chosen = join_processes(choose_device(device))

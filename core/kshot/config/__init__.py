@@ -1,6 +1,7 @@
 """The configuration a user writes: one YAML file, read strictly, all its errors told at once."""
 
 from kshot.config.configuration import Configuration
+from kshot.config.overriding import override
 from kshot.config.parts import (
     EncoderVariant,
     EvaluateOverride,
@@ -46,6 +47,7 @@ __all__ = [
     "Variant",
     "check",
     "json_schema",
+    "override",
     "parse",
     "read",
     "settings_of",

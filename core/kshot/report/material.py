@@ -19,6 +19,7 @@ from kshot.results import (
     projection_path,
     read_entry,
 )
+from kshot.statistics import compared
 
 Read = TypeVar("Read")
 
@@ -57,7 +58,7 @@ def gather(folder: Path) -> Material:
     Raises:
         KshotError: there are no results, or they cannot be read.
     """
-    results = load(folder)
+    results = _compared(load(folder), folder)
     troubles: dict[str, str] = {}
 
     def tolerant(key: str, read: Callable[[], Read], otherwise: Read) -> Read:
@@ -83,3 +84,11 @@ def gather(folder: Path) -> Material:
         outcomes,
         troubles,
     )
+
+
+def _compared(results: Results, folder: Path) -> Results:
+    """With comparisons, which a run writes at its end, where it has not ended but kept outcomes."""
+    if results.comparisons:
+        return results
+    found = compared(results, folder)
+    return found if any(one.pairs for one in found.comparisons) else results

@@ -1,4 +1,5 @@
-"""What can be said of scores: intervals, comparisons, ranks, calibration. Arrays in, numbers out.
+"""What can be said of scores: intervals, comparisons, ranks, calibration. Arrays in, numbers
+out; ``compared`` alone reads a benchmark's folder.
 
 Everything here is computed from the outcomes that each cell keeps; ``docs/statistics.md`` says
 which figure answers which question. scipy and scikit-learn are imported inside functions.
@@ -6,6 +7,7 @@ which figure answers which question. scipy and scikit-learn are imported inside 
 
 from kshot.statistics.calibration import BINS, Reliability, expected_calibration_error, reliability
 from kshot.statistics.classes import class_interval
+from kshot.statistics.columns import compared
 from kshot.statistics.comparison import Difference, against, all_pairs, difference, holm
 from kshot.statistics.credit import credit
 from kshot.statistics.pooled import macro_f1, top_k
@@ -21,6 +23,7 @@ __all__ = [
     "all_pairs",
     "average_ranks",
     "class_interval",
+    "compared",
     "credit",
     "critical_difference",
     "difference",

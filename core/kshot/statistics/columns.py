@@ -1,9 +1,9 @@
-"""How rows compare, once cells are done: computed from the outcomes that each cell keeps."""
+"""How the rows of every column compare, from the outcomes that each cell of a benchmark keeps."""
 
 from __future__ import annotations
 
 import contextlib
-import statistics as plain
+import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kshot import statistics
 from kshot.errors import KshotError
 from kshot.outcomes import outcomes_path, read_outcomes
 from kshot.results import Cell, Compared, Comparison, Pair, Ranked, Ranking, Results, Score
 from kshot.shapes import Queries
+from kshot.statistics.comparison import against, all_pairs
+from kshot.statistics.ranks import average_ranks, critical_difference, friedman
+from kshot.statistics.seeds import seeds_interval
 
 Accuracies = NDArray[np.floating[Any]]
 LEVEL = 0.05
@@ -98,9 +100,9 @@ def _row(group: Sequence[_Scored]) -> Compared:
     return Compared(
         learner=group[0].cell.learner,
         encoder=group[0].cell.encoder,
-        accuracy=plain.fmean(means),
+        accuracy=statistics.fmean(means),
         seeds=len(means),
-        seeds_ci95=statistics.seeds_interval(means),
+        seeds_ci95=seeds_interval(means),
     )
 
 
@@ -116,7 +118,7 @@ def _mean(group: Sequence[_Scored], like: Score) -> Accuracies | None:
 
 
 def _against(means: Mapping[int, Accuracies], best: int) -> dict[int, dict[str, Any]]:
-    found = statistics.against(list(means.values()), list(means).index(best))
+    found = against(list(means.values()), list(means).index(best))
     return {
         index: {
             "difference": one.mean,
@@ -133,7 +135,7 @@ def _pairs(means: Mapping[int, Accuracies]) -> list[Pair]:
     places = list(means)
     return [
         Pair(one=places[a], other=places[b], difference=one.mean, ci95=one.ci95, p_adjusted=one.adjusted)
-        for (a, b), one in statistics.all_pairs(list(means.values())).items()
+        for (a, b), one in all_pairs(list(means.values())).items()
     ]
 
 
@@ -161,10 +163,8 @@ def _ranking(modality: str | None, tasks: Sequence[Mapping[Any, float]]) -> Iter
         return []
     # Rounded, so that equal rows stay equal however their seeds were averaged.
     scores = np.round([[task[name] for name in names] for task in tasks], 12)
-    test = statistics.friedman(scores)
-    ranked = sorted(
-        zip(statistics.average_ranks(scores).tolist(), names, strict=True), key=lambda one: one[0]
-    )
+    test = friedman(scores)
+    ranked = sorted(zip(average_ranks(scores).tolist(), names, strict=True), key=lambda one: one[0])
     return [
         Ranking(
             modality=modality,
@@ -172,6 +172,6 @@ def _ranking(modality: str | None, tasks: Sequence[Mapping[Any, float]]) -> Iter
             rows=[Ranked(learner=learner, encoder=encoder, rank=rank) for rank, (learner, encoder) in ranked],
             statistic=test.statistic if test else None,
             p=test.p if test else None,
-            critical_difference=statistics.critical_difference(len(names), len(tasks)),
+            critical_difference=critical_difference(len(names), len(tasks)),
         )
     ]

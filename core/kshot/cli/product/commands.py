@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -9,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from kshot.classifier import FewShotClassifier
+    from kshot.cli.product.items import Item
 
 Model = Annotated[
     Path, typer.Argument(metavar="MODEL", help="A file that `kshot fit` wrote.", show_default=False)
@@ -80,20 +82,17 @@ def predict(
     device: Device = "auto",
 ) -> None:
     """Say of which class things are."""
-    from kshot.cli.product.answers import Answer, print_csv, print_json, print_plain
+    from kshot.cli.product.answers import print_csv, print_json, print_plain
     from kshot.errors import KshotError
 
     if json_ and csv_:
         raise KshotError("--json and --csv exclude each other; choose one")
     classifier = _load(model, device)
     items = _items(given, classifier)
-    things = [item.thing for item in items]
-    probabilities, labels = classifier.predict_proba(things), classifier.predict(things)
-    answers: list[Answer] = []
-    for item, label, row in zip(items, labels, probabilities, strict=True):
-        order = row.argsort()[::-1][:top]
-        ranked = [(str(classifier.classes_[k]), float(row[k])) for k in order]
-        answers.append(Answer(item.name, str(label), ranked))
+    answers = [
+        (item.name, answer)
+        for item, answer in zip(items, classifier.answers([item.thing for item in items], top), strict=True)
+    ]
     (print_json if json_ else print_csv if csv_ else print_plain)(answers)
 
 
@@ -150,26 +149,24 @@ def _load(model: Path, device: str) -> FewShotClassifier:
     return FewShotClassifier.load(model, device)
 
 
-def _items(given: list[str], classifier: FewShotClassifier) -> Any:
-    from kshot.classifier.parts import build_reader
+def _items(given: list[str], classifier: FewShotClassifier) -> Sequence[Item]:
     from kshot.cli.product.items import items
-    from kshot.registry import load_registry
 
-    return items(given, classifier.modality_, build_reader(load_registry(), classifier.modality_))
+    return items(given, classifier.modality_, classifier.reader_)
 
 
 def _options(settings: list[str]) -> dict[str, dict[str, Any]]:
     """``learner.scale=10`` … → the options of encoder, learner and data."""
-    from kshot.config import parse
+    from kshot.config import override
     from kshot.errors import KshotError
 
     found: dict[str, dict[str, Any]] = {"encoder": {}, "learner": {}, "data": {}}
     for setting in settings:
-        key, equals, text = setting.partition("=")
-        part, _, option = key.partition(".")
-        if not equals or part not in found or not option:
+        part, _, rest = setting.partition(".")
+        if part not in found or not rest:
             raise KshotError(f"--set {setting}: write encoder.KEY=VALUE, learner.KEY=VALUE or data.KEY=VALUE")
-        found[part][option] = parse(text)
+        if problem := override(found[part], rest):
+            raise KshotError(f"--set {setting}: {problem}")
     return found
 
 
