@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,7 +14,10 @@ from torch import Tensor
 
 from kshot.encoders import Embedded
 from kshot.encoders.embedded import EMBEDDING
+from kshot.episode import Episodes
 from kshot.errors import CellError
+from kshot.functional import query_cross_entropy, watched
+from kshot.functional.noting import Watcher
 from kshot.interfaces import BatchStatistics, Learner
 from kshot.loading import Loader, ResidentLoader, embed_positions
 from kshot.metrics import Interval, accuracy, interval
@@ -44,7 +49,6 @@ class Scored:
     seconds: float
 
 
-@torch.no_grad()
 def evaluate(
     learner: Learner,
     loader: Loader,
@@ -70,6 +74,28 @@ def evaluate(
     Raises:
         CellError: logits are not finite.
     """
+    with scoring(learner, loader, samplers, episodes, batch_statistics, metrics) as score:
+        return [score(sampler) for sampler in samplers]
+
+
+class Score(Protocol):
+    """Scores the episodes of one sampler."""
+
+    def __call__(self, sampler: AnySampler, watcher: Watcher | None = None, /) -> Scored:
+        """Called for each of the samplers at most; ``watcher`` sees every batch."""
+        ...
+
+
+@contextmanager
+def scoring(
+    learner: Learner,
+    loader: Loader,
+    samplers: Sequence[AnySampler],
+    episodes: int,
+    batch_statistics: BatchStatistics | None = None,
+    metrics: Mapping[str, Metric] | None = None,
+) -> Generator[Score]:
+    """What :func:`evaluate` does, sampler by sampler as the caller asks; arguments as there."""
     training, policy = learner.training, learner.batch_statistics
     encoder_training = learner.encoder.training
     learner.eval()
@@ -78,13 +104,18 @@ def evaluate(
         subject = learner
         if learner.batch_statistics == "frozen" and not learner.adapts_encoder:
             subject, loader = _embedded(learner, loader, samplers, episodes)
-        return [_score(subject, loader, sampler, episodes, metrics or {}) for sampler in samplers]
+
+        def score(sampler: AnySampler, watcher: Watcher | None = None) -> Scored:
+            return _score(subject, loader, sampler, episodes, metrics or {}, watcher)
+
+        yield score
     finally:
         learner.batch_statistics = policy
         learner.train(training)
         learner.encoder.train(encoder_training)
 
 
+@torch.no_grad()
 def _embedded(
     learner: Learner, loader: Loader, samplers: Sequence[AnySampler], episodes: int
 ) -> tuple[Learner, Loader]:
@@ -104,17 +135,24 @@ def _embedded(
     return learner.around(identity), ResidentLoader(loader.catalogue, {EMBEDDING: table}, loader.device)
 
 
+@torch.no_grad()
 def _score(
-    learner: Learner, loader: Loader, sampler: AnySampler, episodes: int, metrics: Mapping[str, Metric]
+    learner: Learner,
+    loader: Loader,
+    sampler: AnySampler,
+    episodes: int,
+    metrics: Mapping[str, Metric],
+    watcher: Watcher | None,
 ) -> Scored:
     named: dict[str, Metric] = {"accuracy": accuracy, **metrics}
     values: dict[str, list[Tensor]] = {name: [] for name in named}
     answers: list[_Answers] = []
-    started = time.perf_counter()
+    started, done = time.perf_counter(), 0
     stop, size = sampler.count(episodes), _chunk(learner, loader, sampler)
     batches = zip(sampler.batches(0, stop, size), loader.episodes(sampler, 0, stop, size), strict=True)
     for numbers, batch in batches:
-        logits = learner.adapt(batch.support)(batch.query_inputs)
+        done += len(batch)
+        logits = _logits(learner, batch, watcher, done - len(batch), stop)
         labels = batch.query_labels
         for name, metric in named.items():
             values[name].append(metric(logits, labels).cpu())
@@ -127,6 +165,17 @@ def _score(
     intervals = {name: interval(joined[name]) for name in metrics}
     outcomes = _outcomes(joined["accuracy"], answers, sampler)
     return Scored(interval(joined["accuracy"]), intervals, outcomes, seconds)
+
+
+def _logits(learner: Learner, batch: Episodes, watcher: Watcher | None, done: int, total: int) -> Tensor:
+    """Of the queries (T, Q, way)."""
+    if watcher is None:
+        return learner.adapt(batch.support)(batch.query_inputs)
+    watcher.batch_started(batch, done, total)
+    with watched(watcher):
+        logits = learner.adapt(batch.support)(batch.query_inputs)
+    watcher.batch_finished(query_cross_entropy(logits, batch.query_labels))
+    return logits
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,7 @@ from kshot.functional.norms import (
     per_episode_norms,
     statistics,
 )
+from kshot.functional.noting import is_watched, note, note_step, watched
 from kshot.functional.subsets import parameter_subset
 
 __all__ = [
@@ -33,14 +34,18 @@ __all__ = [
     "embed_flat",
     "embed_jointly",
     "fix_untrained_norms",
+    "is_watched",
     "largest_list",
     "layerwise_rates",
+    "note",
+    "note_step",
     "parameter_subset",
     "per_episode_norms",
     "query_cross_entropy",
     "query_pass",
     "statistics",
     "support_pass",
+    "watched",
     "width_of",
     "with_own_norms",
 ]

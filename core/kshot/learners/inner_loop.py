@@ -17,6 +17,8 @@ from kshot.functional import (
     Pass,
     embed,
     embed_jointly,
+    is_watched,
+    note,
     parameter_subset,
     per_episode_norms,
     query_cross_entropy,
@@ -29,6 +31,9 @@ from kshot.functional.strategy import Strategy, StrategyName, choose
 from kshot.functional.tasks import HEAD_BIAS, HEAD_WEIGHT, Tasks, Weights, prefixed
 from kshot.interfaces import BatchStatistics, Classifier, Learner
 from kshot.learners.heads import Head, HeadName, make_head
+
+SUPPORT_LOSS = "loss/support"
+"""What the support's loss (T,) is called in notes."""
 
 Adapted = Literal["head", "last", "lora", "all"]
 
@@ -68,7 +73,10 @@ class InnerLoopLearner(Learner, ABC):
 
     @abstractmethod
     def descend(self, tasks: Tasks, start: Weights) -> list[Weights]:
-        """The weights after each inner step; differentiable where the method is trained by it."""
+        """The weights after each inner step; differentiable where the method is trained by it.
+
+        Notes of every step the support's loss (T,) that it starts from, as ``loss/support``.
+        """
 
     @abstractmethod
     def mean_loss(
@@ -82,16 +90,16 @@ class InnerLoopLearner(Learner, ABC):
         labels, way = labels_of(support), support[0].way
         if self.adapts_encoder:
             tasks, start = self._tasks(inputs_of(support), labels, way, self.batch_statistics)
-            weights = self.descend(tasks, start)[-1]
-            return lambda query: tasks.logits(weights, query)
+            path = self._path(tasks, start)
+            return lambda query: _classified(tasks, path, query)
         first = support_pass(self.batch_statistics, len(labels))
         embedded = embed(self.encoder, inputs_of(support), first)
         tasks, start = self._head_tasks(embedded, labels, way)
-        weights = self.descend(tasks, start)[-1]
+        path = self._path(tasks, start)
 
         def classify(query: tuple[Inputs, ...]) -> Tensor:
             queries = embed(self.encoder, query, query_pass(self.batch_statistics, first))
-            return tasks.logits(weights, ({EMBEDDING: queries},))
+            return _classified(tasks, path, ({EMBEDDING: queries},))
 
         return classify
 
@@ -121,6 +129,11 @@ class InnerLoopLearner(Learner, ABC):
         names = zip(prefixed(self._adapted), self._adapted, strict=True)
         encoder = {name: tuple(own[plain].shape) for name, plain in names}
         return {**encoder, HEAD_WEIGHT: (self.dim,), HEAD_BIAS: ()}
+
+    def _path(self, tasks: Tasks, start: Weights) -> Sequence[Weights]:
+        """The adapted weights; all before them too where somebody watches."""
+        path = self.descend(tasks, start)
+        return [start, *path] if is_watched() else path[-1:]
 
     def _training_tasks(
         self, support: tuple[Examples, ...], query: tuple[Inputs, ...]
@@ -163,6 +176,19 @@ class InnerLoopLearner(Learner, ABC):
         identity = Embedded("", self.dim)
         tasks = Tasks(identity, ({EMBEDDING: embedded},), labels, "frozen", Strategy(vmap=True))
         return tasks, self.head.start(way, embedded, labels)
+
+
+def _classified(tasks: Tasks, path: Sequence[Weights], query: tuple[Inputs, ...]) -> Tensor:
+    """Logits (T, Q, way) of the last weights; those of all before are noted, as ``adapted``."""
+    logits = tasks.logits(path[-1], query)
+
+    def told() -> dict[str, Tensor]:
+        losses, _ = tasks.gradients(path[-1], create_graph=False)
+        earlier = [tasks.logits(weights, query) for weights in path[:-1]]
+        return {SUPPORT_LOSS: losses, "logits": torch.stack([*earlier, logits])}
+
+    note("adapted", told)
+    return logits
 
 
 def mean_query_loss(tasks: Tasks, weights: Weights, query: tuple[Inputs, ...], labels: Tensor) -> Tensor:
