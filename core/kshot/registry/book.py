@@ -90,6 +90,10 @@ class Registry:
         """
         hooks.notify(self.manager, hook, arguments, {plugin.name: str(plugin) for plugin in self.plugins})
 
+    def observed(self, *names: str) -> bool:
+        """True where a plugin or an observer implements one of these hooks."""
+        return any(hooks.implementations(self.manager, hook) for hook in names)
+
     @contextlib.contextmanager
     def observing(self, observer: object) -> Generator[None]:
         """Let an object's ``@hookimpl`` methods see the run-time hooks inside a ``with`` block.

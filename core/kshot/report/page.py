@@ -18,6 +18,7 @@ from kshot.report.episodes import episodes_section
 from kshot.report.failures import failures_section
 from kshot.report.figures import plural
 from kshot.report.heatmap import heatmap_section
+from kshot.report.inside import inside_section
 from kshot.report.markup import Html, element, escape, join, name
 from kshot.report.material import Material, gather
 from kshot.report.projections import projections_section
@@ -68,6 +69,7 @@ def page(material: Material) -> str:
         ("confusion", "Confusion", confusion_section(material)),
         ("projections", "Embeddings", projections_section(material)),
         ("curves", "Learning curves", curves_section(results)),
+        ("inside", "Inside the learners", inside_section(material)),
         ("calibration", "Calibration", calibration_section(material)),
         ("protocol", "How to read", protocol_section(results)),
         ("cells", "All cells", cells_section(results)),

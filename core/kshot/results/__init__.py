@@ -2,6 +2,7 @@
 
 from kshot.results.comparison import Compared, Comparison, Pair, Ranked, Ranking
 from kshot.results.entry import Entry
+from kshot.results.inside import INSIDE, Inside, Moment, inside_path
 from kshot.results.legend import legend
 from kshot.results.projection import PROJECTION, Projection, projection_path
 from kshot.results.sample import Sample, SampleExample, sample_path
@@ -31,6 +32,7 @@ from kshot.results.summary import summary
 from kshot.results.tables import Column, Row, Table, Value, labeller, tables
 
 __all__ = [
+    "INSIDE",
     "PROJECTION",
     "SCHEMA",
     "Cell",
@@ -39,7 +41,9 @@ __all__ = [
     "Comparison",
     "CurvePoint",
     "Entry",
+    "Inside",
     "Measure",
+    "Moment",
     "Pair",
     "Projection",
     "Ranked",
@@ -52,6 +56,7 @@ __all__ = [
     "Table",
     "Train",
     "Value",
+    "inside_path",
     "labeller",
     "legend",
     "load",

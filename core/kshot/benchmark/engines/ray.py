@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, final
 
@@ -95,7 +96,8 @@ class Ray(Engine):
             return
         queue = importlib.import_module("ray.util.queue").Queue(actor_options={"num_cpus": 0})
         task = self._task(work, RETRIES)
-        pending = {task.remote(self._job, cell.id, queue): cell for cell in cells}
+        job = replace(self._job, observe=around.observe)
+        pending = {task.remote(job, cell.id, queue): cell for cell in cells}
         try:
             while pending:
                 ended, _ = self._ray.wait(list(pending), timeout=POLL_SECONDS)
