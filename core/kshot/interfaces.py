@@ -160,7 +160,7 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def forward(self, inputs: Inputs) -> Tensor:
         """(B, …) inputs → (B, dim) embeddings; independent of padding and of companions,
-        batch norms in training aside."""
+        batch norms in training aside. Without gradients several threads may call it at once."""
 
     def fit(self, raw: Sequence[Any]) -> None:
         """Learn from the raw training examples, once, before training (a tokenizer, say)."""
@@ -277,6 +277,13 @@ class Learner(nn.Module, ABC):
             labels: (N,) class numbers.
         """
         del embeddings, labels
+
+    def concurrent(self) -> bool:
+        """True where the loss of a batch is the mean of its episodes' losses, which have nothing in common
+        but weights: on a CPU a training may then compute them on several threads, with copies of the
+        learner that share its parameters. Default: False.
+        """
+        return False
 
     def weights_per_episode(self) -> int:
         """Numbers that one episode's classifier holds as weights of its own; bounds a batch."""
