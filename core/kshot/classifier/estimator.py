@@ -21,7 +21,9 @@ from kshot.classifier.curve import CurvePoint
 from kshot.classifier.embedder import Embedder
 from kshot.classifier.method import Method
 from kshot.classifier.neighbours import Neighbour, familiarity, neighbours, threshold
-from kshot.classifier.parts import Named, build_reader, modality_of
+from kshot.classifier.origin import Origin, origin_of
+from kshot.classifier.parts import build_reader, modality_of
+from kshot.classifier.recipe import Recipe
 from kshot.classifier.support import Support
 from kshot.classifier.temperature import fit_temperature
 from kshot.classifier.things import labels_of, read_all, things_of
@@ -37,9 +39,18 @@ UNKNOWN = "unknown"
 class _Parts:
     """What a classifier is made of beside its examples."""
 
+    recipe: Recipe
     reader: Reader
     embedder: Embedder
     method: Method
+
+    @classmethod
+    def around(
+        cls, registry: Registry, recipe: Recipe, embedder: Embedder, trained: Mapping[str, Tensor] | None
+    ) -> Self:
+        """The learner around an encoder; ``trained``: its own weights, from a benchmark."""
+        reader = build_reader(registry, embedder.modality)
+        return cls(recipe, reader, embedder, Method(registry, recipe, embedder, trained))
 
     def support(self, raw: Sequence[Any], labels: tuple[str, ...]) -> Support:
         return self.embedder.support(raw, labels, adapts=self.method.adapts)
@@ -59,8 +70,11 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
     held-out support examples.
 
     Args:
-        encoder: a registered encoder that comes with weights, or that has none to train.
-        learner: a registered learner.
+        encoder: a registered encoder that comes with weights, or that has none to train; none:
+            ``minilm``, or the one that the learner was trained with.
+        learner: a registered learner, or the folder of one that ``kshot bench`` trained:
+            ``RUN/cells/ID``, ``RUN/ID``, or ``RUN`` where it holds one alone. It comes with its
+            encoder, options, weights and batch statistics, and no example changes them.
         encoder_options: the encoder's options, as in a configuration.
         learner_options: the learner's.
         unknown: None: every example belongs to some class. A share such as 0.05: an example whose
@@ -78,8 +92,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
 
     def __init__(
         self,
-        encoder: str = "minilm",
-        learner: str = "prototypical",
+        encoder: str | None = None,
+        learner: str | Path = "prototypical",
         *,
         encoder_options: Mapping[str, Any] | None = None,
         learner_options: Mapping[str, Any] | None = None,
@@ -112,10 +126,15 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         things, labels = _pairs(X, y, "fit")
         if len(set(labels)) < 2:
             raise KshotError(f"fit: {len(set(labels))} class; a classifier needs examples of two at least")
-        raw = read_all(build_reader(registry, modality_of(registry, self.encoder)), things, "fit")
-        embedder = self._encoder(registry)
-        embedder.fit(raw)
-        parts = self._around(registry, embedder)
+        origin = self._origin(registry)
+        recipe, trained = origin.recipe, origin.trained()
+        raw = read_all(build_reader(registry, modality_of(registry, recipe.encoder.use)), things, "fit")
+        embedder = Embedder.build(registry, recipe, self.device)
+        if trained is None:
+            embedder.fit(raw)
+        else:
+            embedder.take_up(trained.encoder)
+        parts = _Parts.around(registry, recipe, embedder, trained.learner if trained else None)
         self._become(parts, parts.support(raw, labels))
         return self
 
@@ -207,13 +226,16 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
     def save(self, path: str | Path) -> None:
         """Write the classifier as one file: safetensors with a JSON header, no pickle, whole or not at all.
 
-        Weights of a pretrained encoder are not written, but their hash: whoever loads the file needs
-        the same encoder installed.
+        Whatever was trained is in it, and a benchmark that it came from is needed no more. Weights that an
+        encoder came with and that nothing changed are not written, but their hash: whoever loads the
+        file needs the same encoder installed.
         """
         self._check_fitted()
-        write_bundle(
-            Path(path), Bundle(self.get_params(), self._parts.embedder.identity(), self._held, self._settled)
-        )
+        parameters, recipe = self.get_params(), self.recipe_
+        if recipe.cell:  # the place of the benchmark is nobody's business, and may be gone
+            parameters["learner"] = recipe.cell
+        identity = self._parts.embedder.identity()
+        write_bundle(Path(path), Bundle(parameters, recipe, identity, self._held, self._settled))
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto") -> Self:
@@ -230,10 +252,18 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         except TypeError as error:
             raise KshotError(f"{path}: made by another version of kshot: {error}") from error
         made._check_parameters()
-        embedder = made._encoder(registry)
+        embedder = Embedder.build(registry, stored.recipe, device)
         embedder.resume(stored.identity)
-        made._become(made._around(registry, embedder), stored.support, stored.method)
+        lasting = stored.method if stored.recipe.cell else None
+        parts = _Parts.around(registry, stored.recipe, embedder, lasting)
+        made._become(parts, stored.support, stored.method)
         return made
+
+    @property
+    def recipe_(self) -> Recipe:
+        """What its encoder and learner are built from."""
+        self._check_fitted()
+        return self._parts.recipe
 
     @property
     def modality_(self) -> str:
@@ -275,13 +305,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
                 "this FewShotClassifier has no classes yet; call fit(examples, labels), or load a saved one"
             )
 
-    def _encoder(self, registry: Registry) -> Embedder:
-        return Embedder.build(registry, Named(self.encoder, dict(self.encoder_options or {})), self.device)
-
-    def _around(self, registry: Registry, embedder: Embedder) -> _Parts:
-        learner = Named(self.learner, dict(self.learner_options or {}))
-        reader = build_reader(registry, embedder.modality)
-        return _Parts(reader, embedder, Method(registry, learner, embedder))
+    def _origin(self, registry: Registry) -> Origin:
+        return origin_of(registry, self.encoder, self.encoder_options, self.learner, self.learner_options)
 
     def _become(self, parts: _Parts, support: Support, trained: Mapping[str, Tensor] | None = None) -> None:
         """Take up a support set: train the learner's own weights, calibrate, and only then change."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from kshot.classifier.recipe import Named, Recipe
+from kshot.encoders import tune
 from kshot.errors import KshotError
 from kshot.interfaces import Encoder, Learner, Reader
 from kshot.options import OptionsOf
@@ -17,42 +18,41 @@ from kshot.registry import Registry
 _RESERVED = ("encoder", "way")
 
 
-@dataclass(frozen=True)
-class Named:
-    """A registered thing with its options, as a configuration writes them.
-
-    Attributes:
-        use: its name, such as ``minilm`` or ``torchvision:resnet18``.
-        options: those that differ from the defaults.
-    """
-
-    use: str
-    options: Mapping[str, Any]
-
-
-def build_encoder(registry: Registry, named: Named) -> Encoder:
-    """The encoder, in evaluation mode, on the CPU.
+def build_encoder(registry: Registry, recipe: Recipe) -> Encoder:
+    """The encoder with whatever was to be trained in it, in evaluation mode, on the CPU.
 
     Raises:
         KshotError: unknown, or options that do not fit.
     """
+    named = recipe.encoder
     factory, options = _resolved(registry, "encoders", named, ())
-    encoder: Encoder = factory(**options)
-    return encoder.eval()
+    try:
+        return tune(factory(**options), recipe.tuning).encoder.eval()
+    except ValueError as error:
+        raise KshotError(f"encoder '{named.use}': {error}") from error
 
 
-def build_learner(registry: Registry, named: Named, encoder: torch.nn.Module, way: int) -> Learner:
+def build_learner(registry: Registry, recipe: Recipe, encoder: torch.nn.Module, way: int) -> Learner:
     """The learner around an encoder.
+
+    Args:
+        registry: finds it.
+        recipe: names it.
+        encoder: changed in place, as learners do.
+        way: number of classes, where the recipe does not say.
 
     Raises:
         KshotError: unknown, options that do not fit, or a method that cannot serve so.
     """
+    named = recipe.learner
     factory, options = _resolved(registry, "learners", named, _RESERVED)
     takes_way = "way" in OptionsOf(factory, reserved=("encoder",)).names
     try:
-        learner: Learner = factory(encoder, **({"way": way} if takes_way else {}), **options)
+        learner: Learner = factory(encoder, **({"way": recipe.way or way} if takes_way else {}), **options)
     except ValueError as error:
         raise KshotError(f"learner '{named.use}': {error}") from error
+    if recipe.batch_statistics:
+        learner.batch_statistics = recipe.batch_statistics
     return learner
 
 

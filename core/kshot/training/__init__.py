@@ -4,6 +4,7 @@ from kshot.training.checkpoint import CHECKPOINT, Checkpoint
 from kshot.training.handover import (
     ENCODER,
     LEARNER,
+    Lasting,
     lasting_encoder_state,
     lasting_state,
     read_learner,
@@ -22,6 +23,7 @@ __all__ = [
     "Alone",
     "Checkpoint",
     "CurvePoint",
+    "Lasting",
     "PretrainedEncoder",
     "Pretraining",
     "Processes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -20,9 +21,27 @@ ENCODER = "encoder."
 """What the names of the encoder's tensors begin with."""
 
 
+@dataclass(frozen=True, eq=False)
+class Lasting:
+    """What lasts of a learner: all that its factories would not make again.
+
+    Attributes:
+        encoder: the encoder's part, under its own names.
+        learner: the learner's own.
+    """
+
+    encoder: Mapping[str, Tensor]
+    learner: Mapping[str, Tensor]
+
+    @staticmethod
+    def parted(state: Mapping[str, Tensor]) -> Lasting:
+        """The two parts of a learner's state."""
+        encoder = {n.removeprefix(ENCODER): value for n, value in state.items() if n.startswith(ENCODER)}
+        return Lasting(encoder, {n: value for n, value in state.items() if not n.startswith(ENCODER)})
+
+
 def lasting_state(learner: Learner) -> dict[str, Tensor]:
-    """All that its factories would not make again: the state dict, without the weights that a pretrained
-    encoder came with and that nothing changed."""
+    """The state dict without the weights that a pretrained encoder came with and that nothing changed."""
     fixed = {ENCODER + name for name in _as_it_came(learner.encoder)}
     return {name: value for name, value in learner.state_dict().items() if name not in fixed}
 
@@ -42,7 +61,7 @@ def write_learner(folder: Path, learner: Learner) -> None:
     write_tensors(folder / LEARNER, lasting_state(learner))
 
 
-def read_learner(folder: Path) -> Mapping[str, Tensor]:
+def read_learner(folder: Path) -> Lasting:
     """What lasts of the learner of a cell.
 
     A cell without such a file may have a checkpoint: then it is what that training ended with, which
@@ -55,7 +74,7 @@ def read_learner(folder: Path) -> Mapping[str, Tensor]:
         path = folder / name
         if path.is_file():
             try:
-                return read(path)
+                return Lasting.parted(read(path))
             except (SafetensorError, OSError) as error:
                 raise KshotError(f"{path}: not a learner's weights, or damaged ({error})") from error
     raise KshotError(
