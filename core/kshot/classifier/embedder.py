@@ -122,7 +122,8 @@ class Embedder:
             KshotError: an example that the encoder refuses.
         """
         parts = [self._prepared(raw, start) for start in range(0, len(raw), CHUNK)]
-        inputs = collate(parts)
+        # Kernels go by strides, and a file keeps none: those of a plain layout, now as after loading.
+        inputs = {name: leaf.flatten().view(leaf.shape) for name, leaf in collate(parts).items()}
 
         def gather(positions: np.ndarray) -> dict[str, Tensor]:
             index = torch.from_numpy(positions)
