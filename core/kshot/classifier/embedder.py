@@ -70,6 +70,16 @@ class Embedder:
         """Where it computes."""
         return self._device
 
+    @property
+    def pretrained(self) -> bool:
+        """True where it came with weights."""
+        return self._encoder.pretrained
+
+    @property
+    def licence(self) -> str:
+        """Of the weights that it came with; empty where it does not say."""
+        return self._encoder.weights_licence
+
     def fit(self, raw: Sequence[Any]) -> None:
         """Let the encoder learn what it learns from raw examples.
 

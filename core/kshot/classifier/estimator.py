@@ -17,13 +17,15 @@ from torch import Tensor
 
 from kshot.classifier.answers import Answer
 from kshot.classifier.bundle import Bundle, read_bundle, write_bundle
+from kshot.classifier.card import Described, card
 from kshot.classifier.curve import CurvePoint
 from kshot.classifier.embedder import Embedder
 from kshot.classifier.method import Method
 from kshot.classifier.neighbours import Neighbour, familiarity, neighbours, threshold
 from kshot.classifier.origin import Origin, origin_of
-from kshot.classifier.parts import build_reader, modality_of
+from kshot.classifier.parts import build_reader, modality_of, refuse_folder
 from kshot.classifier.recipe import Recipe
+from kshot.classifier.sharing import download, upload
 from kshot.classifier.support import Support
 from kshot.classifier.temperature import fit_temperature
 from kshot.classifier.things import labels_of, read_all, things_of
@@ -258,6 +260,73 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         parts = _Parts.around(registry, stored.recipe, embedder, lasting)
         made._become(parts, stored.support, stored.method)
         return made
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        revision: str | None = None,
+        token: str | None = None,
+        private: bool | None = None,
+        commit_message: str = "Upload a kshot classifier",
+    ) -> str:
+        """Upload what :meth:`save` writes, with a model card, to the Hugging Face hub.
+
+        The file holds the examples, as embeddings, or as prepared inputs for a learner that must see
+        them again: whoever may read the repository may read these.
+
+        Args:
+            repo_id: ``OWNER/NAME``; the repository is made where there is none.
+            revision: branch; default: the main one.
+            token: that may write; default: the one that was logged in with.
+            private: True for a repository that only its owner sees, where it is new.
+            commit_message: of the one commit.
+
+        Returns:
+            The commit's address.
+
+        Raises:
+            KshotError: not on the hub's terms, or others could not load it since its encoder lies in a
+                folder here.
+        """
+        self._check_fitted()
+        registry, parts = load_registry(), self._parts
+        refuse_folder(registry, parts.recipe.encoder)
+        described = Described(
+            recipe=parts.recipe,
+            modality=self.modality_,
+            counts=self.counts_,
+            licence=parts.embedder.licence,
+            pretrained=parts.embedder.pretrained,
+            temperature=self.temperature_,
+            threshold=self.threshold_,
+        )
+        return upload(
+            repo_id,
+            self.save,
+            card(repo_id, described),
+            revision=revision,
+            token=token,
+            private=private,
+            message=commit_message,
+        )
+
+    @classmethod
+    def from_pretrained(
+        cls, repo_id: str, *, revision: str | None = None, token: str | None = None, device: str = "auto"
+    ) -> Self:
+        """Fetch what :meth:`push_to_hub` uploaded: one file, checked as :meth:`load` checks it.
+
+        Args:
+            repo_id: ``OWNER/NAME``.
+            revision: branch, tag or commit; default: the main branch.
+            token: for a repository that is not public; default: the one that was logged in with.
+            device: ``auto``, ``cpu`` or ``cuda``.
+
+        Raises:
+            KshotError: there is none, the hub cannot be reached, or the file is refused.
+        """
+        return cls.load(download(repo_id, revision=revision, token=token), device)
 
     @property
     def recipe_(self) -> Recipe:

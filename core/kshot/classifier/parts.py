@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -68,6 +69,22 @@ def build_reader(registry: Registry, modality: str) -> Reader:
 def modality_of(registry: Registry, encoder: str) -> str:
     """The modality of a registered encoder."""
     return registry.find("encoders", encoder.partition(":")[0]).modality
+
+
+def refuse_folder(registry: Registry, encoder: Named) -> None:
+    """Refuse an encoder that others could not load.
+
+    Raises:
+        KshotError: its model lies in a folder here.
+    """
+    name, _, after = encoder.use.partition(":")
+    takes = getattr(registry.find("encoders", name).spec, "takes", "")
+    model = after or encoder.options.get(takes, "")
+    if model and Path(str(model)).expanduser().is_dir():
+        raise KshotError(
+            f"encoder '{encoder.use}': its model lies in a folder here ({model}), which others have not; put it on "
+            "the hub, and make the classifier with its id there"
+        )
 
 
 def _resolved(
