@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from kshot import FewShotClassifier
+from kshot.cli import main
 from kshot.errors import KshotError
+from PIL import Image
 
 from tests.matrix.hf_text import _saved
 
@@ -270,3 +272,29 @@ def test_a_damaged_learner_is_refused(glyphs: Run, length: int, tmp_path: Path) 
     support, labels, _ = glyphs.episode(0)
     with pytest.raises(KshotError, match="not a learner's weights, or damaged"):
         FewShotClassifier(learner=cell).fit(support, labels)
+
+
+def test_the_command_line_takes_a_cell_too(
+    glyphs: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    support, labels, queries = glyphs.episode(0)
+    for number, (raw, label) in enumerate(zip(support, labels, strict=True)):
+        (tmp_path / "own" / label).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.asarray(raw)).save(tmp_path / "own" / label / f"{number}.png")
+    out, cell = str(tmp_path / "own.kshot"), f"{glyphs.folder}/siamese.conv4.glyphs.0"
+    assert main(["fit", str(tmp_path / "own"), "--learner", cell, "--out", out, "--draws", "0"]) == 0
+    assert main(["inspect", out]) == 0
+    shown = capsys.readouterr().out
+    assert "encoder: conv4 (" in shown
+    assert "trained by: cell siamese.conv4.glyphs.0" in shown
+    loaded = FewShotClassifier.load(out)
+    by_hand = FewShotClassifier(learner=cell).fit(support, labels)
+    np.testing.assert_allclose(loaded.predict_proba(queries), by_hand.predict_proba(queries), rtol=1e-4)
+
+
+def test_statistics_of_the_queries_are_warned_of(glyphs: Run, caplog: pytest.LogCaptureFixture) -> None:
+    support, labels, _ = glyphs.episode(0)
+    for learner, told in (("proto-support", False), ("proto-query", True)):
+        caplog.clear()
+        FewShotClassifier(learner=glyphs.cell(f"{learner}.conv4.glyphs.0")).fit(support, labels)
+        assert ("batch_statistics: query" in caplog.text) == told

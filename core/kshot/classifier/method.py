@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, final
 
@@ -20,6 +21,8 @@ from kshot.registry import Registry
 from kshot.sampling import Sampler
 from kshot.shapes import Shape
 from kshot.training import ENCODER, train, trainable
+
+log = logging.getLogger("kshot")
 
 _CHUNK = 512
 """Queries classified at a time."""
@@ -60,6 +63,12 @@ class Method:
     ) -> None:
         self._registry, self._recipe, self._embedder, self._trained = registry, recipe, embedder, trained
         probe = build_learner(registry, recipe, embedder.copy(), 2)
+        if probe.batch_statistics == "query":
+            log.warning(
+                "%s follows batch_statistics: query: things that are asked about together are answered together, "
+                "and one alone has no statistics; train with `support` or `frozen` for answers that stand alone",
+                recipe.cell,
+            )
         self.adapts = probe.adapts_encoder or probe.batch_statistics != "frozen"
 
     def settle(

@@ -62,7 +62,7 @@ def origin_of(
     if not _is_path(registry, learner):
         named = Named(encoder or ENCODER, dict(encoder_options or {}))
         return Origin(Recipe(named, Named(str(learner), dict(learner_options or {}))))
-    cell = find_cell(Path(learner))
+    cell = find_cell(Path(learner).expanduser())
     recipe = read_recipe(cell)
     _agree(registry, "encoders", recipe, recipe.encoder, encoder, encoder_options)
     _agree(registry, "learners", recipe, recipe.learner, None, learner_options)

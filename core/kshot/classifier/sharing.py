@@ -99,7 +99,10 @@ def _told(repo: str, revision: str | None, error: Exception) -> KshotError:
     elif isinstance(error, errors.EntryNotFoundError):
         reason = f"the repository holds no classifier: {FILE} is missing there"
     elif unauthorised:
-        reason = "there is no such repository, or it wants a token: log in by `hf auth login`, set HF_TOKEN, or give token="
+        reason = (
+            "there is no such repository, or it wants a token: log in by `hf auth login`, set HF_TOKEN, "
+            "or give token="
+        )
     elif status == 403:
         reason = "the token may not do this; make one that may write to the repository"
     elif isinstance(error, errors.RepositoryNotFoundError):

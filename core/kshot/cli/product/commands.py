@@ -140,7 +140,7 @@ def inspect(model: Model, device: Device = "auto") -> None:
     for title, value in (
         ("encoder", _written(recipe.encoder.use, recipe.encoder.options)),
         ("learner", _written(recipe.learner.use, recipe.learner.options)),
-        ("trained as", recipe.cell or "by its own examples alone"),
+        ("trained by", f"cell {recipe.cell}" if recipe.cell else "its own examples alone"),
         ("modality", classifier.modality_),
         ("temperature", f"{classifier.temperature_:.4g}"),
         (
