@@ -41,9 +41,8 @@ def unpack(content: bytes, most: float) -> Waveform:
             if sound.format not in FORMATS:
                 raise ValueError(f"{sound.format} is not read here; send WAV, FLAC, Ogg or MP3")
             if sound.samplerate not in RATES:
-                raise ValueError(
-                    f"{sound.samplerate} samples per second; {RATES[0]} to {RATES[-1]} in steps of {RATES.step} are read"
-                )
+                allowed = f"{RATES[0]} to {RATES[-1]} in steps of {RATES.step} are read"
+                raise ValueError(f"{sound.samplerate} samples per second; {allowed}")
             if sound.channels > CHANNELS:
                 raise ValueError(f"{sound.channels} channels; up to {CHANNELS} are read")
             samples = _mono(sound, int(most * sound.samplerate), most)
