@@ -20,7 +20,11 @@ import pytest
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 _OPTIONS = [
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"),
-    *("--disable-background-networking", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
+    *(
+        "--disable-background-networking",
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+    ),
 ]
 
 

@@ -46,11 +46,13 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refused = self._refused(scope["method"], Headers(scope=scope))
+        headers = Headers(scope=scope)
+        body = _Body(receive, self._most, whole=not {"content-length", "transfer-encoding"} & set(headers))
+        refused = self._refused(scope["method"], headers)
         if refused is not None:
-            await self._refuse(*refused, self._telling(send))
+            await _refuse(*refused, self._telling(send, body))
             return
-        await self._app(scope, self._counting(receive), self._telling(send))
+        await self._app(scope, body.receive, self._telling(send, body))
 
     def _refused(self, method: str, headers: Headers) -> tuple[int, str] | None:
         hosts = headers.getlist("host")
@@ -60,43 +62,55 @@ class Guard:
             return FORBIDDEN, "a request from another site's page"
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self._most:
-            return TOO_LARGE, self._too_large
+            return TOO_LARGE, _too_large(self._most)
         return None
 
-    @property
-    def _too_large(self) -> str:
-        return f"the request is larger than {self._most / 2**20:g} MiB; send fewer or smaller files"
-
-    def _counting(self, receive: Receive) -> Receive:
-        """Reads no further than is allowed, whatever length was announced, or none."""
-        count = 0
-
-        async def counted() -> Message:
-            nonlocal count
-            message = await receive()
-            count += len(message.get("body", b""))
-            if count > self._most:
-                raise HTTPException(TOO_LARGE, self._too_large)
-            return message
-
-        return counted
-
-    def _telling(self, send: Send) -> Send:
+    def _telling(self, send: Send, body: _Body) -> Send:
         async def told(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     headers[name] = value
                 headers.setdefault("cache-control", "no-store")
+                if not body.whole:  # or the server would go on to read, for as long as somebody sends
+                    headers["connection"] = "close"
             await send(message)
 
         return told
 
-    async def _refuse(self, status: int, reason: str, send: Send) -> None:
-        body = json.dumps({"detail": reason}).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+
+@final
+class _Body:
+    """A request's body, read no further than is allowed, whatever length was announced, or none.
+
+    Attributes:
+        whole: True once nothing of it is left to read.
+    """
+
+    def __init__(self, receive: Receive, most: int, *, whole: bool) -> None:
+        self._receive, self._most, self.whole = receive, most, whole
+        self._count = 0
+
+    async def receive(self) -> Message:
+        """The next piece."""
+        message = await self._receive()
+        self._count += len(message.get("body", b""))
+        if self._count > self._most:
+            raise HTTPException(TOO_LARGE, _too_large(self._most))
+        self.whole = not message.get("more_body", False)
+        return message
+
+
+def _too_large(most: int) -> str:
+    """Why a request is refused that is larger than ``most`` bytes."""
+    return f"the request is larger than {most / 2**20:g} MiB; send fewer or smaller files"
+
+
+async def _refuse(status: int, reason: str, send: Send) -> None:
+    body = json.dumps({"detail": reason}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _from_elsewhere(headers: Headers, host: str) -> bool:

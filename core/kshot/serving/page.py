@@ -30,7 +30,7 @@ def page() -> Page:
     script = '"use strict";\n' + "\n".join(map(_part, SCRIPTS))
     html = _part("page.html").replace("@STYLE@", style).replace("@SCRIPT@", script)
     policy = (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src 'self' blob:; "
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src 'self' blob: data:; "
         "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     return Page(html, policy)

@@ -8,8 +8,9 @@ function bars(prediction) {
     bar.style.width = `${Math.max(100 * probability, 0.5)}%`;
     return element("li", {}, element("span", { class: "what" }, bdi(label)), element("span", { class: "bar" }, bar), element("span", { class: "share" }, percent(probability)));
   });
-  const list = element("ol", { class: "bars", aria: { label: "Probabilities" } }, ...rows.slice(0, FIRST));
-  if (rows.length <= FIRST) return list;
+  const few = rows.length <= FIRST + 1; // a button takes the room of a row
+  const list = element("ol", { class: "bars", aria: { label: "Probabilities" } }, ...rows.slice(0, few ? FIRST + 1 : FIRST));
+  if (few) return list;
   const more = element("button", { type: "button", class: "quiet" }, `all ${rows.length} classes`);
   more.addEventListener("click", () => { list.append(...rows.slice(FIRST)); more.remove(); });
   return element("div", {}, list, more);
@@ -26,11 +27,14 @@ function meter(prediction, threshold) {
   return element("div", { class: prediction.known ? "meter" : "meter low" }, element("span", {}, "familiarity "), element("span", { class: "track", aria: { hidden: "true" } }, fill, mark), element("span", { class: "said" }, said));
 }
 
+const UNKEPT = "It came with the model, which holds what the encoder made of it, not the thing itself.";
+
 function neighbour(near) {
   const name = near.name ?? `example ${near.number}`;
-  const label = `${name}, ${near.label}`;
-  const what = near.media ? drawn(near.media, near.href, near.text, label) : element("span", { class: "unkept", title: "It came with the model, which holds what the encoder made of it, not the thing itself." }, bdi(name));
-  return element("li", {}, what, element("span", { class: "whose" }, bdi(near.label), " ", element("span", { class: "share" }, near.similarity.toFixed(2))));
+  const what = near.media
+    ? drawn(near.media, near.href, near.text, `${name}, ${near.label}`)
+    : element("span", { class: "unkept", title: UNKEPT }, bdi(name));
+  return element("li", {}, what, element("span", { class: "whose" }, bdi(near.label), element("span", { class: "share" }, near.similarity.toFixed(2))));
 }
 
 function answer(thing, prediction, threshold, correct) {

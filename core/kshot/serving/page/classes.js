@@ -20,5 +20,7 @@ function classRow(one, { more, forget }) {
     setTimeout(() => { sure = false; remove.textContent = "Forget"; remove.setAttribute("aria-label", `Forget ${one.name}`); }, 4000);
   });
   const shown = one.examples.length ? element("ul", { class: "samples" }, ...one.examples.slice(0, 6).map(sample)) : null;
-  return element("li", { class: "card" }, element("div", { class: "head" }, element("span", { class: "class" }, bdi(one.name)), element("span", { class: "tag" }, count(one.count, "example")), element("span", { class: "do" }, add, remove)), shown);
+  return element("li", { class: "card" }, element("div", { class: "head" },
+    element("span", {}, element("span", { class: "class" }, bdi(one.name)), element("span", { class: "tag" }, count(one.count, "example"))),
+    element("span", { class: "do" }, add, remove)), shown);
 }

@@ -40,9 +40,9 @@ async function ask(path, options = {}) {
   return body;
 }
 
-// A button that computes something: not twice at a time, what goes wrong beside it.
+// A button that computes something: not twice at a time (then false), what goes wrong beside it.
 async function working(button, where, work) {
-  if (button.getAttribute("aria-busy") === "true") return;
+  if (button.getAttribute("aria-busy") === "true") return false;
   alarm(where, null);
   button.setAttribute("aria-busy", "true");
   try {
@@ -52,4 +52,5 @@ async function working(button, where, work) {
   } finally {
     button.removeAttribute("aria-busy");
   }
+  return true;
 }

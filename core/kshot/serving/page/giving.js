@@ -18,9 +18,11 @@ class Giver {
   // `given` is called with the things whenever they are complete without a word more: files, not lines.
   constructor(place, model, hint, given = () => {}) {
     Object.assign(this, { place, model, given, things: [] });
-    if (model.modality === "text") this.typing(hint);
-    else this.dropping(hint);
+    if (this.files) this.dropping(hint);
+    else this.typing(hint);
   }
+
+  get files() { return this.model.modality !== "text"; }
 
   typing(hint) {
     this.lines = element("textarea", { rows: 3, placeholder: "one per line" });
@@ -104,18 +106,18 @@ class Giver {
 
   // What was given: texts, or files with where they are to be seen.
   all() {
-    if (!this.lines) return this.things;
+    if (this.files) return this.things;
     return this.lines.value.split("\n").map((line) => line.trim()).filter(Boolean).map((text) => ({ text }));
   }
 
   receive(thing) {
-    if (this.lines) this.lines.value = [this.lines.value.trimEnd(), thing.text].filter(Boolean).join("\n");
-    else this.add(thing.file);
+    if (this.files) this.add(thing.file);
+    else this.lines.value = [this.lines.value.trimEnd(), thing.text].filter(Boolean).join("\n");
   }
 
   empty() {
-    if (this.lines) this.lines.value = "";
-    else this.row.replaceChildren();
+    if (this.files) this.row.replaceChildren();
+    else this.lines.value = "";
     this.things = [];
   }
 }

@@ -1,6 +1,7 @@
 // The page's state is the server's: every change answers with the model as it then stands.
 
 const TITLES = { image: "Classifies pictures", audio: "Classifies recordings", text: "Classifies texts" };
+const SHOWN = 30; // answers that stay on the page
 let model, asking, teaching;
 
 function show(now) {
@@ -38,19 +39,21 @@ function correct(thing) {
   $("#class-name").focus();
 }
 
-function classify(event) {
+async function classify(event) {
   event?.preventDefault();
   const form = $("#ask form");
-  return working($("button[type=submit]", form), form, async () => {
+  const ended = await working($("button[type=submit]", form), form, async () => {
     const things = asking.all();
     if (!things.length) throw new Error(`Give a ${wordsOf(model).one} first.`);
+    if (asking.files) asking.empty(); // more may come while these are looked at
     const said = await ask("/predict", { method: "POST", ...body(things) });
     const made = said.predictions.map((one, i) => answer(things[i], one, said.threshold, correct));
     $("#answers").prepend(...made);
-    while ($("#answers").children.length > 30) $("#answers").lastChild.remove();
+    while ($("#answers").children.length > SHOWN) $("#answers").lastChild.remove();
     tell(said.predictions.length === 1 ? `It is ${said.predictions[0].label}.` : `${said.predictions.length} answers.`);
-    asking.empty();
+    if (!asking.files) asking.empty();
   });
+  if (ended && asking.files && asking.things.length) classify();
 }
 
 function teach(event) {
@@ -91,11 +94,12 @@ async function start() {
     return;
   }
   const one = wordsOf(model).one;
+  document.body.dataset.modality = model.modality;
   $("main").hidden = false;
   asking = new Giver($("#ask .giver"), model, `A ${one} to classify`, () => classify());
   teaching = new Giver($("#teach .giver"), model, `Its ${one}s`);
   // Files are classified as they come; only what is typed needs to be sent.
-  $("#ask button[type=submit]").hidden = model.modality !== "text";
+  $("#ask button[type=submit]").hidden = asking.files;
   $("#ask form").addEventListener("submit", classify);
   $("#teach form").addEventListener("submit", teach);
   $("#save").addEventListener("click", () => working($("#save"), $("#classes"), async () => {
