@@ -76,7 +76,7 @@ def test_an_endless_body_is_refused_while_it_streams(client: Client) -> None:
         ([], 422, "nothing was sent"),
     ],
 )
-@pytest.mark.parametrize("path", ["/predict", "/classes/cook/examples"])
+@pytest.mark.parametrize("path", ["/predict", "/classes/new/examples"])
 def test_what_cannot_be_used_is_refused_whole(
     client: Client, path: str, things: list[Any], status: int, reason: str
 ) -> None:
