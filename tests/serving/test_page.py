@@ -36,13 +36,6 @@ def teach_files(page: Page, name: str, files: list[Path]) -> None:
     page.until("return document.querySelector('#class-name').value === ''")
 
 
-def verdicts(page: Page, count: int) -> list[str]:
-    page.until(f"return document.querySelectorAll('.answer').length === {count}")
-    return page.run(
-        "return [...document.querySelectorAll('.verdict > :first-child')].map((one) => one.textContent)"
-    )
-
-
 def quiet(page: Page) -> None:
     """It asked nobody but its server, and nothing was reported to the console."""
     assert page.complaints() == []
@@ -67,13 +60,9 @@ def test_two_classes_of_texts_are_taught_and_asked_about(words: FewShotClassifie
         said = page.until(
             "return document.querySelectorAll('.answer').length === 3 && document.body.innerText"
         )
-        assert page.run(
-            "return [...document.querySelectorAll('.verdict')].map((one) => one.innerText.split('\\n')[0])"
-        )[0].startswith("bake ")
-        assert (
-            page.run("return document.querySelectorAll('.verdict')[1].querySelector('bdi').textContent")
-            == HOSTILE
-        )
+        assert page.run("return document.querySelector('.verdict').innerText").startswith("bake ")
+        second = "document.querySelectorAll('.verdict')[1].querySelector('bdi').textContent"
+        assert page.run(f"return {second}") == HOSTILE
         assert page.run("return document.querySelectorAll('.verdict')[2].innerText").startswith("unknown")
         assert "below the threshold" in said
         assert "flour oven" in page.run("return document.querySelector('.near').innerText")
@@ -99,7 +88,7 @@ def test_pictures_are_chosen_taught_and_corrected(
         shown = "[...document.querySelectorAll('.answer img')]"
         page.until(f"return {shown}.every((one) => one.complete && one.naturalWidth)")
         assert page.run(f"return {shown}.some((one) => new URL(one.src).pathname.startsWith('/examples/'))")
-        page.click(".answer .quiet")  # teach it as …
+        page.click(".answer .quiet")  # teach it
         page.type("#class-name", "plus")
         page.click("#teach button[type=submit]")
         page.until("return document.querySelector('#class-name').value === ''")

@@ -181,9 +181,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         ]
         known = familiarity(embeddings, self._held).tolist()
         closest = neighbours(embeddings, self._held, near)
-        return [
-            Answer(str(label), *rest) for label, *rest in zip(labels, ranked, known, closest, strict=True)
-        ]
+        return [Answer(str(labels[i]), ranked[i], known[i], closest[i]) for i in range(len(labels))]
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
         """(n, way) logits of the learner."""

@@ -43,7 +43,7 @@ function answer(thing, prediction, threshold, correct) {
   const verdict = prediction.known
     ? element("p", { class: "verdict" }, bdi(prediction.label), " ", element("span", { class: "share" }, percent(likeliest.probability)))
     : element("p", { class: "verdict unknown" }, "unknown ", element("span", { class: "share" }, "like none of the classes; nearest: ", bdi(likeliest.label)));
-  const teach = element("button", { type: "button", class: "quiet" }, "Teach it as …");
+  const teach = element("button", { type: "button", class: "quiet" }, "Teach it");
   teach.addEventListener("click", () => correct(thing));
   return element("article", { class: "card answer" },
     element("div", { class: "asked" }, asked, teach),
