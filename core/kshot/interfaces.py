@@ -107,19 +107,39 @@ class Reader(ABC):
 
     Attributes:
         suffixes: lower-case endings of the files that it reads, with their dot.
+        unit: what the size of an example is counted in, such as ``"seconds"``.
+        most: of these, what an example of strangers may have where nobody says otherwise.
     """
 
     suffixes: Sequence[str]
+    unit: str
+    most: float
 
     @abstractmethod
     def read(self, given: Any) -> Any:
         """One thing → the raw example that encoders of the modality prepare.
 
-        A :class:`pathlib.Path` is the place of a file; what else is taken is the modality's own.
+        A :class:`pathlib.Path` is the place of a file; a raw example is taken as it is; what else is
+        taken is the modality's own.
 
         Raises:
             ValueError: it cannot be used; with a short reason.
             OSError: a file cannot be read.
+        """
+
+    @abstractmethod
+    def decode(self, content: bytes, most: float) -> Any:
+        """The content of a file that a stranger sent → the raw example.
+
+        No path is looked at and no other program started, whatever the content says; a file that
+        unpacks to more than ``most`` is refused before its whole is in memory.
+
+        Args:
+            content: the file, in one of the formats that ``suffixes`` name.
+            most: ``unit``s that it may hold.
+
+        Raises:
+            ValueError: it cannot be used; with a short reason.
         """
 
     @abstractmethod

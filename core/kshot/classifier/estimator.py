@@ -185,20 +185,24 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         """(n, way) probabilities, in the order of ``classes_``."""
         return self._probabilities(self._asked(X)[0])
 
-    def answers(self, X: Any, count: int = 3) -> list[Answer]:  # noqa: N803
-        """Label and likeliest classes of each of n examples, all from one pass of the encoder.
+    def answers(self, X: Any, count: int = 3, near: int = 0) -> list[Answer]:  # noqa: N803
+        """All that can be said of each of n examples, from one pass of the encoder.
 
         Args:
             X: n examples.
             count: classes to name for each.
+            near: support examples to name for each.
         """
         logits, embeddings = self._asked(X)
         labels, probabilities = self._labels(logits, embeddings), self._probabilities(logits)
         orders = np.argsort(-probabilities, axis=1, kind="stable")[:, :count]
-        return [
-            Answer(str(label), [(str(self.classes_[k]), float(row[k])) for k in order])
-            for label, row, order in zip(labels, probabilities, orders, strict=True)
+        ranked = [
+            [(str(self.classes_[k]), float(row[k])) for k in order]
+            for row, order in zip(probabilities, orders, strict=True)
         ]
+        known = familiarity(embeddings, self._held).tolist()
+        closest = neighbours(embeddings, self._held, near)
+        return [Answer(str(labels[i]), ranked[i], known[i], closest[i]) for i in range(len(labels))]
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
         """(n, way) logits of the learner."""
@@ -357,6 +361,12 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         """Number of examples that it holds."""
         self._check_fitted()
         return len(self._held)
+
+    @property
+    def support_labels_(self) -> tuple[str, ...]:
+        """The class of each example that it holds, in the order in which they were given."""
+        self._check_fitted()
+        return self._held.labels
 
     def __sklearn_is_fitted__(self) -> bool:
         """True after ``fit``."""

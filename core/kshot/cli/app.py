@@ -10,7 +10,7 @@ import kshot
 from kshot.cli import bench, listing, schema, sources
 from kshot.cli.episodes import command
 from kshot.cli.help import Help
-from kshot.cli.product import commands
+from kshot.cli.product import commands, serving
 from kshot.specs import KINDS
 
 app = typer.Typer(
@@ -56,6 +56,7 @@ app.command()(commands.predict)
 app.command()(commands.enroll)
 app.command()(commands.forget)
 app.command()(commands.inspect)
+app.command()(serving.serve)
 app.command(
     "list",
     add_help_option=False,
