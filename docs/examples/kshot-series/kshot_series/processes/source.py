@@ -1,0 +1,94 @@
+"""Source ``processes``: which law made this curve?"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, final
+
+import numpy as np
+from kshot.interfaces import SPLITS, Presentation, Source, Split
+from kshot.sampling import Catalogue
+from pydantic import Field
+
+from kshot_series import drawing
+from kshot_series.processes.families import FAMILIES, Law, Random
+from kshot_series.series import Series
+
+RECIPE = 1
+"""Number of the way in which curves are drawn; a change to it raises this."""
+
+LENGTHS = 96, 161
+
+
+@final
+class Processes(Source):
+    """Curves of 96 to 160 steps. A class is one law of a family of random processes; whole families are
+    held out, so what is asked of a test class was asked of nothing like it before.
+
+    Each curve is drawn from its law with a phase of its own, with noise, at some scale and level.
+    Laws have the class group ``family``: ``within: family`` asks for laws of one family alone.
+
+    Args:
+        laws: of each of the 12 families; 7 of them train, 2 validate, 3 test.
+        per_class: curves of each law.
+        noise: standard deviation of what is added, in deviations of the curve.
+        seed: of laws and curves.
+    """
+
+    def __init__(
+        self,
+        *,
+        laws: Annotated[int, Field(ge=1)] = 6,
+        per_class: Annotated[int, Field(ge=2)] = 30,
+        noise: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.15,
+        seed: Annotated[int, Field(ge=0)] = 0,
+    ) -> None:
+        self.modality = "series"
+        self._curves: list[Series] = []
+        self._catalogues: dict[Split, Catalogue] = {}
+        for split in SPLITS:
+            labels: list[str] = []
+            first = len(self._curves)
+            for family in FAMILIES[split]:
+                for number in range(laws):
+                    name = f"{family.__name__}-{number:02d}"
+                    law, chance = family(_random(seed, name)), _random(seed, name, "curves")
+                    self._curves += [_curve(law, chance, noise) for _ in range(per_class)]
+                    labels += [name] * per_class
+            self._catalogues[split] = Catalogue.build(
+                labels,
+                [f"{number % per_class:04d}" for number in range(len(labels))],
+                version=f"processes {RECIPE} {noise} {seed}",
+                rows=range(first, len(self._curves)),
+                class_groups={"family": {label: label.partition("-")[0] for label in labels}},
+            )
+
+    def catalogue(self, split: Split) -> Catalogue:
+        """Laws and curves of one split."""
+        return self._catalogues[split]
+
+    def fetch(self, row: int) -> Series:
+        """(n, 1)."""
+        return self._curves[row]
+
+    def present(self, raw: Series) -> Presentation:
+        """The curve."""
+        return drawing.present(raw)
+
+    def digest(self, row: int) -> str:
+        """SHA-256 of the curve's numbers."""
+        return hashlib.sha256(self._curves[row].tobytes()).hexdigest()
+
+
+def _curve(law: Law, chance: Random, noise: float) -> Series:
+    time = np.arange(int(chance.integers(*LENGTHS)), dtype=np.float64)
+    curve = law(chance, time)
+    curve = curve / (curve.std() or 1.0) + noise * chance.normal(size=len(time))
+    scaled = np.exp(chance.normal()) * (curve + chance.normal())
+    return scaled[:, None].astype(np.float32)
+
+
+def _random(seed: int, *names: str) -> Random:
+    """A generator that depends on these alone, not on what was drawn before."""
+    words = hashlib.sha256("\0".join([str(seed), *names]).encode()).digest()
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(words[:16], "little")))
