@@ -11,21 +11,23 @@ from kshot.sampling import Catalogue
 from pydantic import Field
 
 from kshot_series import drawing
-from kshot_series.processes.families import FAMILIES, Law, Random
+from kshot_series.processes.families import FAMILIES, Array, Law, Random
 from kshot_series.series import Series
 
 RECIPE = 1
 """Number of the way in which curves are drawn; a change to it raises this."""
 
-LENGTHS = 96, 161
+LENGTHS = 48, 97
+TEMPO = 0.1
+"""Standard deviation of the logarithm of a curve's tempo."""
 
 
 @final
 class Processes(Source):
-    """Curves of 96 to 160 steps. A class is one law of a family of random processes; whole families are
+    """Curves of 48 to 96 steps. A class is one law of a family of random processes; whole families are
     held out, so what is asked of a test class was asked of nothing like it before.
 
-    Each curve is drawn from its law with a phase of its own, with noise, at some scale and level.
+    Each curve is drawn from its law at some tempo, phase, scale and level, and with noise.
     Laws have the class group ``family``: ``within: family`` asks for laws of one family alone.
 
     Args:
@@ -40,7 +42,7 @@ class Processes(Source):
         *,
         laws: Annotated[int, Field(ge=1)] = 6,
         per_class: Annotated[int, Field(ge=2)] = 30,
-        noise: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.15,
+        noise: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.5,
         seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         self.modality = "series"
@@ -81,11 +83,16 @@ class Processes(Source):
 
 
 def _curve(law: Law, chance: Random, noise: float) -> Series:
-    time = np.arange(int(chance.integers(*LENGTHS)), dtype=np.float64)
-    curve = law(chance, time)
-    curve = curve / (curve.std() or 1.0) + noise * chance.normal(size=len(time))
+    length, tempo = int(chance.integers(*LENGTHS)), np.exp(TEMPO * chance.normal())
+    curve = _at_tempo(law(chance, np.arange(2 * length, dtype=np.float64)), length, tempo)
+    curve = curve / (curve.std() or 1.0) + noise * chance.normal(size=length)
     scaled = np.exp(chance.normal()) * (curve + chance.normal())
     return scaled[:, None].astype(np.float32)
+
+
+def _at_tempo(curve: Array, length: int, tempo: float) -> Array:
+    """The first ``length`` steps of a curve that is played slower or faster."""
+    return np.interp(np.minimum(np.arange(length) * tempo, len(curve) - 1), np.arange(len(curve)), curve)
 
 
 def _random(seed: int, *names: str) -> Random:
