@@ -61,7 +61,7 @@ def test_the_report_shows_curves(run: Path) -> None:
 def machines(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Curves of three machines as a user has them: a folder of CSV files each."""
     folder = tmp_path_factory.mktemp("machines")
-    source = Processes(laws=1, per_class=6)
+    source = Processes(laws=1, per_class=12, noise=0.1)
     catalogue = source.catalogue("test")
     for position, label in enumerate(catalogue.labels):
         path = folder / catalogue.classes[label] / f"{position:02d}.csv"
@@ -72,10 +72,11 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_classifier_of_curves(machines: Path) -> None:
     files = sorted(machines.glob("*/*.csv"))
-    known, asked = [one for i, one in enumerate(files) if i % 6 < 4], [one for i, one in enumerate(files) if i % 6 > 3]
+    known = [one for i, one in enumerate(files) if i % 12 < 6]
+    asked = [one for one in files if one not in known]
     classifier = FewShotClassifier(encoder="autocorrelation").fit(known, [one.parent.name for one in known])
     right = [said == one.parent.name for said, one in zip(classifier.predict(asked), asked, strict=True)]
-    assert sum(right) >= 5
+    assert sum(right) >= 13, "18 were asked, chance is 6"
     assert classifier.predict([[0.0, 1.0] * 30]).shape == (1,), "numbers serve as well as files"
 
 
