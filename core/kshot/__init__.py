@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from kshot.hookspecs import hookimpl
-from kshot.specs import KSHOT_API, EncoderSpec, LearnerSpec, MetricSpec, ReaderSpec, SourceSpec
+from kshot.specs import KSHOT_API, EncoderSpec, LearnerSpec, MetricSpec, ReaderSpec, SourceSpec, Trial
 
 if TYPE_CHECKING:
     from kshot.classifier import FewShotClassifier as FewShotClassifier
@@ -21,6 +21,7 @@ __all__ = [
     "MetricSpec",
     "ReaderSpec",
     "SourceSpec",
+    "Trial",
     "__version__",
     "hookimpl",
 ]
