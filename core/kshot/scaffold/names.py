@@ -54,7 +54,6 @@ def names_of(given: str) -> Names:
         )
     if package in sys.stdlib_module_names or importlib.util.find_spec(package) is not None:
         raise KshotError(
-            f"'{given}' would be imported as '{package}', and there is such a module already; choose another "
-            f"name, such as kshot-{plugin.replace('_', '-')}-2"
+            f"'{given}' would be imported as '{package}', and there is such a module already; choose another name"
         )
     return Names(distribution, package, plugin, "".join(word.capitalize() for word in plugin.split("_")))

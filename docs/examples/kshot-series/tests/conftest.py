@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KSHOT_CACHE", str(tmp_path_factory.mktemp("cache")))
-
-
-@pytest.fixture
-def configuration() -> Path:
-    """The benchmark that the distribution ships."""
-    return Path(__file__).parents[1] / "configs" / "series.yaml"
