@@ -82,4 +82,5 @@ def built(entry: Entry, options: Mapping[str, Any]) -> Callable[[], Any]:
 def _without_name(spec: SourceSpec, options: Mapping[str, Any]) -> dict[str, Any]:
     """A published split's name replaced by what it stands for."""
     split = options.get("split")
-    return {**options, "split": spec.splits[split]} if split in spec.splits else dict(options)
+    named = isinstance(split, str) and split in spec.splits
+    return {**options, "split": spec.splits[split]} if named else dict(options)

@@ -12,14 +12,13 @@ from packaging.utils import canonicalize_name
 
 from kshot.errors import KshotError, PluginError, listing, nearest
 from kshot.registry import Entry, PluginReport, Registry, load_registry
-from kshot.specs import KINDS
 from kshot.testing.outcomes import Outcome, checked_exceptions, one_line, run_checks
 from kshot.testing.registered.building import declared_problems, wanting
 from kshot.testing.registered.trying import CHECKS, Workshop, try_entry
 
-IMPORTS, DECLARATION, BUILDS = "imports", "declaration", "builds"
-"""The checks that come before those of the kind: the factory is there, the spec's options are its, and it
-can be built with those of its trial."""
+NAME, IMPORTS, DECLARATION, BUILDS = "name", "imports", "declaration", "builds"
+"""The checks that come before those of the kind: nobody else has the name, the factory is there, takes
+what the spec declares, and builds with the options of the trial."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +53,19 @@ def check_plugin(
         yield check_entry(entry, found)
 
 
+def imports_of(name: str, only: Sequence[str] = (), *, registry: Registry | None = None) -> Iterator[Checked]:
+    """Import the factory of everything that a plugin brings, and look at the options that are declared.
+
+    Arguments and errors as those of :func:`check_plugin`.
+    """
+    found = registry or load_registry()
+    for entry in entries_of(name, found, only):
+        yield Checked(entry, import_outcomes(entry, found))
+
+
 def check_entry(entry: Entry, registry: Registry) -> Checked:
     """Try one entry; nothing that it does stops others."""
-    outcomes = import_outcomes(entry)
+    outcomes = import_outcomes(entry, registry)
     if any(outcome.result == "failed" for outcome in outcomes):
         return Checked(entry, outcomes)
     reason = wanting(entry)
@@ -65,25 +74,30 @@ def check_entry(entry: Entry, registry: Registry) -> Checked:
     return Checked(entry, [*outcomes, *_tried(entry, registry)])
 
 
-def import_outcomes(entry: Entry) -> list[Outcome]:
-    """Whether the factory is there, and takes what the spec says."""
+def import_outcomes(entry: Entry, registry: Registry) -> list[Outcome]:
+    """Whether the name is the plugin's alone, the factory is there, and takes what the spec says."""
     reason = wanting(entry)
+    try:
+        registry.find(entry.kind, entry.name)
+    except KshotError as error:
+        return [Outcome(NAME, "failed", one_line(error))]
     try:
         entry.resolve()
         problems = [*declared_problems(entry), *_exception_problems(entry)]
     except KshotError as error:
         # An extra's module may be imported with the factory's own.
-        return [Outcome(IMPORTS, "excepted" if reason else "failed", reason or one_line(error))]
+        failure = Outcome(IMPORTS, "excepted" if reason else "failed", reason or one_line(error))
+        return [Outcome(NAME, "passed"), failure]
     declared = (
         Outcome(DECLARATION, "failed", "; ".join(problems)) if problems else Outcome(DECLARATION, "passed")
     )
-    return [Outcome(IMPORTS, "passed"), declared]
+    return [Outcome(NAME, "passed"), Outcome(IMPORTS, "passed"), declared]
 
 
 def entries_of(name: str, registry: Registry, only: Sequence[str] = ()) -> list[Entry]:
     """What a plugin brings; see :func:`check_plugin`."""
     plugin = _plugin(name, registry)
-    every = [one for kind in KINDS for one in registry.entries(kind) if one.plugin == plugin.name]
+    every = registry.brought_by(plugin.name)
     known = [entry.name for entry in every]
     for one in only:
         if one not in known:
