@@ -39,6 +39,11 @@ class Registry:
         """Entries of one kind by name; a name that two plugins bring is not among them."""
         return tuple(some[0] for some in self._table[kind].values() if len(some) == 1)
 
+    def brought_by(self, plugin: str) -> Sequence[Entry]:
+        """All that a usable plugin brings, by kind and name, contested names among it."""
+        every = [entry for kind in KINDS for some in self._table[kind].values() for entry in some]
+        return tuple(entry for entry in every if entry.plugin == plugin)
+
     def modalities(self) -> Sequence[str]:
         """The modalities of the installed encoders and sources, sorted."""
         return sorted({entry.modality for kind in ("encoders", "sources") for entry in self.entries(kind)})

@@ -61,7 +61,7 @@ class Toy(Source):
 
     def fetch(self, row: int) -> np.ndarray:
         """(16,) float32."""
-        return self._vectors[row]
+        return self._vectors[row].copy()
 
     def hostile(self) -> Mapping[str, np.ndarray]:
         """Too few numbers, NaN, infinity, a matrix, and numbers near the largest."""
