@@ -50,7 +50,7 @@ class Plan:
         name = self.names.plugin
         if self.kind == "modality":
             return {
-                "encoders": (f"{name}_mlp",),
+                "encoders": (f"{name}_mlp", f"{name}_plain"),
                 "sources": (f"{name}_clusters", f"{self.modality}_table"),
                 "readers": (self.modality,),
             }

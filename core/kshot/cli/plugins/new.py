@@ -13,11 +13,16 @@ if TYPE_CHECKING:
 
 def new(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Of the distribution, such as kshot-weather.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="NAME", help="Of the distribution, such as kshot-weather.", show_default=False
+        ),
     ],
     kind: Annotated[
         str,
-        typer.Option("--kind", metavar="[encoder|learner|modality]", help="What it brings.", show_default=False),
+        typer.Option(
+            "--kind", metavar="[encoder|learner|modality]", help="What it brings.", show_default=False
+        ),
     ],
     modality: Annotated[
         str,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, final
+from typing import Annotated, Literal, final
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +21,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from kshot_relation.modules import OfMaps, OfVectors
+
+Aggregate = Literal["sum", "mean"]
 
 
 @final
@@ -41,6 +43,9 @@ class RelationNetwork(Learner):
     module (figure 2); without, g is the paper's two fully connected layers for vectors (its zero-shot
     form), which goes with any encoder.
 
+    A sum grows with the shot, so the paper trains for the shot that is asked; trained for one shot the
+    module is at a loss over five. A mean (an addition) has one size at any shot.
+
     Deviations: logits are log-odds, since kshot's probabilities and metrics are of a softmax over
     classes; the paper reads the largest score, which is the same class. Batch norms in g follow the
     house's rule that statistics never cross episodes: an episode's own in training, running ones
@@ -53,6 +58,7 @@ class RelationNetwork(Learner):
             tell its width (an attribute ``dim``).
         channels: of the feature maps that an embedding is, such as 64 for ``conv4``; none: a vector.
         hidden: units of g's hidden layer; 8 in the paper for maps.
+        aggregate: what a class is, the ``sum`` of its support as in the paper, or the ``mean``.
 
     Raises:
         ValueError: an encoder that does not tell its width, or whose embeddings are no square maps
@@ -65,18 +71,20 @@ class RelationNetwork(Learner):
         *,
         channels: Annotated[int, Field(ge=1)] | None = None,
         hidden: Annotated[int, Field(ge=1)] = 64,
+        aggregate: Aggregate = "sum",
     ) -> None:
         super().__init__()
         width = width_of(encoder)
         self.encoder = per_episode_norms(encoder)
         module = OfVectors(width, hidden) if channels is None else OfMaps(width, channels, hidden)
         self.relation = per_episode_norms(module)
+        self.aggregate: Aggregate = aggregate
 
     def adapt(self, support: tuple[Examples, ...]) -> Classifier:
         """Sum the support of each class, (T, n) labels a block."""
         labels, way = labels_of(support), support[0].way
         first = support_pass(self.batch_statistics, len(labels))
-        classes = class_sums(embed(self.encoder, inputs_of(support), first), labels, way)
+        classes = self._classes(embed(self.encoder, inputs_of(support), first), labels, way)
 
         def classify(query: tuple[Inputs, ...]) -> Tensor:
             embedded = embed(self.encoder, query, query_pass(self.batch_statistics, first))
@@ -87,7 +95,7 @@ class RelationNetwork(Learner):
     def training_logits(self, support: tuple[Examples, ...], query: tuple[Inputs, ...]) -> Tensor:
         """Log-odds (T, Q, way), support and query in one pass of the encoder, as in the paper's code."""
         embedded, queries = embed_jointly(self.encoder, inputs_of(support), query)
-        classes = class_sums(embedded, labels_of(support), support[0].way)
+        classes = self._classes(embedded, labels_of(support), support[0].way)
         return self._compare(classes, queries, Pass(len(classes), own=self.relation.training))
 
     def loss(self, episodes: Episodes) -> Tensor:
@@ -95,6 +103,12 @@ class RelationNetwork(Learner):
         logits = self.training_logits(episodes.support, episodes.query_inputs)
         own = F.one_hot(episodes.query_labels, episodes.way).to(logits.dtype)
         return F.mse_loss(logits.sigmoid(), own)
+
+    def _classes(self, embedded: Tensor, labels: Tensor, way: int) -> Tensor:
+        """(T, S, dim) embeddings, (T, S) labels → (T, way, dim)."""
+        members = F.one_hot(labels, way).to(embedded.dtype)
+        sums = members.mT @ embedded
+        return sums if self.aggregate == "sum" else sums / members.sum(1).unsqueeze(-1)
 
     def _compare(self, classes: Tensor, queries: Tensor, current: Pass) -> Tensor:
         """(T, way, dim) sums and (T, Q, dim) queries → (T, Q, way) log-odds."""
@@ -107,8 +121,3 @@ class RelationNetwork(Learner):
         # Differences of embeddings are mostly rounding in half precision.
         with torch.autocast(pairs.device.type, enabled=False):
             return embed(self.relation, ({TENSOR: pairs},), current).reshape(-1, count, way)
-
-
-def class_sums(embedded: Tensor, labels: Tensor, way: int) -> Tensor:
-    """(T, S, dim) embeddings, (T, S) labels → (T, way, dim) sum of each class."""
-    return F.one_hot(labels, way).to(embedded.dtype).mT @ embedded

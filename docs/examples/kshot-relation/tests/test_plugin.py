@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from kshot.cli import main
 from kshot.registry import load_registry
+from kshot.testing import PluginConformance
 
 CONFIGURATIONS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 
@@ -19,6 +20,12 @@ def test_it_is_installed_and_usable() -> None:
     assert report.error is None
     assert dict(report.specs) == {"learners": ("relation",)}
     assert load_registry().find("learners", "relation").resolve().__doc__
+
+
+class TestPlugin(PluginConformance):
+    """The contract of every learner, by kshot's own suite, with the defaults."""
+
+    plugin = "kshot-relation"
 
 
 def test_the_entry_point_is_light() -> None:

@@ -64,7 +64,10 @@ def test_the_loss_is_the_mean_squared_error_of_the_scores() -> None:
     one, given = learner(), episodes()
     scores = torch.sigmoid(one.training_logits(given.support, given.query_inputs))
     errors = [
-        (scores[t, q, k] - float(QUERY[q] == k)) ** 2 for t in range(2) for q in range(len(QUERY)) for k in range(3)
+        (scores[t, q, k] - float(QUERY[q] == k)) ** 2
+        for t in range(2)
+        for q in range(len(QUERY))
+        for k in range(3)
     ]
     torch.testing.assert_close(one.loss(given), torch.stack(errors).mean())
 
@@ -90,7 +93,8 @@ def test_in_training_the_relation_module_s_norms_see_one_episode_at_a_time() -> 
     together = one.training_logits(given.support, given.query_inputs)
     again = learner(channels=2, hidden=4).train()
     alone = [
-        again.training_logits(part.support, part.query_inputs) for part in (given.slice(0, 1), given.slice(1, 2))
+        again.training_logits(part.support, part.query_inputs)
+        for part in (given.slice(0, 1), given.slice(1, 2))
     ]
     torch.testing.assert_close(together, torch.cat(alone))
     norms = [module for module in one.relation.modules() if hasattr(module, "running_mean")]

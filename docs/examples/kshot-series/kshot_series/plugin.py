@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kshot import EncoderSpec, ReaderSpec, SourceSpec, hookimpl
+from kshot import EncoderSpec, ReaderSpec, SourceSpec, Trial, hookimpl
 
 KSHOT_API = 1
 
@@ -19,6 +19,7 @@ def kshot_encoders() -> Sequence[EncoderSpec]:
             factory="kshot_series.encoders.temporal:TemporalConvolutions",
             paper="Bai, Kolter, Koltun 2018, arXiv:1803.01271",
             modality="series",
+            trial=Trial({"width": 8, "blocks": 2, "dim": 12}),
         ),
         EncoderSpec(
             name="autocorrelation",
@@ -26,6 +27,7 @@ def kshot_encoders() -> Sequence[EncoderSpec]:
             factory="kshot_series.encoders.autocorrelation:Autocorrelation",
             paper="Box, Jenkins, Time Series Analysis, 1970",
             modality="series",
+            trial=Trial({"lags": 12}),
         ),
     )
 
@@ -40,6 +42,8 @@ def kshot_sources() -> Sequence[SourceSpec]:
             factory="kshot_series.processes:Processes",
             licence="Apache-2.0",
             modality="series",
+            tiny=True,
+            trial=Trial({"laws": 1, "per_class": 10, "noise": 0.1}),
         ),
         SourceSpec(
             name="series_table",
@@ -47,6 +51,7 @@ def kshot_sources() -> Sequence[SourceSpec]:
             factory="kshot_series.table:series_table",
             licence="that of your data",
             modality="series",
+            trial=Trial("kshot_series.trials:series_table"),
         ),
     )
 

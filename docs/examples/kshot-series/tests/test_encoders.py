@@ -19,20 +19,12 @@ def curves(classes: int = 6, each: int = 8) -> list[list[np.ndarray]]:
     return [[source.fetch(int(row)) for row in rows[offsets[k] : offsets[k] + each]] for k in range(classes)]
 
 
-class TestTemporal(EncoderConformance):
-    subject = Subject("curves", lambda: TemporalConvolutions(width=8, blocks=2, dim=12), curves())
-
-
 class TestTemporalOfTwoChannels(EncoderConformance):
     subject = Subject(
         "curves of two channels",
         lambda: TemporalConvolutions(width=8, blocks=2, dim=12, channels=2),
         [[np.hstack([one, one[::-1]]) for one in own] for own in curves()],
     )
-
-
-class TestAutocorrelation(EncoderConformance):
-    subject = Subject("curves", lambda: Autocorrelation(lags=12), curves())
 
 
 ENCODERS = [Autocorrelation(lags=3), TemporalConvolutions(width=4, blocks=1)]

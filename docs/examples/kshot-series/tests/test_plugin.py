@@ -1,12 +1,12 @@
-"""What the plugin registers, and what that costs."""
+"""What the plugin registers, what that costs, and that it keeps kshot's contracts."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-import pytest
 from kshot.registry import load_registry
+from kshot.testing import PluginConformance
 
 BRINGS = {
     "encoders": ("autocorrelation", "tcn"),
@@ -21,10 +21,10 @@ def test_it_is_installed_and_usable() -> None:
     assert dict(report.specs) == BRINGS
 
 
-@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in BRINGS.items() for name in names])
-def test_every_factory_is_there(kind: str, name: str) -> None:
-    entry = load_registry().find(kind, name, "series")
-    assert entry.resolve().__doc__
+class TestPlugin(PluginConformance):
+    """The contracts of all that it brings, by kshot's own suite."""
+
+    plugin = "kshot-series"
 
 
 def test_the_entry_point_is_light() -> None:

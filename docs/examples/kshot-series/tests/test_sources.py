@@ -32,7 +32,10 @@ def test_curves_are_a_function_of_the_options_alone() -> None:
     assert first.classes[0] == more.classes[0]
     np.testing.assert_array_equal(one.fetch(int(first.rows[0])), two.fetch(int(more.rows[0])))
     assert not np.array_equal(one.fetch(0), Processes(laws=1, per_class=2, seed=1).fetch(0))
-    assert one.catalogue("test").fingerprint != Processes(laws=1, per_class=2, noise=0.1).catalogue("test").fingerprint
+    assert (
+        one.catalogue("test").fingerprint
+        != Processes(laws=1, per_class=2, noise=0.1).catalogue("test").fingerprint
+    )
 
 
 def test_curves_are_usable_and_differ_in_length() -> None:
@@ -102,7 +105,9 @@ def test_a_table_with_the_numbers_in_a_column(tmp_path: Path) -> None:
     source = series_table(path=str(table), values="load", label="machine")
     catalogue = source.catalogue("train")
     k = int(catalogue.classes[0].removeprefix("machine-"))
-    assert [source.fetch(int(row))[:, 0].tolist() for row in catalogue.rows[:4]] == [[k, i, k * i] for i in range(4)]
+    assert [source.fetch(int(row))[:, 0].tolist() for row in catalogue.rows[:4]] == [
+        [k, i, k * i] for i in range(4)
+    ]
 
 
 def test_a_damaged_file_is_named_or_skipped(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, final
+from collections.abc import Mapping
+from typing import Annotated, Any, final
 
 import numpy as np
 from kshot.interfaces import SPLITS, Presentation, Source, Split
@@ -76,6 +77,21 @@ class Processes(Source):
     def present(self, raw: Series) -> Presentation:
         """The curve."""
         return drawing.present(raw)
+
+    def hostile(self) -> Mapping[str, Any]:
+        """Arrays that are no series, and some that are hard to standardise."""
+        return {
+            "empty": np.zeros((0, 1), np.float32),
+            "of three dimensions": np.zeros((4, 1, 1), np.float32),
+            "of another number of channels": np.zeros((40, 7), np.float32),
+            "of words": np.array([["a"], ["b"]]),
+            "not finite": np.array([[1.0], [np.nan], [np.inf]], np.float32),
+            "huge": np.full((40, 1), 3e38, np.float32),
+            "constant": np.full((40, 1), 0.1, np.float32),
+            "one step long": np.ones((1, 1), np.float32),
+            "nearly nothing": 1e-38 * np.ones((40, 1), np.float32).cumsum(0),
+            "100,000 steps long": np.arange(100_000, dtype=np.float32)[:, None] % 7,
+        }
 
     def digest(self, row: int) -> str:
         """SHA-256 of the curve's numbers."""
