@@ -65,7 +65,6 @@ class Plan:
     @property
     def values(self) -> dict[str, str]:
         """What the templates' ``$names`` stand for."""
-        brought = {kind: tuple(sorted(names)) for kind, names in self.brings.items()}
         return {
             "distribution": self.names.distribution,
             "package": self.names.package,
@@ -76,7 +75,7 @@ class Plan:
             "api": str(KSHOT_API),
             "dependencies": _written(self._dependencies()),
             "tested_with": _written(self._tested_with()),
-            "brings": repr(brought).replace("'", '"'),
+            "brings": _literal(self.brings),
         }
 
     def _dependencies(self) -> list[str]:
@@ -139,6 +138,14 @@ def bounds(version: str) -> str:
     major, minor, *_ = Version(version).release
     after = f"0.{minor + 1}" if major == 0 else f"{major + 1}"
     return f">={major}.{minor},<{after}"
+
+
+def _literal(brings: Mapping[str, tuple[str, ...]]) -> str:
+    """Python that writes it, as a formatter would."""
+    items = [f"{kind!r}: {tuple(sorted(names))!r}".replace("'", '"') for kind, names in brings.items()]
+    return (
+        f"{{{items[0]}}}" if len(items) == 1 else "".join(["{\n", *(f"    {one},\n" for one in items), "}"])
+    )
 
 
 def _written(requirements: Sequence[str]) -> str:

@@ -6,13 +6,8 @@ from kshot.testing import LearnerConformance, learner_factory, toy_subject
 from kshot_relation.learner import RelationNetwork
 
 
-class TestMaps(LearnerConformance):
+class TestMeanOfMaps(LearnerConformance):
     """The toy's eight numbers read as two maps of 2×2."""
 
-    make = learner_factory(RelationNetwork, channels=2, hidden=8)
-    subject = toy_subject()
-
-
-class TestMean(LearnerConformance):
-    make = learner_factory(RelationNetwork, aggregate="mean")
+    make = learner_factory(RelationNetwork, channels=2, hidden=8, aggregate="mean")
     subject = toy_subject()

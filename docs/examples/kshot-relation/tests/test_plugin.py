@@ -39,7 +39,8 @@ def test_the_entry_point_is_light() -> None:
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda path: path.stem)
 def test_a_benchmark_runs_to_its_report(configuration: Path, tmp_path: Path) -> None:
-    small = ["--set", "train.episodes=6", "--set", "train.validations=1", "--set", "evaluate.episodes=8"]
+    small = ["--set", "train.episodes=6", "--set", "train.validations=0", "--set", "evaluate.episodes=8"]
+    small += ["--set", "evaluate.queries=5"]
     assert main(["bench", str(configuration), "--out", str(tmp_path), "--device", "cpu", *small]) == 0
     cells = json.loads((tmp_path / "results.json").read_text())["cells"]
     assert any(cell["learner"].startswith("relation") for cell in cells)

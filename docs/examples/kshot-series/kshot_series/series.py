@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 from typing import Any, cast
 
 import numpy as np
@@ -97,14 +96,3 @@ def standardised(series: Series) -> Series:
     deviation = centred.std(0)
     flat = deviation <= 1e-7 * np.abs(wide).max(0)  # what float32 leaves of a constant
     return cast("Series", np.where(flat, 0.0, centred / np.where(flat, 1.0, deviation)).astype(np.float32))
-
-
-def steps_of(series: Series) -> str:
-    """Its size in words."""
-    n, channels = series.shape
-    return f"{n} steps" if channels == 1 else f"{n} steps of {channels} channels"
-
-
-def is_series(given: Any) -> bool:
-    """True for what :func:`checked` gives; no look at its numbers."""
-    return isinstance(given, np.ndarray) and given.ndim == 2 and not math.prod(given.shape) == 0

@@ -102,8 +102,9 @@ def _curve(law: Law, chance: Random, noise: float) -> Series:
     length, tempo = int(chance.integers(*LENGTHS)), np.exp(TEMPO * chance.normal())
     curve = _at_tempo(law(chance, np.arange(2 * length, dtype=np.float64)), length, tempo)
     curve = curve / (curve.std() or 1.0) + noise * chance.normal(size=length)
-    scaled = np.exp(chance.normal()) * (curve + chance.normal())
-    return scaled[:, None].astype(np.float32)
+    scaled = (np.exp(chance.normal()) * (curve + chance.normal()))[:, None].astype(np.float32)
+    scaled.flags.writeable = False  # the same array is given at every call
+    return scaled
 
 
 def _at_tempo(curve: Array, length: int, tempo: float) -> Array:
