@@ -39,28 +39,36 @@ class _Walk:
         self.digest = hashlib.sha256(repr(sys.version_info[:2]).encode())
         # The things themselves beside their numbers: an id says nothing once its thing is gone.
         self._seen: dict[int, tuple[int, object]] = {}
+        self._inside: set[int] = set()
 
     def add(self, *things: object) -> None:
         for thing in things:
             if isinstance(thing, _PLAIN):
                 self._note(f"{type(thing).__name__} {thing!r}")
+            elif isinstance(thing, tuple | list | dict | set | frozenset):
+                self._values(thing)
             elif id(thing) in self._seen:
                 self._note(f"part {self._seen[id(thing)][0]}")
             else:
                 self._seen[id(thing)] = len(self._seen), thing
                 self._part(thing)
 
+    def _values(self, things: Any) -> None:
+        """Values, which a compiler may or may not make one of: told by content, not by identity."""
+        self._note(f"{type(things).__name__} {len(things)}")
+        if id(things) in self._inside:
+            return
+        self._inside.add(id(things))
+        if isinstance(things, set | frozenset):  # their order changes from process to process
+            self._note(f"{sorted(map(repr, things))}")
+        elif isinstance(things, dict):
+            self.add(*(part for item in things.items() for part in item))
+        else:
+            self.add(*things)
+        self._inside.remove(id(things))
+
     def _part(self, thing: Any) -> None:
-        if isinstance(thing, tuple | list):
-            self._note(f"{type(thing).__name__} {len(thing)}")
-            self.add(*thing)
-        elif isinstance(thing, set | frozenset):  # their order changes from process to process
-            self._note(f"set {sorted(map(repr, thing))}")
-        elif isinstance(thing, dict):
-            self._note(f"mapping {len(thing)}")
-            for key, value in thing.items():
-                self.add(key, value)
-        elif isinstance(thing, functools.partial):
+        if isinstance(thing, functools.partial):
             self.add(thing.func, thing.args, thing.keywords)
         elif isinstance(thing, staticmethod | classmethod):
             self.add(thing.__func__)
@@ -141,4 +149,4 @@ def _is_own(thing: Any) -> bool:
     if name.partition(".")[0] in (*sys.builtin_module_names, "kshot"):
         return False
     file = getattr(sys.modules.get(name), "__file__", None)
-    return file is None or not _is_installed(file)
+    return name == "__main__" or file is None or not _is_installed(file)
