@@ -46,10 +46,12 @@ class Embedder:
         encoder: as it came, or as it was fitted.
         device: where it computes.
         who: its name, for messages.
+        code: a hash of its code, of one that this process registered.
     """
 
-    def __init__(self, encoder: Encoder, device: torch.device, who: str) -> None:
+    def __init__(self, encoder: Encoder, device: torch.device, who: str, code: str = "") -> None:
         self._encoder, self._device, self._who = encoder.to(device).eval(), device, who
+        self._code = code
         self._fitted = type(encoder).fit is not Encoder.fit
         self.modality = encoder.modality
 
@@ -67,7 +69,8 @@ class Embedder:
                 f"encoder '{named.use}' comes without trained weights, so its embeddings say nothing yet; choose "
                 "one that is pretrained (`kshot list encoders` names them)"
             )
-        return cls(encoder, chosen, named.use)
+        entry = registry.find("encoders", named.use.partition(":")[0])
+        return cls(encoder, chosen, named.use, entry.version if entry.made else "")
 
     @property
     def device(self) -> torch.device:
@@ -110,7 +113,7 @@ class Embedder:
     def identity(self) -> EncoderIdentity:
         """How it is known again."""
         state = self._encoder.state_dict() if self._fitted else {}
-        return EncoderIdentity(encoder_state_hash(self._encoder), {n: v.cpu() for n, v in state.items()})
+        return EncoderIdentity(self._digest(), {n: v.cpu() for n, v in state.items()})
 
     def resume(self, identity: EncoderIdentity) -> None:
         """Become the encoder that a classifier was made with.
@@ -121,7 +124,7 @@ class Embedder:
         try:
             if identity.state:
                 self._encoder.load_state_dict(dict(identity.state))
-            same = encoder_state_hash(self._encoder) == identity.digest
+            same = self._digest() == identity.digest
         except (RuntimeError, ValueError, KeyError) as error:
             raise KshotError(f"the classifier was made with another '{self._who}': {error}") from error
         if not same:
@@ -129,6 +132,9 @@ class Embedder:
                 f"the classifier was made with another '{self._who}': weights or settings differ; install the "
                 "version that it was made with, or fit it anew"
             )
+
+    def _digest(self) -> str:
+        return encoder_state_hash(self._encoder) + (f" {self._code}" if self._code else "")
 
     def _prepared(self, raw: Sequence[Any], start: int) -> Mapping[str, Tensor]:
         try:

@@ -149,17 +149,21 @@ class Subject:
         return Examples({name: leaf[rows] for name, leaf in self.inputs(dtype).items()}, labels, way)
 
 
-def subject_from(source: Source, build: Callable[[], Encoder], name: str) -> Subject:
-    """An encoder on a source's training classes, the first twelve of each at most.
+def subject_from(
+    source: Source, build: Callable[[], Encoder], name: str, *, classes: int = MOST, examples: int = MOST
+) -> Subject:
+    """An encoder on a source's training classes.
 
     Args:
         source: trains on 6 classes of 8 examples or more.
         build: as :class:`Subject` has it.
         name: shown in messages.
+        classes: the most that are taken.
+        examples: the most that are taken of a class.
     """
     catalogue = source.catalogue("train")
     starts = zip(catalogue.offsets[:-1], catalogue.sizes, strict=True)
-    chosen = [catalogue.rows[start : start + min(size, MOST)] for start, size in list(starts)[:MOST]]
+    chosen = [catalogue.rows[start : start + min(size, examples)] for start, size in list(starts)[:classes]]
     raw = [[source.fetch(int(row)) for row in rows] for rows in chosen]
     return Subject(name, build, raw, hostile=source.hostile())
 

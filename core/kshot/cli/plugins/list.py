@@ -31,7 +31,8 @@ def show_plugins(
     if as_json:
         plugins = [_plugin_json(plugin) for plugin in registry.plugins]
         head: dict[str, Any] = {"kshot": kshot.__version__, "api": KSHOT_API}
-        typer.echo(json.dumps({**head, "plugins": plugins, "conflicts": list(registry.conflicts)}, indent=2))
+        told = {"conflicts": list(registry.conflicts), "notes": list(registry.notes)}
+        typer.echo(json.dumps({**head, "plugins": plugins, **told}, indent=2))
         return
     columns = ("plugin", "distribution", "api", "brings", "import", "state")
     print_table("plugins", columns, [_plugin_row(plugin) for plugin in registry.plugins])

@@ -72,7 +72,7 @@ def check_second_order(subject: Subject) -> None:
         moved = {name: w + step * direction[name] for name, w in weights.items()}
         return _after_inner_step(encoder, moved, inputs)
 
-    gradients = torch.autograd.grad(at(0.0), list(weights.values()))
+    gradients = torch.autograd.grad(at(0.0), list(weights.values()), materialize_grads=True)
     along = torch.stack([(g * d).sum() for g, d in zip(gradients, direction.values(), strict=True)]).sum()
     slopes = [(at(step) - at(-step)).detach() / (2 * step) for step in STEPS]
     expect_close(
@@ -106,8 +106,8 @@ def check_vmap(subject: Subject) -> None:
     mend = "write its norms out, give masks their full shape, or set vmap = False"
     expect_close(together, alone, who, "vmap and a loop over tasks disagree", mend)
     pairs = zip(
-        torch.autograd.grad(together.sum(), list(weights.values())),
-        torch.autograd.grad(alone.sum(), list(weights.values())),
+        torch.autograd.grad(together.sum(), list(weights.values()), materialize_grads=True),
+        torch.autograd.grad(alone.sum(), list(weights.values()), materialize_grads=True),
         strict=True,
     )
     for name, (one, other) in zip(weights, pairs, strict=True):
@@ -125,7 +125,7 @@ def _expect_fallback(encoder: Encoder, weights: Weights, stacked: Inputs, alone:
 
     looped: Tensor = over_tasks(chosen, one, weights, stacked)
     expect_close(looped, alone, who, "a loop over tasks and the tasks one by one disagree", mend)
-    gradients = torch.autograd.grad(looped.sum(), list(weights.values()))
+    gradients = torch.autograd.grad(looped.sum(), list(weights.values()), materialize_grads=True)
     for name, gradient in zip(weights, gradients, strict=True):
         expect_finite(gradient, who, f"the meta-gradient of {name} is not finite", "guard square roots")
 

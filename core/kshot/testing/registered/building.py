@@ -81,6 +81,6 @@ def built(entry: Entry, options: Mapping[str, Any]) -> Callable[[], Any]:
 
 def _without_name(spec: SourceSpec, options: Mapping[str, Any]) -> dict[str, Any]:
     """A published split's name replaced by what it stands for."""
-    split = options.get("split")
-    named = isinstance(split, str) and split in spec.splits
-    return {**options, "split": spec.splits[split]} if named else dict(options)
+    given = dict(options)
+    name: Any = given.get("split")
+    return {**given, "split": spec.splits[name]} if isinstance(name, str) and name in spec.splits else given

@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 
 from kshot.errors import KshotError, PluginError, listing, nearest
 from kshot.registry import Entry, PluginReport, Registry, load_registry
+from kshot.registry.session import SESSION
 from kshot.testing.outcomes import Outcome, checked_exceptions, one_line, run_checks
 from kshot.testing.registered.building import declared_problems, wanting
 from kshot.testing.registered.trying import CHECKS, Workshop, try_entry
@@ -40,7 +41,8 @@ def check_plugin(
     """Try everything that a plugin brings, entry by entry.
 
     Args:
-        name: of its entry point or of its distribution; ``kshot`` is the core.
+        name: of its entry point or of its distribution; ``kshot`` is the core, ``this process`` what was
+            registered by :func:`kshot.register_encoder` and its like.
         only: names of entries; default: all.
         registry: finds them; default: what is installed.
 
@@ -95,9 +97,9 @@ def import_outcomes(entry: Entry, registry: Registry) -> list[Outcome]:
 
 
 def entries_of(name: str, registry: Registry, only: Sequence[str] = ()) -> list[Entry]:
-    """What a plugin brings; see :func:`check_plugin`."""
-    plugin = _plugin(name, registry)
-    every = registry.brought_by(plugin.name)
+    """What a plugin, or ``this process``, brings; see :func:`check_plugin`."""
+    plugin = None if name == SESSION else _plugin(name, registry)
+    every = registry.brought_by(plugin.name if plugin else SESSION)
     known = [entry.name for entry in every]
     for one in only:
         if one not in known:

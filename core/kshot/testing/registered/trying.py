@@ -138,7 +138,8 @@ def registered_subject(name: str, registry: Registry | None = None, **options: A
 def _encoder(entry: Entry, workshop: Workshop, options: Mapping[str, Any] | None = None) -> tuple[Subject]:
     build = built(entry, {**workshop.options(entry), **(options or {})})
     _expect_modality(entry, build())
-    return (subject_from(_tiny(entry, workshop), build, f"the tiny source of {entry.modality}"),)
+    source, name = _tiny(entry, workshop), f"the tiny source of {entry.modality}"
+    return (subject_from(source, build, name, classes=8, examples=8),)
 
 
 def _learner(entry: Entry, workshop: Workshop) -> tuple[Any, ...]:
