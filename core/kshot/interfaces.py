@@ -92,6 +92,15 @@ class Source(ABC):
         del row
         return None
 
+    def hostile(self) -> Mapping[str, Any]:
+        """Examples that are hard or impossible to take, by what is wrong with each (empty, huge, NaN);
+        default: none.
+
+        The conformance suite shows those of a modality's tiny source to every encoder of the modality,
+        which refuses one with a ``DataError`` or embeds it as finite numbers.
+        """
+        return {}
+
     def fixed_episodes(self, split: Split) -> Mapping[str, Drawn]:
         """Published lists of episodes of one split, by name; default: none.
 

@@ -255,17 +255,22 @@ class _Store:
             "train": _described(cell.settings.train),
             "evaluate": {
                 **cell.settings.evaluate.model_dump(mode="json"),
-                "metrics": list(self._plan.metrics[cell.modality]),
+                "metrics": [self._metric(name) for name in self._plan.metrics[cell.modality]],
             },
         }
         return _hash(depends)
+
+    def _metric(self, name: str) -> str:
+        """A metric that this process registered is known by its code, too."""
+        entry = self._plan.registry.find("metrics", name)
+        return name if entry.made is None else f"{name} {entry.version}"
 
     def _training(self, cell: PlannedCell) -> dict[str, Any]:
         """What a cell's training depends on, its own settings aside."""
         pretrain = cell.settings.pretrain
         return {
             **identity(cell),
-            "factories": [part.entry.spec.factory for part in (cell.learner, cell.encoder, cell.source)],
+            "factories": [part.entry.identity for part in (cell.learner, cell.encoder, cell.source)],
             "data": self._data.fingerprints(cell.source),
             "pretrain": pretrain.model_dump(mode="json") if pretrain else None,
             "versions": self._versions,
