@@ -121,8 +121,8 @@ class Reader(ABC):
     """
 
     suffixes: Sequence[str]
-    unit: str
-    most: float
+    unit: str = "bytes"
+    most: float = 1_000_000
 
     @abstractmethod
     def read(self, given: Any) -> Any:
@@ -136,9 +136,8 @@ class Reader(ABC):
             OSError: a file cannot be read.
         """
 
-    @abstractmethod
     def decode(self, content: bytes, most: float) -> Any:
-        """The content of a file that a stranger sent → the raw example.
+        """The content of a file that a stranger sent → the raw example; default: none is taken.
 
         No path is looked at and no other program started, whatever the content says; a file that
         unpacks to more than ``most`` is refused before its whole is in memory.
@@ -150,6 +149,8 @@ class Reader(ABC):
         Raises:
             ValueError: it cannot be used; with a short reason.
         """
+        del content, most
+        raise ValueError(f"{type(self).__name__} takes no files that were sent")
 
     @abstractmethod
     def present(self, raw: Any) -> Presentation:
