@@ -23,7 +23,7 @@ class Turn:
     foreign: float
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The contender cannot do the row; the message says why."""
 
 
@@ -36,7 +36,7 @@ class Contender:
         row: its name there.
 
     Raises:
-        Refused: it cannot do it.
+        RefusedError: it cannot do it.
     """
 
     def __init__(self, python: Path, module: str, row: str) -> None:
@@ -51,7 +51,7 @@ class Contender:
         answer = self._answer()
         if "error" in answer:
             self._process.wait()
-            raise Refused(answer["error"])
+            raise RefusedError(answer["error"])
 
     def turn(self, count: int) -> Turn:
         """Do ``count`` units."""
@@ -73,5 +73,5 @@ class Contender:
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
-            raise Refused("its process ended without an answer")
+            raise RefusedError("its process ended without an answer")
         return json.loads(line)

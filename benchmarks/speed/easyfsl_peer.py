@@ -9,7 +9,18 @@ import torch.nn.functional as F
 import torch.utils.data
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from work import EACH, FIVE_FIVE, FIVE_ONE, LEARNING_RATE, TEST_CLASSES, TWENTY_FIVE, Shape, conv4, embeddings, pictures
+from work import (
+    EACH,
+    FIVE_FIVE,
+    FIVE_ONE,
+    LEARNING_RATE,
+    TEST_CLASSES,
+    TWENTY_FIVE,
+    Shape,
+    conv4,
+    embeddings,
+    pictures,
+)
 
 # easyfsl 1.5 hands its data source to torch's Sampler, which takes none from torch 2.11 on.
 torch.utils.data.Sampler.__init__ = lambda self, data_source=None: None

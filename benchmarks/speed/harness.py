@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from contender import Contender, Refused, Turn
+from contender import Contender, RefusedError, Turn
 from load import BOUND
 from page import write
 from rows import PEERS, ROWS, Row
@@ -48,7 +48,7 @@ Table = dict[str, dict[str, Timed]]
 """Row's name → contender's name → what was timed."""
 
 
-class TooBusy(Exception):
+class TooBusyError(Exception):
     """Others do not leave the machine alone."""
 
 
@@ -56,7 +56,7 @@ def timed(row: Row, pythons: Mapping[str, Path]) -> dict[str, Timed]:
     """All contenders of a row, turn by turn.
 
     Raises:
-        TooBusy: too many turns were lost to foreign load.
+        TooBusyError: too many turns were lost to foreign load.
     """
     names = ["kshot", *(["reference"] if row.reference else []), *row.peers]
     result: dict[str, Timed] = {}
@@ -65,7 +65,7 @@ def timed(row: Row, pythons: Mapping[str, Path]) -> dict[str, Timed]:
         for name in names:
             try:
                 contenders[name] = stack.enter_context(Contender(pythons[name], module(name), row.name))
-            except Refused as error:
+            except RefusedError as error:
                 result[name] = Timed(refused=str(error))
         counts = {name: units(contender) for name, contender in contenders.items()}
         turns: dict[str, list[Turn]] = {name: [] for name in contenders}
@@ -78,7 +78,9 @@ def timed(row: Row, pythons: Mapping[str, Path]) -> dict[str, Timed]:
                     continue
                 lost += 1
                 if lost > RETRIES:
-                    raise TooBusy(f"{turn.foreign:.1f} cores are busy with something else; stop that and start again")
+                    raise TooBusyError(
+                        f"{turn.foreign:.1f} cores are busy with something else; stop that and start again"
+                    )
     for name, taken in turns.items():
         rates = tuple(counts[name] * row.per_unit / turn.seconds for turn in taken)
         result[name] = Timed(rates, max(turn.peak for turn in taken))
@@ -107,20 +109,28 @@ def chosen(texts: list[str]) -> Iterator[Row]:
 
 def main() -> None:
     """Time and write."""
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--rows", nargs="*", default=[], metavar="TEXT", help="only rows with this in their name")
-    arguments.add_argument("--peers", type=Path, default=Path(".venv-peers/bin/python"), help="peers' interpreter")
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    arguments.add_argument(
+        "--rows", nargs="*", default=[], metavar="TEXT", help="only rows with this in their name"
+    )
+    arguments.add_argument(
+        "--peers", type=Path, default=Path(".venv-peers/bin/python"), help="peers' interpreter"
+    )
     arguments.add_argument("--page", type=Path, help="Markdown file to write; default: print it")
     options = arguments.parse_args()
-    pythons = {name: options.peers for name in PEERS}
+    pythons = dict.fromkeys(PEERS, options.peers)
     pythons |= {name: Path(sys.executable) for name in ("kshot", "reference")}
     table: Table = {}
     for row in chosen(options.rows):
         try:
             table[row.name] = timed(row, pythons)
-        except TooBusy as error:
+        except TooBusyError as error:
             raise SystemExit(f"{row.name}: {error}") from error
-        told = (f"{n} {t.median:,.4g}" if t.rates else f"{n}: {t.refused}" for n, t in table[row.name].items())
+        told = (
+            f"{n} {t.median:,.4g}" if t.rates else f"{n}: {t.refused}" for n, t in table[row.name].items()
+        )
         print(f"{row.name}: {', '.join(told)}", file=sys.stderr, flush=True)
     write(table, pythons, options.page)
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import kshot.shapes
 import torch
 from kshot.config import Train
 from kshot.encoders import Embedded
@@ -38,8 +39,6 @@ from work import (
     embeddings,
     pictures,
 )
-
-import kshot.shapes
 
 Run = Callable[[int], None]
 CPU = torch.device("cpu")
@@ -135,7 +134,9 @@ def sampling(shape: Shape, classes: int = TEST_CLASSES, each: int = EACH) -> Run
     return run
 
 
-def on_pictures(learner: Callable[[Encoder], Learner], shape: Shape = FIVE_ONE, meta_batch: int = 1, half: bool = False) -> Run:
+def on_pictures(
+    learner: Callable[[Encoder], Learner], shape: Shape = FIVE_ONE, meta_batch: int = 1, half: bool = False
+) -> Run:
     """Training around Conv-4."""
     return training(learner(conv4()), {"pixel_values": pictures()}, shape, meta_batch, half)
 

@@ -49,7 +49,11 @@ def _table(table: Table) -> list[str]:
     for row in ROWS:
         if row.name in table:
             lines.append("| " + " | ".join(_cells(row, table)) + " |")
-    return [*lines, "", "Units a second: the median turn, with the lowest and the highest. A dash: it has no such work."]
+    return [
+        *lines,
+        "",
+        "Units a second: the median turn, with the lowest and the highest. A dash: it has no such work.",
+    ]
 
 
 def _cells(row: Row, table: Table) -> list[str]:
@@ -92,7 +96,9 @@ def _memory(table: Table) -> list[str]:
 
 
 def _provenance(pythons: Mapping[str, Path]) -> list[str]:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
     ours = _versions(pythons["kshot"], ["kshot", "torch", "numpy"])
     theirs = _versions(pythons[PEERS[0]], ["torch", *PEERS])
     return [
@@ -104,7 +110,9 @@ def _provenance(pythons: Mapping[str, Path]) -> list[str]:
 
 def _versions(python: Path, names: list[str]) -> str:
     try:
-        out = subprocess.run([str(python), "-c", _VERSIONS, *names], capture_output=True, text=True, check=True).stdout
+        out = subprocess.run(
+            [str(python), "-c", _VERSIONS, *names], capture_output=True, text=True, check=True
+        ).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         return f"unknown ({error})"
     return ", ".join(f"{name} {version or 'missing'}" for name, version in json.loads(out).items())
@@ -115,4 +123,6 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine()
+    )

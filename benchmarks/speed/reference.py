@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -170,7 +171,12 @@ def maml(steps: int, order: int, shape: Shape = FIVE_ONE) -> Run:
         if isinstance(one, nn.BatchNorm2d):
             one.track_running_stats, one.running_mean, one.running_var = False, None, None
     named = dict(network.named_parameters())
-    norms = {f"{n}.{p}" for n, m in network.named_modules() if isinstance(m, nn.BatchNorm2d) for p in ("weight", "bias")}
+    norms = {
+        f"{n}.{p}"
+        for n, m in network.named_modules()
+        if isinstance(m, nn.BatchNorm2d)
+        for p in ("weight", "bias")
+    }
     bare = copy.deepcopy(network)
     optimiser = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
     random, (own, target) = np.random.default_rng(0), labels(shape)
@@ -202,8 +208,14 @@ def maml(steps: int, order: int, shape: Shape = FIVE_ONE) -> Run:
 def _one_thread_each() -> ThreadPoolExecutor:
     """As many threads as torch would use, each of which computes alone."""
     count = torch.get_num_threads()
-    pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
-    list(pool.map(lambda _: torch.zeros(1), range(count)))
+
+    def begin() -> None:
+        torch.get_num_threads()  # else the first operation would ask for the number that was set last
+        torch.set_num_threads(1)
+
+    pool = ThreadPoolExecutor(count, initializer=begin)
+    list(pool.map(lambda _: time.sleep(0.01), range(count)))
+    torch.set_num_threads(count)
     return pool
 
 

@@ -37,8 +37,15 @@ _BY_EPISODE = "evaluation by episode, 5w1s"
 ROWS = (
     Row("prototypical training, 5w1s", "episodes", peers=_BOTH, goal=1.45),
     Row("prototypical training, 20w5s", "episodes", peers=_BOTH, goal=1.6),
-    Row("prototypical training, 5w1s, bfloat16", "episodes", peer_row="prototypical training, 5w1s", goal=2.4),
-    Row("prototypical training, 20w5s, bfloat16", "episodes", peer_row="prototypical training, 20w5s", goal=2.4),
+    Row(
+        "prototypical training, 5w1s, bfloat16", "episodes", peer_row="prototypical training, 5w1s", goal=2.4
+    ),
+    Row(
+        "prototypical training, 20w5s, bfloat16",
+        "episodes",
+        peer_row="prototypical training, 20w5s",
+        goal=2.4,
+    ),
     Row(_BY_EPISODE, "episodes", peers=_BOTH, goal=2.8),
     Row("evaluation by episode, 20w5s", "episodes", peers=_BOTH, goal=2.8),
     Row("evaluation, embedded once, 1,000 episodes", "episodes", 1_000, peer_row=_BY_EPISODE, goal=27),

@@ -45,7 +45,8 @@ def concurrently(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
             return function(item)
 
     # A context can be entered by one thread at a time.
-    return list(_pool(count).map(lambda item: context.copy().run(one, item), listed))
+    waiting = [_pool(count).submit(context.copy().run, one, item) for item in listed]
+    return [each.result() for each in waiting]
 
 
 def replica(module: M) -> M:
@@ -94,6 +95,8 @@ def _pool(count: int) -> ThreadPoolExecutor:
             together = threading.Barrier(count + 1)
 
             def begin() -> None:
+                # Asked for the first time, a thread takes the number that was set last, by whomever.
+                torch.get_num_threads()
                 torch.set_num_threads(1)
                 together.wait()
 

@@ -46,7 +46,9 @@ def embed_chunks(encoder: nn.Module, inputs: Inputs) -> Tensor:
     computes = next(encoder.parameters(), None) is not None
     if leaves[0].device.type != "cpu" or len(leaves[0]) <= CHUNK or not computes:
         return embed_flat(encoder, inputs)
-    chunks = [dict(zip(inputs, some, strict=True)) for some in zip(*(x.split(CHUNK) for x in leaves), strict=True)]
+    chunks = [
+        dict(zip(inputs, some, strict=True)) for some in zip(*(x.split(CHUNK) for x in leaves), strict=True)
+    ]
     return torch.cat(concurrently(lambda chunk: embed_flat(encoder, chunk), chunks))
 
 

@@ -74,7 +74,9 @@ def distinct(words: Words, population: IntArray) -> IntArray:
     """
     count = words.shape[1]
     steps = np.arange(count, dtype=np.int64)
-    target = np.ascontiguousarray((steps + below(words, population[:, None] - steps)).T, dtype=_narrow(population))
+    target = np.ascontiguousarray(
+        (steps + below(words, population[:, None] - steps)).T, dtype=_narrow(population)
+    )
     # Of the virtual array a = 0, 1, 2, …, step j swaps a[j] and a[target[j]]. Places below j are
     # never read again, so the swap is remembered as "place target[j] now holds moved[j]".
     chosen = target.copy()

@@ -37,7 +37,9 @@ class Threads:
 
     def __init__(self, learner: Learner, episodes: Episodes, loss: Loss) -> None:
         self._learner, self._loss = learner, loss
-        count = min(torch.get_num_threads(), len(episodes)) if episodes.query_labels.device.type == "cpu" else 1
+        count = (
+            min(torch.get_num_threads(), len(episodes)) if episodes.query_labels.device.type == "cpu" else 1
+        )
         self._copies = [replica(learner) for _ in range(count)] if count > 1 and learner.concurrent() else []
         if self._copies and not self._alike(self._copies[0], episodes.slice(0, 1)):
             self._copies = []
