@@ -50,8 +50,12 @@ class Observer:
         """Look at this batch, or not."""
         if stage == "train":
             self._moments = [one for one in self._moments if one.episodes < episodes]
-            looks = self._due(episodes, total)
-            self._means = _Means("train", shape, episodes) if looks else None
+            if self._means and self._means.of(stage, episodes):  # another share of the same batch
+                pass
+            elif self._due(episodes, total):
+                self._means = _Means("train", shape, episodes)
+            else:
+                self._means = None
         elif stage == "evaluate" and episodes == 0:
             self._means = _Means("evaluate", shape, 0)
         elif stage == "validate" or episodes >= EVALUATED:
@@ -119,6 +123,10 @@ class _Means:
         """A batch of so many episodes."""
         self._batch = batch
         self._seen += batch
+
+    def of(self, stage: str, episodes: int) -> bool:
+        """True where they are of this moment."""
+        return (self._stage, self._episodes) == (stage, episodes)
 
     def add(self, name: str, step: int | None, value: Tensor) -> None:
         """The figure of the batch at hand; waits for the device."""

@@ -2,6 +2,7 @@
 
 from kshot.functional.attention import attention_over, differentiable
 from kshot.functional.blocks import checkpoint_activations, largest_list, layerwise_rates
+from kshot.functional.concurrent import concurrently, in_turn, replica
 from kshot.functional.embedding import (
     embed,
     embed_flat,
@@ -29,11 +30,13 @@ __all__ = [
     "add_lora",
     "attention_over",
     "checkpoint_activations",
+    "concurrently",
     "differentiable",
     "embed",
     "embed_flat",
     "embed_jointly",
     "fix_untrained_norms",
+    "in_turn",
     "is_watched",
     "largest_list",
     "layerwise_rates",
@@ -43,6 +46,7 @@ __all__ = [
     "per_episode_norms",
     "query_cross_entropy",
     "query_pass",
+    "replica",
     "statistics",
     "support_pass",
     "watched",

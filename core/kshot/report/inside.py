@@ -116,13 +116,17 @@ def _cards(kind: str, own: _Kind) -> list[Html]:
     """A drawing over training and one over inner steps, where a line has two points at least."""
     cards: list[Html] = []
     for lines, over, text in (
-        (own.over_training, "training episodes", lambda number: count(round(number))),
+        (own.over_training, "training episodes", _whole),
         (own.over_steps, "inner steps", "{:.0f}".format),
     ):
         long = {label: points for label, points in lines.items() if len(points) > 1}
         if long:
             cards.append(_card(kind, long, over, text))
     return cards
+
+
+def _whole(number: float) -> str:
+    return count(round(number))
 
 
 def _card(kind: str, lines: Mapping[str, Sequence[Point]], over: str, text: Callable[[float], str]) -> Html:

@@ -18,6 +18,7 @@ from kshot.results.schema import (
 )
 from kshot.results.sheet import sheet
 from kshot.results.store import (
+    FILE,
     load,
     load_samples,
     load_worst,
@@ -32,6 +33,7 @@ from kshot.results.summary import summary
 from kshot.results.tables import Column, Row, Table, Value, labeller, tables
 
 __all__ = [
+    "FILE",
     "INSIDE",
     "PROJECTION",
     "SCHEMA",

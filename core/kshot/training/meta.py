@@ -12,7 +12,7 @@ from torch import nn
 from kshot.config import Train
 from kshot.episode import Episodes, Examples
 from kshot.errors import CellError
-from kshot.functional.noting import Watcher, watched
+from kshot.functional.noting import Watcher, is_watched, watched
 from kshot.interfaces import Encoder, Learner
 from kshot.loading import Loader
 from kshot.metrics import Interval
@@ -167,17 +167,18 @@ class _Run:
         if isinstance(encoder, Encoder) and encoder.augments:
             episodes = _augmented(encoder, episodes, self._augmentation)
         self._optimiser.forget()
-        loss = self._processes.gradients(self._learner, episodes, self._loss)
+        with watched(self._watcher):
+            loss = self._processes.gradients(self._learner, episodes, self._loss)
         self._optimiser.descend(number)
         if self._watcher:
             self._watcher.batch_finished(loss.detach())
         return loss
 
-    def _loss(self, episodes: Episodes) -> torch.Tensor:
-        if self._watcher:
+    def _loss(self, learner: Learner, episodes: Episodes) -> torch.Tensor:
+        if self._watcher and is_watched():
             self._watcher.batch_started(episodes, self._state.record.episodes, self._options.episodes)
-        with precision(self._options, self._loader.device), watched(self._watcher):
-            return self._learner.loss(episodes)
+        with precision(self._options, self._loader.device):
+            return learner.loss(episodes)
 
     def _mark(self, loss: float, due: bool) -> None:
         """A point of the curve, with a validation where one is due."""
