@@ -29,6 +29,15 @@ PROJECT = "kshot"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
+
+class HookDeprecation(DeprecationWarning):
+    """A hook, or an argument of one, goes with the next number of the hook API.
+
+    Given to ``@hookspec(warn_on_impl=...)`` or ``@hookspec(warn_on_impl_args={"argument": ...})``, it
+    is told to whoever runs a plugin that implements the hook or names the argument.
+    """
+
+
 INSIDE = ("kshot_batch_started", "kshot_inner_step", "kshot_noted", "kshot_batch_finished")
 """The hooks inside a computation."""
 

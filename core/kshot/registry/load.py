@@ -8,15 +8,18 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 import pluggy
 
 import kshot
 from kshot import hookspecs
+from kshot.hookspecs import HookDeprecation
 from kshot.registry.book import Registry
 from kshot.registry.compatibility import api_of, check_requirement
 from kshot.registry.discovery import Candidate, choose, discover, refuse_duplicates, unknown_choices
@@ -63,12 +66,33 @@ def load_plugins(environment: Mapping[str, str] | None = None, registered: Itera
     candidates = [core, *refuse_duplicates(choose(discovered, variables), CORE)]
     reports: list[PluginReport] = []
     entries: list[Entry] = [*registered]
+    notes = [*unknown_choices([core, *discovered], variables)]
     for candidate in candidates:
-        report, specs = _load(manager, candidate)
+        with _deprecations() as deprecated:
+            report, specs = _load(manager, candidate)
         reports.append(report)
         if report.usable:
             entries.extend(_entries(candidate, specs))
-    return Registry(manager, reports, entries, unknown_choices([core, *discovered], variables))
+            notes.extend(f"{report}: {text}" for text in deprecated)
+    return Registry(manager, reports, entries, notes)
+
+
+@contextlib.contextmanager
+def _deprecations() -> Generator[list[str]]:
+    """What pluggy says of hooks and arguments that are about to go: Python itself shows such warnings to few."""
+    said: list[str] = []
+    show = warnings.showwarning
+
+    def keep(message: Warning | str, category: type[Warning], *rest: Any, **named: Any) -> None:
+        if issubclass(category, HookDeprecation):
+            said.append(str(message))
+        else:
+            show(message, category, *rest, **named)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", HookDeprecation)
+        warnings.showwarning = keep
+        yield said
 
 
 def _load(manager: pluggy.PluginManager, candidate: Candidate) -> tuple[PluginReport, dict[str, list[Spec]]]:
