@@ -78,6 +78,18 @@ class Looking:
         self.told: list[str] = []
 
     @kshot.hookimpl
+    def kshot_validation_started(self, cell, episodes):
+        self.told.append(f"validated after {episodes}")
+
+    @kshot.hookimpl
+    def kshot_evaluation_started(self, cell, shape, episodes):
+        self.told.append(f"evaluated by {episodes} {shape}")
+
+    @kshot.hookimpl
+    def kshot_run_failed(self, name, error):
+        self.told.append(f"{name} ends: {error}")
+
+    @kshot.hookimpl
     def kshot_batch_started(self, stage, shape, episodes, total, batch):
         assert 0 <= episodes < total
         self.told.append(f"{stage} {shape} {len(batch)}")
@@ -162,7 +174,7 @@ def test_hooks_inside_a_computation_tell_what_learners_note(tmp_path: Path) -> N
     planned = plan(
         registry,
         learners=["matching", {"use": "maml", "inner_steps": 2}],
-        train={"episodes": 4, "meta_batch": 2, "validations": 0},
+        train={"episodes": 4, "meta_batch": 2, "validations": 1, "validation_episodes": 2},
         evaluate={"shapes": ["5w1s"], "queries": 2, "episodes": 3},
     )
     with registry.observing(looking):
@@ -172,3 +184,20 @@ def test_hooks_inside_a_computation_tell_what_learners_note(tmp_path: Path) -> N
     )
     assert "attention" in looking.told
     assert looking.told.count("train done") == 2 * 2
+    assert {"validated after 4", "evaluated by 3 5w1s"} <= set(looking.told)
+
+
+def test_observers_hear_that_a_run_ends_before_its_time(tmp_path: Path) -> None:
+    from kshot.benchmark import run_benchmark
+
+    from tests.integration.conftest import plan, toy_registry
+
+    class Stopping(Looking):
+        @kshot.hookimpl
+        def kshot_cell_started(self, cell):
+            raise KeyboardInterrupt
+
+    registry, stopping = toy_registry(), Stopping()
+    with registry.observing(stopping), pytest.raises(KeyboardInterrupt):
+        run_benchmark(plan(registry), tmp_path, "x", torch.device("cpu"))
+    assert stopping.told[-1].endswith("ends: it was asked to stop")
