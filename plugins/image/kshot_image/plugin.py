@@ -22,6 +22,13 @@ def kshot_encoders() -> Sequence[EncoderSpec]:
             paper="Vinyals et al., Matching networks for one shot learning, NeurIPS 2016",
         ),
         EncoderSpec(
+            name="crnn",
+            modality="image",
+            summary="lines of writing of any length: convolutions, GRU over columns, attention pooling",
+            factory="kshot_image.encoders.crnn:crnn",
+            paper="Shi et al., An end-to-end trainable network for scene text recognition, TPAMI 2017",
+        ),
+        EncoderSpec(
             name="efficientnet_lite0",
             modality="image",
             summary="EfficientNet-Lite0 with ImageNet weights, 1280 wide (extra: efficientnet)",
@@ -107,6 +114,13 @@ def kshot_sources() -> Sequence[SourceSpec]:
             factory="kshot_image.omniglot.runs:omniglot_runs",
             paper="Lake et al., Human-level concept learning, Science 350, 2015",
             licence="MIT (Brenden Lake 2015)",
+        ),
+        SourceSpec(
+            name="written_words",
+            modality="image",
+            summary="4,000 words drawn in 21 typefaces; test words and faces unseen in training",
+            factory="kshot_image.written.source:WrittenWords",
+            licence="DejaVu and STIX fonts licences, Computer Modern (BaKoMa); words: MIT, CC BY 3.0",
         ),
         *NAMED,
     )

@@ -22,8 +22,8 @@ SNR = (12.0, 30.0)
 """Speech over noise, in dB."""
 QUIET = 0.01
 """What lies before the first and after the last sample of this share of the peak is silence, and cut off."""
-SHORTEST = 0.06
-"""Seconds of a clip that is not lengthened by silence."""
+BLOCK = 0.02
+"""Seconds of which a clip's length is a multiple: Fourier transforms of such lengths are quick."""
 
 
 def say(examples: Sequence[WordExample]) -> list[NDArray[np.int16]]:
@@ -52,16 +52,17 @@ def line(example: WordExample) -> Line:
 
 def _said(example: WordExample, speak: Speak, rate: int) -> NDArray[np.int16]:
     how = line(example)
-    spoken = _without_silence(speak(how.speaker, how.sentence, how.rate, how.pitch), rate)
-    clip = spoil(resize(spoken, round(len(spoken) * RATE / rate)), RATE, how, SNR)
+    spoken = _without_silence(speak(how.speaker, how.sentence, how.rate, how.pitch))
+    blocks = -(-len(spoken) // round(BLOCK * rate))
+    filled = np.pad(spoken, (0, blocks * round(BLOCK * rate) - len(spoken)))
+    clip = spoil(resize(filled, blocks * round(BLOCK * RATE)), RATE, how, SNR)
     return np.rint(clip * 32767).astype(np.int16)
 
 
-def _without_silence(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+def _without_silence(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     level = np.abs(samples)
     loud = np.flatnonzero(level > QUIET * level.max())
-    kept = samples[loud[0] : loud[-1] + 1]
-    return np.pad(kept, (0, max(0, round(SHORTEST * rate) - len(kept))))
+    return samples[loud[0] : loud[-1] + 1]
 
 
 def _between(bounds: tuple[int, int], share: float) -> int:
