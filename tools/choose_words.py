@@ -25,6 +25,7 @@ import snowballstemmer
 COUNT = 4000
 LETTERS = re.compile(r"[a-z]{3,10}")
 SHORTEST = 3  # phonemes
+ENDINGS = "ly", "er", "or", "y", "al", "ion", "ation"
 KINDS = "noun", "verb", "adjective"
 HEADER = """\
 # 4,000 English words, the most frequent first; tools/choose_words.py says how they were chosen.
@@ -41,6 +42,7 @@ def main() -> None:
     wanted = {word for kind in KINDS for word in data("wonderwords", f"assets/{kind}list.txt").split()}
     stem = snowballstemmer.stemmer("english").stemWord
     spoken = espeak()
+    known = set(sounds)
     taken: set[str] = set()
     chosen: list[str] = []
     for word in frequent():
@@ -49,7 +51,7 @@ def main() -> None:
         if min(len(one.split()) for one in sounds[word]) < SHORTEST:
             continue
         marks = {
-            f"stem {root(stem(word), stem)}",
+            *(f"stem {one}" for one in roots(word, stem, known)),
             f"espeak {spoken(word)}",
             *(f"cmu {one}" for one in sounds[word]),
         }
@@ -61,8 +63,19 @@ def main() -> None:
     sys.stdout.write(HEADER + "\n".join(chosen) + "\n")
 
 
-def root(word: str, stem: Callable[[str], str]) -> str:
-    """The stem of the stem, until it no longer changes: happiness, happily, happy are one."""
+def roots(word: str, stem: Callable[[str], str], known: set[str]) -> set[str]:
+    """The stems of a word, and of what is left without an ending that the stemmer leaves: of brief and
+    briefly, of drive and driver, one is the same."""
+    bases = {word}
+    for ending in ENDINGS:
+        if word.endswith(ending):
+            rest = word.removesuffix(ending)
+            bases |= {base for base in (rest, rest + "e") if len(base) >= SHORTEST and base in known}
+    return {fixed(base, stem) for base in bases}
+
+
+def fixed(word: str, stem: Callable[[str], str]) -> str:
+    """The stem of the stem, until it no longer changes."""
     while (shorter := stem(word)) != word:
         word = shorter
     return word

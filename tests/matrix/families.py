@@ -184,9 +184,7 @@ _PLUGINS: Mapping[str, Family] = {
         sentence,
     ),
     "char_cnn_gru": Family(
-        _encoder(
-            "kshot_text.encoders.char_cnn_gru:char_cnn_gru", dim=8, width=8, heads=2, max_length=40
-        ),
+        _encoder("kshot_text.encoders.char_cnn_gru:char_cnn_gru", dim=8, width=8, heads=2, max_length=40),
         sentence,
     ),
     "hf_text": Family(

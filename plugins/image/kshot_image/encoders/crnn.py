@@ -88,9 +88,10 @@ class CRNN(Encoder):
         valid = mask[:, None, :, None].to(self.project.weight.dtype)
         hidden = self._ink(inputs["pixel_values"], valid)
         for layer, pool in zip(self.layers, ((2, 2), (2, 2), (1, 2)), strict=True):
-            # A layer reaches over the end of a word; what it writes there is wiped out.
-            hidden = F.max_pool2d(F.relu(layer(hidden)) * valid, pool)
+            # A layer reaches over the end of a word; what it writes there is wiped out. A column that is
+            # pooled with a valid one may keep it: it tells of the word alone.
             valid = valid[:, :, :: pool[0]]
+            hidden = F.relu(F.max_pool2d(layer(hidden), pool)) * valid
         steps = hidden.permute(0, 2, 1, 3).flatten(2)
         mask = mask[:, ::_SHRINK]
         pooled = self.pooling(self.recurrent(steps, mask), mask)
@@ -103,7 +104,8 @@ class CRNN(Encoder):
         count = valid.sum((1, 2, 3), keepdim=True).clamp_min(1) * pixels.shape[2]
         centred = (ink - (ink * valid).sum((2, 3), keepdim=True) / count) * valid
         variance = centred.square().sum((2, 3), keepdim=True) / count
-        return centred * (variance + _FLOOR).rsqrt()
+        # Channels last, convolutions and pooling take half the time on the CPU.
+        return (centred * (variance + _FLOOR).rsqrt()).contiguous(memory_format=torch.channels_last)
 
     def ordered_blocks(self) -> Sequence[nn.Module]:
         """The convolutions, the recurrent layer, the linear layer after the pooling."""

@@ -15,7 +15,7 @@ from kshot_image.glyphs.raster import coverage
 from kshot_image.written.setting import set_word
 
 SIZE = (0.26, 0.42)
-"""Height of the letter x, of the strip's height. Of the tallest letters 0.42 fills it."""
+"""Height of the letter x, of the strip's height. At 0.42 the tallest and deepest letters fill it."""
 STRETCH = (0.85, 1.2)
 """Width over what the face has."""
 SLANT = 0.25
@@ -35,6 +35,8 @@ NOISE = (0.0, 0.12)
 BASELINE = 0.28
 """Height of the baseline over the strip's lower edge, of its height, give or take ``WOBBLE``."""
 WOBBLE = 0.05
+
+_EDGE = 0.5  # pixels that stay blank above and below
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,9 @@ def _placed(word: Outlines, hand: Hand, height: int) -> tuple[Outlines, int]:
     turned: Floats = scale * np.stack([x - hand.turn * y, y + hand.turn * (x - x.max() / 2)], axis=1)
     left, right = turned[:, 0].min(), turned[:, 0].max()
     before, after = hand.before * height, hand.after * height
-    points = turned + [before - left, hand.baseline * height]
+    low, high = turned[:, 1].min(), turned[:, 1].max()
+    lift = min(max(hand.baseline * height, _EDGE - low), height - _EDGE - high)
+    points = turned + [before - left, lift]
     return replace(word, points=points), math.ceil(before + (right - left) + after)
 
 
