@@ -27,9 +27,9 @@ def test_both_directions_are_those_of_packed_sequences() -> None:
     sequence, mask = batch()
     ours = BidirectionalGRU(4, 3).double()
     theirs = nn.GRU(4, 3, batch_first=True, bidirectional=True).double()
-    state = {name: value for name, value in ours.ahead.state_dict().items()}
     theirs.load_state_dict(
-        state | {f"{name}_reverse": value for name, value in ours.back.state_dict().items()}
+        dict(ours.ahead.state_dict())
+        | {f"{name}_reverse": value for name, value in ours.back.state_dict().items()}
     )
     packed = pack_padded_sequence(sequence, torch.tensor(LENGTHS), batch_first=True, enforce_sorted=False)
     expected, _ = pad_packed_sequence(theirs(packed)[0], batch_first=True, total_length=6)

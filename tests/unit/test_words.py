@@ -67,7 +67,6 @@ UNRELATED = {
     "grind",
     "mind",
     "rating",
-    "species",
     "wind",
 }
 """They end like inflections of other words in the list (ban, bear, rat, …), and are none."""

@@ -16,6 +16,10 @@ class BidirectionalGRU(nn.Module):
     so that padding stands behind them for both units. (Packed sequences would do the same, wait for
     the device to tell the lengths, and cost more on the CPU.)
 
+    Weights start after Glorot and Bengio (2010) where they meet the input, orthogonal where they meet
+    the state (Saxe et al., 2014): from torch's own start, small and uniform, all sequences leave the
+    layer almost alike, and training begins slowly.
+
     Args:
         incoming: width of the sequences.
         width: units of each direction.
@@ -26,6 +30,8 @@ class BidirectionalGRU(nn.Module):
         self.ahead = nn.GRU(incoming, width, batch_first=True)
         self.back = nn.GRU(incoming, width, batch_first=True)
         self.width = 2 * width
+        for unit in (self.ahead, self.back):
+            _initialise(unit)
 
     def forward(self, sequence: Tensor, mask: Tensor) -> Tensor:
         """(B, L, incoming) and a mask (B, L), not zero at first → (B, L, 2 · width), zero where the
@@ -57,6 +63,16 @@ class AttentionPooling(nn.Module):
         lowest = torch.finfo(scores.dtype).min  # not minus infinity: nothing valid must not give NaN
         weights = scores.masked_fill((mask == 0).unsqueeze(2), lowest).softmax(dim=1)
         return (weights.mT @ sequence).flatten(1)
+
+
+def _initialise(unit: nn.GRU) -> None:
+    for name, parameter in unit.named_parameters():
+        if name.startswith("bias"):
+            nn.init.zeros_(parameter)
+            continue
+        start = nn.init.xavier_uniform_ if name.startswith("weight_ih") else nn.init.orthogonal_
+        for gate in parameter.chunk(3):
+            start(gate)
 
 
 def turned(sequence: Tensor, mask: Tensor) -> Tensor:

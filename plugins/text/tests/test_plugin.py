@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from kshot.options import OptionsOf
 from kshot_text import plugin
 from kshot_text.datasets import NAMED
 
@@ -19,17 +20,19 @@ def test_every_factory_is_there_and_takes_keywords(spec) -> None:
     factory = getattr(importlib.import_module(module), attribute)
     assert spec.modality == "text"
     assert factory.__doc__
-    assert set(factory.__kwdefaults__ or ()) | set(factory.__annotations__) > {"return"}
+    assert OptionsOf(factory).names
 
 
 def test_names() -> None:
     assert [spec.name for spec in SPECS] == [
+        "char_cnn_gru",
         "hf-text",
         "minilm",
         "mini_transformer",
         "tfidf",
         "pydocs",
         "text_table",
+        "typed_words",
         *(spec.name for spec in NAMED),
     ]
 

@@ -69,8 +69,14 @@ class MelCRNN(Augmented):
                 nn.Conv1d(width, width, 3, padding=1),
             ]
         )
+        for layer in self.layers:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
         self.recurrent = BidirectionalGRU(width, width)
         self.pooling = AttentionPooling(self.recurrent.width, heads)
+        # Sequences differ little beside what all of them share: taken out, a contrastive loss falls from
+        # its first steps on.
+        self.norm = nn.BatchNorm1d(self.pooling.width)
         self.project = nn.Linear(self.pooling.width, dim)
 
     def prepare(self, raw: Sequence[Any]) -> Inputs:
@@ -91,7 +97,7 @@ class MelCRNN(Augmented):
             # A layer reaches over the end of a recording; what it writes there is wiped out.
             hidden = F.relu(layer(hidden)) * valid
         pooled = self.pooling(self.recurrent(hidden.mT, mask), mask)
-        return self.scale * F.normalize(self.project(pooled), dim=1)
+        return self.scale * F.normalize(self.project(self.norm(pooled)), dim=1)
 
     def ordered_blocks(self) -> Sequence[nn.Module]:
         """The convolutions, the recurrent layer, the linear layer after the pooling."""

@@ -59,6 +59,9 @@ class CRNN(Encoder):
             nn.init.zeros_(layer.bias)
         self.recurrent = BidirectionalGRU(4 * width * (height // 8), 4 * width)
         self.pooling = AttentionPooling(self.recurrent.width, heads)
+        # Sequences differ little beside what all of them share: taken out, a contrastive loss falls from
+        # its first steps on.
+        self.norm = nn.BatchNorm1d(self.pooling.width)
         self.project = nn.Linear(self.pooling.width, dim)
 
     def prepare(self, raw: Sequence[Any]) -> Inputs:
@@ -95,7 +98,7 @@ class CRNN(Encoder):
         steps = hidden.permute(0, 2, 1, 3).flatten(2)
         mask = mask[:, ::_SHRINK]
         pooled = self.pooling(self.recurrent(steps, mask), mask)
-        return self.scale * F.normalize(self.project(pooled), dim=1)
+        return self.scale * F.normalize(self.project(self.norm(pooled)), dim=1)
 
     def _ink(self, pixels: Tensor, valid: Tensor) -> Tensor:
         """(B, W, H) light → (B, 1, W', H) ink of mean 0 and deviation 1 over the valid columns."""

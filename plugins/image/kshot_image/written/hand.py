@@ -36,7 +36,7 @@ BASELINE = 0.28
 """Height of the baseline over the strip's lower edge, of its height, give or take ``WOBBLE``."""
 WOBBLE = 0.05
 
-_EDGE = 0.5  # pixels that stay blank above and below
+_EDGE = 1.0  # pixels that stay blank above and below
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _placed(word: Outlines, hand: Hand, height: int) -> tuple[Outlines, int]:
     before, after = hand.before * height, hand.after * height
     low, high = turned[:, 1].min(), turned[:, 1].max()
     lift = min(max(hand.baseline * height, _EDGE - low), height - _EDGE - high)
-    points = turned + [before - left, lift]
+    points = turned + np.asarray([before - left, lift])
     return replace(word, points=points), math.ceil(before + (right - left) + after)
 
 

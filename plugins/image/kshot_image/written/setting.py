@@ -26,7 +26,7 @@ def set_word(word: str, face: str, spacing: float) -> Outlines:
     points, following, offset = [], [], 0
     for number, end in zip(numbers, ends, strict=True):
         first, stop = starts[number], starts[number + 1]
-        points.append(shapes.points[first:stop] + [end - widths[number] - spacing, 0.0])
+        points.append(shapes.points[first:stop] + np.asarray([end - widths[number] - spacing, 0.0]))
         following.append(shapes.following[first:stop] - first + offset)
         offset += stop - first
     together = np.concatenate(points)

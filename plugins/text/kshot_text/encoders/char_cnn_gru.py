@@ -51,8 +51,14 @@ class CharCnnGru(Encoder):
         self._alphabet = ""
         self.letters = nn.Embedding(_FIRST + characters, width)
         self.layers = nn.ModuleList(nn.Conv1d(width, width, 3, padding=1) for _ in range(2))
+        for layer in self.layers:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
         self.recurrent = BidirectionalGRU(width, width)
         self.pooling = AttentionPooling(self.recurrent.width, heads)
+        # Sequences differ little beside what all of them share: taken out, a contrastive loss falls from
+        # its first steps on.
+        self.norm = nn.BatchNorm1d(self.pooling.width)
         self.project = nn.Linear(self.pooling.width, dim)
 
     def fit(self, raw: Sequence[Any]) -> None:
@@ -82,7 +88,7 @@ class CharCnnGru(Encoder):
             # A layer reaches over the end of a text; what it writes there is wiped out.
             hidden = F.relu(layer(hidden)) * valid
         pooled = self.pooling(self.recurrent(hidden.mT, mask), mask)
-        return self.scale * F.normalize(self.project(pooled), dim=1)
+        return self.scale * F.normalize(self.project(self.norm(pooled)), dim=1)
 
     def ordered_blocks(self) -> Sequence[nn.Module]:
         """The convolutions, the recurrent layer, the linear layer after the pooling."""

@@ -44,7 +44,7 @@ class TypedWords(WordSource):
         self._slips = slips
         super().__init__(
             f"{KIND}, {slips}",
-            {split: ("typist",) for split in SPLITS},
+            dict.fromkeys(SPLITS, ("typist",)),
             None,
             words=words,
             examples=examples,
