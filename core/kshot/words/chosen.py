@@ -24,7 +24,7 @@ def words(count: int = MOST) -> tuple[str, ...]:
     Args:
         count: how many, ``MOST`` at most.
     """
-    lines = files(__package__).joinpath("words.txt").read_text(encoding="ascii").splitlines()
+    lines = files("kshot.words").joinpath("words.txt").read_text(encoding="ascii").splitlines()
     return tuple(line for line in lines if not line.startswith("#"))[:count]
 
 

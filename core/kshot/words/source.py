@@ -121,4 +121,4 @@ class WordSource(Source):
 
 def _order(identity: list[str | int], manners: Sequence[str]) -> list[str]:
     keys = Stream(identity, len(manners)).records(0, 1)[0]
-    return [manners[place] for place in np.argsort(keys, kind="stable")]
+    return [manners[int(place)] for place in np.argsort(keys, kind="stable")]
