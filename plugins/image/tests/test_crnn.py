@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -28,6 +30,24 @@ def test_what_is_cut_is_told() -> None:
     inputs = crnn(height=8, longest=10).prepare([strip(10, 8), strip(11, 8)])
     assert inputs["truncated"].tolist() == [False, True]
     assert inputs["pixel_values"].shape[1] == 10
+
+
+def test_a_line_of_any_length_costs_no_more_than_what_counts_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = crnn(height=8, longest=10)
+    resize, widths = Image.Image.resize, []
+
+    def watched(image: Image.Image, size: tuple[int, int], *options: Any) -> Image.Image:
+        widths.append(size[0])
+        return resize(image, size, *options)
+
+    monkeypatch.setattr(Image.Image, "resize", watched)
+    inputs = encoder.prepare([Image.new("L", (100_000, 1), "white")])
+    assert max(widths) <= 16
+    assert inputs["truncated"].tolist() == [True]
+    assert inputs["pixel_values"].shape == (1, 10, 8)
+    long, cut = strip(400, 16), strip(400, 16).crop((0, 0, 40, 16))
+    both = encoder.prepare([long, cut])["pixel_values"].int()
+    assert (both[0] - both[1]).abs().max() <= 1
 
 
 def test_paper_ink_and_contrast_do_not_matter() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Any, final
 
@@ -80,6 +81,10 @@ class CRNN(Encoder):
         return {"pixel_values": pixels, "attention_mask": mask.long(), "truncated": cut}
 
     def _columns(self, image: Image.Image) -> np.ndarray:
+        # What is far beyond the last column that counts is not even resized: a line may be very long.
+        most = math.ceil((self._longest + 2) * image.height / self._height)
+        if image.width > most:
+            image = image.crop((0, 0, most, image.height))
         width = max(1, round(image.width * self._height / image.height))
         if image.size != (width, self._height):
             image = image.resize((width, self._height), Image.Resampling.BILINEAR)
@@ -118,7 +123,7 @@ class CRNN(Encoder):
 def crnn(
     *,
     dim: Annotated[int, Field(ge=1)] = 128,
-    width: Annotated[int, Field(ge=1)] = 16,
+    width: Annotated[int, Field(ge=1)] = 12,
     heads: Annotated[int, Field(ge=1)] = 4,
     scale: Annotated[float, Field(gt=0)] = 4.0,
     height: Annotated[int, Field(ge=8, multiple_of=8)] = 24,
@@ -128,7 +133,7 @@ def crnn(
 
     Args:
         dim: width of the embedding.
-        width: channels of the first layer, a quarter of the later ones'.
+        width: channels of the first layer; the others have two and four times as many.
         heads: of the attention pooling.
         scale: length of the embedding.
         height: to which pictures are resized; their width goes along.
