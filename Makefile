@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 PROJECTS := pyproject.toml plugins/image/pyproject.toml plugins/audio/pyproject.toml plugins/text/pyproject.toml
 INSTALLED := -e . -e plugins/image -e "plugins/audio[voices]" -e "plugins/text[minilm]"
-TESTED := -e ".[lora,track,ray,test]" -e "plugins/image[efficientnet,hf]" -e "plugins/audio[voices,ge2e,ecapa,hf]" -e "plugins/text[minilm,test]"
+TESTED := -e ".[lora,track,ray,serve,test]" -e "plugins/image[efficientnet,hf]" -e "plugins/audio[voices,ge2e,ecapa,hf]" -e "plugins/text[minilm,test]"
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
 .PHONY: bench test test-slow lint install install-test clean

@@ -59,14 +59,28 @@ def test_a_changed_header_is_refused(bundle: Path) -> None:
 def test_a_newer_form_is_refused(bundle: Path) -> None:
     tensors, header = parts(bundle)
     write(bundle, tensors, {**header, "schema_number": 99})
-    with pytest.raises(KshotError, match="written in form 99, this kshot reads up to 1; upgrade kshot"):
+    with pytest.raises(KshotError, match="written in form 99, this kshot reads up to 2; upgrade kshot"):
+        FewShotClassifier.load(bundle)
+
+
+def test_the_form_before_is_refused(bundle: Path) -> None:
+    tensors, header = parts(bundle)
+    del header["recipe"]
+    write(bundle, tensors, {**header, "schema_number": 1})
+    with pytest.raises(
+        KshotError, match=r"form 1, before a classifier said what it is built from; fit it anew"
+    ):
         FewShotClassifier.load(bundle)
 
 
 @pytest.mark.parametrize("options", [{"trust_remote_code": True}, {"use_safetensors": False}])
-def test_a_file_cannot_ask_for_code(bundle: Path, options: dict) -> None:
+@pytest.mark.parametrize("where", ["recipe", "parameters"])
+def test_a_file_cannot_ask_for_code(bundle: Path, where: str, options: dict) -> None:
     tensors, header = parts(bundle)
-    header["parameters"] |= {"encoder": "hf-text:somebody/model", "encoder_options": options}
+    if where == "recipe":
+        header["recipe"]["encoder"] = {"use": "hf-text:somebody/model", "options": options}
+    else:  # taken up by whoever fits the classifier anew
+        header["parameters"] |= {"encoder": "hf-text:somebody/model", "encoder_options": options}
     del header["digest"]
     header["digest"] = _digest(header, tensors)  # whoever makes the file makes its digest too
     write(bundle, tensors, header)

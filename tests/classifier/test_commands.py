@@ -119,6 +119,8 @@ def test_files_folders_and_patterns_are_read(tmp_path: Path, capsys: Capture) ->
         (["--encoder", "tfidf", "--set", "learner.scal=3"], "learner_options.scal: unknown option"),
         (["--encoder", "tfidf", "--set", "data.txt=3"], "data.txt: unknown option"),
         (["--encoder", "tfidf", "--unknown", "2"], "give the share of known examples"),
+        ([], "--encoder is missing; `kshot list encoders` names those that are there"),
+        (["--learner", "runs/none"], "learner 'runs/none': no such learner, and no benchmark is there"),
     ],
 )
 def test_mistakes_are_told(tickets: Path, arguments: list[str], message: str, capsys: Capture) -> None:

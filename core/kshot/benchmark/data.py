@@ -95,7 +95,8 @@ class Data:
         """(N,) content hashes of a split's examples, computed once."""
         if (part.id, split) not in self._keys:
             source = self.source(part)
-            self._keys[part.id, split] = example_keys(source, source.catalogue(split))
+            origin = part.entry.identity if part.entry.made else ""
+            self._keys[part.id, split] = example_keys(source, source.catalogue(split), origin)
         return self._keys[part.id, split]
 
     def fingerprints(self, part: Part) -> list[str]:

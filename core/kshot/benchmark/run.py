@@ -24,10 +24,10 @@ from kshot.benchmark.worst import keep_worst
 from kshot.config import Settings, Train
 from kshot.errors import ConfigurationError, KshotError, PluginError
 from kshot.files import content_hash, write_atomic
-from kshot.interfaces import PretrainHead
+from kshot.interfaces import Learner, PretrainHead
 from kshot.outcomes import Outcomes, outcomes_path, write_outcomes
 from kshot.statistics import compared
-from kshot.training import Alone, Checkpoint, PretrainedEncoder, Processes
+from kshot.training import CHECKPOINT, Alone, Checkpoint, PretrainedEncoder, Processes, write_learner
 
 log = logging.getLogger("kshot")
 
@@ -151,6 +151,7 @@ def _surroundings(
         notify=notify,
         checkpoint=store.checkpoint,
         pretrained=store.pretrained,
+        keep_learner=store.keep_learner,
         keep_outcomes=store.keep_outcomes,
         keep_projection=store.keep_projection,
         keep_traceback=store.keep_traceback,
@@ -195,6 +196,10 @@ class _Store:
         stored = _Stored(key=self._key(cell), outcomes=self._outcomes(cell), cell=entry)
         results.write_entry(self._path(cell), stored)
 
+    def keep_learner(self, cell: PlannedCell, learner: Learner) -> None:
+        """Write what lasts of a learner: a classifier may take it up."""
+        write_learner(self._path(cell).parent, learner)
+
     def keep_outcomes(self, cell: PlannedCell, outcomes: Sequence[Outcomes]) -> None:
         """Write what was said of every query: figures and comparisons can be had from it later."""
         write_outcomes(outcomes_path(self._folder, cell.id), outcomes)
@@ -224,7 +229,7 @@ class _Store:
             "batch_statistics": cell.settings.evaluate.batch_statistics,
             "validation": _validation(cell.settings) if validated else None,
         }
-        path = self._path(cell).with_name("checkpoint.safetensors")
+        path = self._path(cell).with_name(CHECKPOINT)
         return Checkpoint(path, _hash(depends), train.start, train.checkpoint_seconds)
 
     def pretrained(self, cell: PlannedCell, head: PretrainHead) -> PretrainedEncoder:
@@ -250,17 +255,22 @@ class _Store:
             "train": _described(cell.settings.train),
             "evaluate": {
                 **cell.settings.evaluate.model_dump(mode="json"),
-                "metrics": list(self._plan.metrics[cell.modality]),
+                "metrics": [self._metric(name) for name in self._plan.metrics[cell.modality]],
             },
         }
         return _hash(depends)
+
+    def _metric(self, name: str) -> str:
+        """A metric that this process registered is known by its code, too."""
+        entry = self._plan.registry.find("metrics", name)
+        return name if entry.made is None else f"{name} {entry.version}"
 
     def _training(self, cell: PlannedCell) -> dict[str, Any]:
         """What a cell's training depends on, its own settings aside."""
         pretrain = cell.settings.pretrain
         return {
             **identity(cell),
-            "factories": [part.entry.spec.factory for part in (cell.learner, cell.encoder, cell.source)],
+            "factories": [part.entry.identity for part in (cell.learner, cell.encoder, cell.source)],
             "data": self._data.fingerprints(cell.source),
             "pretrain": pretrain.model_dump(mode="json") if pretrain else None,
             "versions": self._versions,

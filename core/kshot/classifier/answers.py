@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kshot.classifier.neighbours import Neighbour
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -13,7 +15,11 @@ class Answer:
     Attributes:
         label: its class, or ``unknown``.
         ranked: the likeliest classes with their probabilities, the likeliest first.
+        familiarity: what is held against the classifier's threshold.
+        nearest: support examples, the nearest first; as many as were asked for.
     """
 
     label: str
     ranked: Sequence[tuple[str, float]]
+    familiarity: float
+    nearest: Sequence[Neighbour]

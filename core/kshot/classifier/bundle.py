@@ -18,11 +18,12 @@ from torch import Tensor
 
 from kshot.classifier.embedder import EncoderIdentity
 from kshot.classifier.method import Settled
+from kshot.classifier.recipe import Recipe
 from kshot.classifier.support import Support
 from kshot.errors import KshotError
 from kshot.files import write_atomic_with
 
-SCHEMA = 1
+SCHEMA = 2
 """Number of the bundle's form that this version reads and writes."""
 
 _HEADER = "kshot"
@@ -34,6 +35,7 @@ class Bundle:
     """A fitted classifier, to be written."""
 
     parameters: Mapping[str, Any]
+    recipe: Recipe
     identity: EncoderIdentity
     support: Support
     method: Settled
@@ -45,6 +47,7 @@ class Stored:
 
     Attributes:
         parameters: of the constructor.
+        recipe: what encoder and learner are built from.
         identity: of the encoder.
         support: its examples.
         method: the learner's own weights.
@@ -52,6 +55,7 @@ class Stored:
     """
 
     parameters: Mapping[str, Any]
+    recipe: Recipe
     identity: EncoderIdentity
     support: Support
     method: Mapping[str, Tensor]
@@ -62,6 +66,7 @@ class _Header(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
     schema_number: int
     parameters: dict[str, Any]
+    recipe: dict[str, Any]
     labels: list[str]
     encoder: str
     versions: dict[str, str]
@@ -82,6 +87,7 @@ def write_bundle(path: Path, bundle: Bundle) -> None:
     content: dict[str, Any] = {
         "schema_number": SCHEMA,
         "parameters": dict(bundle.parameters),
+        "recipe": bundle.recipe.plain(),
         "labels": list(bundle.support.labels),
         "encoder": bundle.identity.digest,
         "versions": {name: importlib.metadata.version(name) for name in ("kshot", "torch")},
@@ -118,9 +124,18 @@ def read_bundle(path: Path) -> Stored:
     lengths = {len(leaf) for leaf in (*support.inputs.values(), support.embeddings)}
     if lengths != {len(header.labels)}:
         raise KshotError(f"{path}: {len(header.labels)} labels do not fit the examples; the file was changed")
-    _refuse_code(path, header.parameters.get("encoder_options"))
+    recipe = _recipe(path, header)
+    for options in (recipe.encoder.options, header.parameters.get("encoder_options")):
+        _refuse_code(path, options)
     identity = EncoderIdentity(header.encoder, _below(tensors, _ENCODER))
-    return Stored(header.parameters, identity, support, _below(tensors, _LEARNER), header.versions)
+    return Stored(header.parameters, recipe, identity, support, _below(tensors, _LEARNER), header.versions)
+
+
+def _recipe(path: Path, header: _Header) -> Recipe:
+    try:
+        return Recipe.from_plain(header.recipe)
+    except ValidationError as error:
+        raise KshotError(f"{path}: what it is built from cannot be read; the file was changed") from error
 
 
 def _refuse_code(path: Path, encoder_options: Any) -> None:
@@ -147,6 +162,10 @@ def _header(path: Path, raw: str | None) -> tuple[_Header, dict[str, Any]]:
         if isinstance(number, int) and number > SCHEMA:
             raise KshotError(
                 f"{path}: written in form {number}, this kshot reads up to {SCHEMA}; upgrade kshot"
+            )
+        if isinstance(number, int) and number < SCHEMA:
+            raise KshotError(
+                f"{path}: written in form {number}, before a classifier said what it is built from; fit it anew"
             )
         return _Header.model_validate(content), content
     except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kshot.classifier.parts import Named, build_encoder
+from kshot.classifier.parts import build_encoder
+from kshot.classifier.recipe import Recipe
 from kshot.classifier.support import Support
 from kshot.devices import choose_device
 from kshot.encoders import Embedded
@@ -20,6 +21,7 @@ from kshot.errors import DataError, KshotError
 from kshot.interfaces import Encoder
 from kshot.loading import collate, embed_positions, encoder_state_hash
 from kshot.registry import Registry
+from kshot.training import lasting_encoder_state
 
 CHUNK = 256
 """Examples prepared at a time."""
@@ -31,7 +33,8 @@ class EncoderIdentity:
 
     Attributes:
         digest: hash of its whole state.
-        state: the state itself, of an encoder that learnt it from the user's examples (a vocabulary, say).
+        state: of it what the encoder's factory would not make again: all, or of one that came with
+            weights what training changed.
     """
 
     digest: str
@@ -46,37 +49,72 @@ class Embedder:
         encoder: as it came, or as it was fitted.
         device: where it computes.
         who: its name, for messages.
+        code: a hash of its code, of one that this process registered.
     """
 
-    def __init__(self, encoder: Encoder, device: torch.device, who: str) -> None:
+    def __init__(self, encoder: Encoder, device: torch.device, who: str, code: str = "") -> None:
         self._encoder, self._device, self._who = encoder.to(device).eval(), device, who
-        self._fitted = type(encoder).fit is not Encoder.fit
+        self._code = code
         self.modality = encoder.modality
 
     @classmethod
-    def build(cls, registry: Registry, named: Named, device: str) -> Self:
-        """The registered encoder.
+    def build(cls, registry: Registry, recipe: Recipe, device: str) -> Self:
+        """The registered encoder, as it came.
 
         Raises:
-            KshotError: unknown, not buildable, without trained weights, or no such device.
+            KshotError: unknown, not buildable, or no such device.
         """
         chosen = choose_device(device)
-        encoder = build_encoder(registry, named)
-        if not encoder.pretrained and any(True for _ in encoder.parameters()):
-            raise KshotError(
-                f"encoder '{named.use}' comes without trained weights, so its embeddings say nothing yet; choose "
-                "one that is pretrained (`kshot list encoders` names them)"
-            )
-        return cls(encoder, chosen, named.use)
+        entry = registry.find("encoders", recipe.encoder.use.partition(":")[0])
+        code = entry.version if entry.made else ""
+        return cls(build_encoder(registry, recipe), chosen, recipe.encoder.use, code)
 
     @property
     def device(self) -> torch.device:
         """Where it computes."""
         return self._device
 
+    @property
+    def pretrained(self) -> bool:
+        """True where it came with weights."""
+        return self._encoder.pretrained
+
+    @property
+    def licence(self) -> str:
+        """Of the weights that it came with; empty where it does not say."""
+        return self._encoder.weights_licence
+
     def fit(self, raw: Sequence[Any]) -> None:
-        """Let the encoder learn what it learns from raw examples."""
+        """Let the encoder learn what it learns from raw examples.
+
+        Raises:
+            KshotError: it would need training.
+        """
+        if not self._encoder.pretrained and any(True for _ in self._encoder.parameters()):
+            raise KshotError(
+                f"encoder '{self._who}' comes without trained weights, so its embeddings say nothing yet; choose "
+                "one that is pretrained (`kshot list encoders` names them), or a learner that `kshot bench` "
+                "trained around it: learner='RUN/cells/ID'"
+            )
         self._encoder.fit(raw)
+
+    def take_up(self, state: Mapping[str, Tensor]) -> None:
+        """Become the encoder that a training made, by what lasts of its state.
+
+        Raises:
+            KshotError: the state is of another encoder, or a part of it is missing.
+        """
+        expected = lasting_encoder_state(self._encoder)
+        changing = {name for name, one in self._encoder.named_parameters() if one.requires_grad}
+        # What came with a pretrained encoder is there already.
+        needed = changing if self._encoder.pretrained else expected.keys()
+        for name in sorted((needed - state.keys()) | (state.keys() - expected.keys())):
+            where = "missing there" if name in expected else "unknown here"
+            raise KshotError(f"encoder '{self._who}': {name} is {where}: the weights are of another one")
+        try:
+            self._encoder.load_state_dict(dict(state), strict=False)
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise KshotError(f"encoder '{self._who}': the weights are of another one: {error}") from error
 
     def stand_in(self) -> Embedded:
         """What a learner is built around that sees embeddings only."""
@@ -98,7 +136,8 @@ class Embedder:
             KshotError: an example that the encoder refuses.
         """
         parts = [self._prepared(raw, start) for start in range(0, len(raw), CHUNK)]
-        inputs = collate(parts)
+        # Kernels go by strides, and a file keeps none: those of a plain layout, now as after loading.
+        inputs = {name: leaf.flatten().view(leaf.shape) for name, leaf in collate(parts).items()}
 
         def gather(positions: np.ndarray) -> dict[str, Tensor]:
             index = torch.from_numpy(positions)
@@ -109,8 +148,8 @@ class Embedder:
 
     def identity(self) -> EncoderIdentity:
         """How it is known again."""
-        state = self._encoder.state_dict() if self._fitted else {}
-        return EncoderIdentity(encoder_state_hash(self._encoder), {n: v.cpu() for n, v in state.items()})
+        state = lasting_encoder_state(self._encoder)
+        return EncoderIdentity(self._digest(), {n: v.cpu() for n, v in state.items()})
 
     def resume(self, identity: EncoderIdentity) -> None:
         """Become the encoder that a classifier was made with.
@@ -119,16 +158,18 @@ class Embedder:
             KshotError: it is another one.
         """
         try:
-            if identity.state:
-                self._encoder.load_state_dict(dict(identity.state))
-            same = encoder_state_hash(self._encoder) == identity.digest
-        except (RuntimeError, ValueError, KeyError) as error:
+            self.take_up(identity.state)
+            same = self._digest() == identity.digest
+        except KshotError as error:
             raise KshotError(f"the classifier was made with another '{self._who}': {error}") from error
         if not same:
             raise KshotError(
                 f"the classifier was made with another '{self._who}': weights or settings differ; install the "
                 "version that it was made with, or fit it anew"
             )
+
+    def _digest(self) -> str:
+        return encoder_state_hash(self._encoder) + (f" {self._code}" if self._code else "")
 
     def _prepared(self, raw: Sequence[Any], start: int) -> Mapping[str, Tensor]:
         try:

@@ -17,11 +17,15 @@ from torch import Tensor
 
 from kshot.classifier.answers import Answer
 from kshot.classifier.bundle import Bundle, read_bundle, write_bundle
+from kshot.classifier.card import Described, card
 from kshot.classifier.curve import CurvePoint
 from kshot.classifier.embedder import Embedder
 from kshot.classifier.method import Method
 from kshot.classifier.neighbours import Neighbour, familiarity, neighbours, threshold
-from kshot.classifier.parts import Named, build_reader, modality_of
+from kshot.classifier.origin import Origin, origin_of
+from kshot.classifier.parts import build_reader, modality_of, refuse_folder
+from kshot.classifier.recipe import Recipe
+from kshot.classifier.sharing import download, upload
 from kshot.classifier.support import Support
 from kshot.classifier.temperature import fit_temperature
 from kshot.classifier.things import labels_of, read_all, things_of
@@ -37,9 +41,18 @@ UNKNOWN = "unknown"
 class _Parts:
     """What a classifier is made of beside its examples."""
 
+    recipe: Recipe
     reader: Reader
     embedder: Embedder
     method: Method
+
+    @classmethod
+    def around(
+        cls, registry: Registry, recipe: Recipe, embedder: Embedder, trained: Mapping[str, Tensor] | None
+    ) -> Self:
+        """The learner around an encoder; ``trained``: its own weights, from a benchmark."""
+        reader = build_reader(registry, embedder.modality)
+        return cls(recipe, reader, embedder, Method(registry, recipe, embedder, trained))
 
     def support(self, raw: Sequence[Any], labels: tuple[str, ...]) -> Support:
         return self.embedder.support(raw, labels, adapts=self.method.adapts)
@@ -59,8 +72,11 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
     held-out support examples.
 
     Args:
-        encoder: a registered encoder that comes with weights, or that has none to train.
-        learner: a registered learner.
+        encoder: a registered encoder that comes with weights, or that has none to train; none:
+            ``minilm``, or the one that the learner was trained with.
+        learner: a registered learner, or the folder of one that ``kshot bench`` trained:
+            ``RUN/cells/ID``, ``RUN/ID``, or ``RUN`` where it holds one alone. It comes with its
+            encoder, options, weights and batch statistics, and no example changes them.
         encoder_options: the encoder's options, as in a configuration.
         learner_options: the learner's.
         unknown: None: every example belongs to some class. A share such as 0.05: an example whose
@@ -78,8 +94,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
 
     def __init__(
         self,
-        encoder: str = "minilm",
-        learner: str = "prototypical",
+        encoder: str | None = None,
+        learner: str | Path = "prototypical",
         *,
         encoder_options: Mapping[str, Any] | None = None,
         learner_options: Mapping[str, Any] | None = None,
@@ -112,10 +128,15 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         things, labels = _pairs(X, y, "fit")
         if len(set(labels)) < 2:
             raise KshotError(f"fit: {len(set(labels))} class; a classifier needs examples of two at least")
-        raw = read_all(build_reader(registry, modality_of(registry, self.encoder)), things, "fit")
-        embedder = self._encoder(registry)
-        embedder.fit(raw)
-        parts = self._around(registry, embedder)
+        origin = self._origin(registry)
+        recipe, trained = origin.recipe, origin.trained()
+        raw = read_all(build_reader(registry, modality_of(registry, recipe.encoder.use)), things, "fit")
+        embedder = Embedder.build(registry, recipe, self.device)
+        if trained is None:
+            embedder.fit(raw)
+        else:
+            embedder.take_up(trained.encoder)
+        parts = _Parts.around(registry, recipe, embedder, trained.learner if trained else None)
         self._become(parts, parts.support(raw, labels))
         return self
 
@@ -164,20 +185,24 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         """(n, way) probabilities, in the order of ``classes_``."""
         return self._probabilities(self._asked(X)[0])
 
-    def answers(self, X: Any, count: int = 3) -> list[Answer]:  # noqa: N803
-        """Label and likeliest classes of each of n examples, all from one pass of the encoder.
+    def answers(self, X: Any, count: int = 3, near: int = 0) -> list[Answer]:  # noqa: N803
+        """All that can be said of each of n examples, from one pass of the encoder.
 
         Args:
             X: n examples.
             count: classes to name for each.
+            near: support examples to name for each.
         """
         logits, embeddings = self._asked(X)
         labels, probabilities = self._labels(logits, embeddings), self._probabilities(logits)
         orders = np.argsort(-probabilities, axis=1, kind="stable")[:, :count]
-        return [
-            Answer(str(label), [(str(self.classes_[k]), float(row[k])) for k in order])
-            for label, row, order in zip(labels, probabilities, orders, strict=True)
+        ranked = [
+            [(str(self.classes_[k]), float(row[k])) for k in order]
+            for row, order in zip(probabilities, orders, strict=True)
         ]
+        known = familiarity(embeddings, self._held).tolist()
+        closest = neighbours(embeddings, self._held, near)
+        return [Answer(str(labels[i]), ranked[i], known[i], closest[i]) for i in range(len(labels))]
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
         """(n, way) logits of the learner."""
@@ -207,13 +232,16 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
     def save(self, path: str | Path) -> None:
         """Write the classifier as one file: safetensors with a JSON header, no pickle, whole or not at all.
 
-        Weights of a pretrained encoder are not written, but their hash: whoever loads the file needs
-        the same encoder installed.
+        Whatever was trained is in it, and a benchmark that it came from is needed no more. Weights that an
+        encoder came with and that nothing changed are not written, but their hash: whoever loads the
+        file needs the same encoder installed.
         """
         self._check_fitted()
-        write_bundle(
-            Path(path), Bundle(self.get_params(), self._parts.embedder.identity(), self._held, self._settled)
-        )
+        parameters, recipe = self.get_params(), self.recipe_
+        if recipe.cell:  # the place of the benchmark is nobody's business, and may be gone
+            parameters["learner"] = recipe.cell
+        identity = self._parts.embedder.identity()
+        write_bundle(Path(path), Bundle(parameters, recipe, identity, self._held, self._settled))
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto") -> Self:
@@ -230,10 +258,85 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         except TypeError as error:
             raise KshotError(f"{path}: made by another version of kshot: {error}") from error
         made._check_parameters()
-        embedder = made._encoder(registry)
+        embedder = Embedder.build(registry, stored.recipe, device)
         embedder.resume(stored.identity)
-        made._become(made._around(registry, embedder), stored.support, stored.method)
+        lasting = stored.method if stored.recipe.cell else None
+        parts = _Parts.around(registry, stored.recipe, embedder, lasting)
+        made._become(parts, stored.support, stored.method)
         return made
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        revision: str | None = None,
+        token: str | None = None,
+        private: bool | None = None,
+        commit_message: str = "Upload a kshot classifier",
+    ) -> str:
+        """Upload what :meth:`save` writes, with a model card, to the Hugging Face hub.
+
+        The file holds the examples, as embeddings, or as prepared inputs for a learner that must see
+        them again: whoever may read the repository may read these.
+
+        Args:
+            repo_id: ``OWNER/NAME``; the repository is made where there is none.
+            revision: branch; default: the main one.
+            token: that may write; default: the one that was logged in with.
+            private: True for a repository that only its owner sees, where it is new.
+            commit_message: of the one commit.
+
+        Returns:
+            The commit's address.
+
+        Raises:
+            KshotError: not on the hub's terms, or others could not load it since its encoder lies in a
+                folder here.
+        """
+        self._check_fitted()
+        registry, parts = load_registry(), self._parts
+        refuse_folder(registry, parts.recipe.encoder)
+        described = Described(
+            recipe=parts.recipe,
+            modality=self.modality_,
+            counts=self.counts_,
+            licence=parts.embedder.licence,
+            pretrained=parts.embedder.pretrained,
+            temperature=self.temperature_,
+            threshold=self.threshold_,
+        )
+        return upload(
+            repo_id,
+            self.save,
+            card(repo_id, described),
+            revision=revision,
+            token=token,
+            private=private,
+            message=commit_message,
+        )
+
+    @classmethod
+    def from_pretrained(
+        cls, repo_id: str, *, revision: str | None = None, token: str | None = None, device: str = "auto"
+    ) -> Self:
+        """Fetch what :meth:`push_to_hub` uploaded: one file, checked as :meth:`load` checks it.
+
+        Args:
+            repo_id: ``OWNER/NAME``.
+            revision: branch, tag or commit; default: the main branch.
+            token: for a repository that is not public; default: the one that was logged in with.
+            device: ``auto``, ``cpu`` or ``cuda``.
+
+        Raises:
+            KshotError: there is none, the hub cannot be reached, or the file is refused.
+        """
+        return cls.load(download(repo_id, revision=revision, token=token), device)
+
+    @property
+    def recipe_(self) -> Recipe:
+        """What its encoder and learner are built from."""
+        self._check_fitted()
+        return self._parts.recipe
 
     @property
     def modality_(self) -> str:
@@ -259,6 +362,12 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         self._check_fitted()
         return len(self._held)
 
+    @property
+    def support_labels_(self) -> tuple[str, ...]:
+        """The class of each example that it holds, in the order in which they were given."""
+        self._check_fitted()
+        return self._held.labels
+
     def __sklearn_is_fitted__(self) -> bool:
         """True after ``fit``."""
         return hasattr(self, "_held")
@@ -275,13 +384,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
                 "this FewShotClassifier has no classes yet; call fit(examples, labels), or load a saved one"
             )
 
-    def _encoder(self, registry: Registry) -> Embedder:
-        return Embedder.build(registry, Named(self.encoder, dict(self.encoder_options or {})), self.device)
-
-    def _around(self, registry: Registry, embedder: Embedder) -> _Parts:
-        learner = Named(self.learner, dict(self.learner_options or {}))
-        reader = build_reader(registry, embedder.modality)
-        return _Parts(reader, embedder, Method(registry, learner, embedder))
+    def _origin(self, registry: Registry) -> Origin:
+        return origin_of(registry, self.encoder, self.encoder_options, self.learner, self.learner_options)
 
     def _become(self, parts: _Parts, support: Support, trained: Mapping[str, Tensor] | None = None) -> None:
         """Take up a support set: train the learner's own weights, calibrate, and only then change."""

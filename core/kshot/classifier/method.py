@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, final
 
@@ -10,7 +11,8 @@ from torch import Tensor
 
 from kshot.classifier.curve import CurvePoint, learning_curve
 from kshot.classifier.embedder import Embedder
-from kshot.classifier.parts import Named, build_learner
+from kshot.classifier.parts import build_learner
+from kshot.classifier.recipe import Recipe
 from kshot.classifier.support import Support
 from kshot.config import Train
 from kshot.errors import KshotError
@@ -18,7 +20,9 @@ from kshot.interfaces import Learner
 from kshot.registry import Registry
 from kshot.sampling import Sampler
 from kshot.shapes import Shape
-from kshot.training import train, trainable
+from kshot.training import ENCODER, train, trainable
+
+log = logging.getLogger("kshot")
 
 _CHUNK = 512
 """Queries classified at a time."""
@@ -37,8 +41,10 @@ class Method:
 
     Args:
         registry: finds the learner.
-        named: which.
+        recipe: names it.
         embedder: the encoder, which stays as it is.
+        trained: the learner's own weights from a training beforehand, which no support set changes;
+            none: each support set trains them anew.
 
     Attributes:
         adapts: True where the learner must see examples, not embeddings: its logits depend on the
@@ -48,9 +54,21 @@ class Method:
         KshotError: unknown, or options that do not fit.
     """
 
-    def __init__(self, registry: Registry, named: Named, embedder: Embedder) -> None:
-        self._registry, self._named, self._embedder = registry, named, embedder
-        probe = build_learner(registry, named, embedder.copy(), 2)
+    def __init__(
+        self,
+        registry: Registry,
+        recipe: Recipe,
+        embedder: Embedder,
+        trained: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        self._registry, self._recipe, self._embedder, self._trained = registry, recipe, embedder, trained
+        probe = build_learner(registry, recipe, embedder.copy(), 2)
+        if probe.batch_statistics == "query":
+            log.warning(
+                "%s follows batch_statistics: query: things that are asked about together are answered together, "
+                "and one alone has no statistics; train with `support` or `frozen` for answers that stand alone",
+                recipe.cell,
+            )
         self.adapts = probe.adapts_encoder or probe.batch_statistics != "frozen"
 
     def settle(
@@ -63,19 +81,32 @@ class Method:
             trained: the learner's own weights, where they were trained before.
             episodes: to train on.
             seed: of the weights and the episodes.
+
+        Raises:
+            KshotError: the learner was trained for another number of classes, or the weights are not its.
         """
+        trained = self._trained if trained is None else trained
         device = self._embedder.device
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
             encoder = self._embedder.copy() if self.adapts else self._embedder.stand_in()
             for parameter in encoder.parameters():
                 parameter.requires_grad_(False)
-            learner = build_learner(self._registry, self._named, encoder, len(support.classes)).to(device)
+            learner = build_learner(self._registry, self._recipe, encoder, len(support.classes)).to(device)
+            self._check_way(learner, len(support.classes))
             if trained is not None:
                 _load(learner, trained)
             else:
                 _train(learner, support, device, episodes, seed)
         return Settled(learner.eval(), device)
+
+    def _check_way(self, learner: Learner, classes: int) -> None:
+        if learner.way not in (None, classes):
+            raise KshotError(
+                f"{self._recipe.cell}: its head was trained with an output for each of {learner.way} classes, and "
+                f"serves no other number; here are {classes}. Train one with `head: prototype` or `head: shared`, "
+                f"which serve any number, or with `train: {{way: {classes}}}`"
+            )
 
 
 @final
@@ -120,7 +151,7 @@ class Settled:
     def state(self) -> dict[str, Tensor]:
         """The learner's own weights, without the encoder's."""
         kept = self._learner.state_dict()
-        return {name: value.cpu() for name, value in kept.items() if not name.startswith("encoder.")}
+        return {name: value.cpu() for name, value in kept.items() if not name.startswith(ENCODER)}
 
 
 def _train(learner: Learner, support: Support, device: torch.device, episodes: int, seed: int) -> None:
@@ -146,9 +177,12 @@ def _meta_train(learner: Learner, support: Support, device: torch.device, episod
 
 
 def _load(learner: Learner, trained: Mapping[str, Tensor]) -> None:
-    expected = {name for name in learner.state_dict() if not name.startswith("encoder.")}
+    expected = {name for name in learner.state_dict() if not name.startswith(ENCODER)}
     if set(trained) != expected:
-        raise KshotError("the classifier's learner has other weights than the installed one; fit it anew")
+        first = min(set(trained) ^ expected)
+        raise KshotError(
+            f"the classifier's learner has other weights than the installed one (first: {first}); fit it anew"
+        )
     try:
         learner.load_state_dict(dict(trained), strict=False)
     except RuntimeError as error:

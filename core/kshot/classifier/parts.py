@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from kshot.classifier.recipe import Named, Recipe
+from kshot.encoders import tune
 from kshot.errors import KshotError
 from kshot.interfaces import Encoder, Learner, Reader
 from kshot.options import OptionsOf
@@ -17,42 +19,41 @@ from kshot.registry import Registry
 _RESERVED = ("encoder", "way")
 
 
-@dataclass(frozen=True)
-class Named:
-    """A registered thing with its options, as a configuration writes them.
-
-    Attributes:
-        use: its name, such as ``minilm`` or ``torchvision:resnet18``.
-        options: those that differ from the defaults.
-    """
-
-    use: str
-    options: Mapping[str, Any]
-
-
-def build_encoder(registry: Registry, named: Named) -> Encoder:
-    """The encoder, in evaluation mode, on the CPU.
+def build_encoder(registry: Registry, recipe: Recipe) -> Encoder:
+    """The encoder with whatever was to be trained in it, in evaluation mode, on the CPU.
 
     Raises:
         KshotError: unknown, or options that do not fit.
     """
+    named = recipe.encoder
     factory, options = _resolved(registry, "encoders", named, ())
-    encoder: Encoder = factory(**options)
-    return encoder.eval()
+    try:
+        return tune(factory(**options), recipe.tuning).encoder.eval()
+    except ValueError as error:
+        raise KshotError(f"encoder '{named.use}': {error}") from error
 
 
-def build_learner(registry: Registry, named: Named, encoder: torch.nn.Module, way: int) -> Learner:
+def build_learner(registry: Registry, recipe: Recipe, encoder: torch.nn.Module, way: int) -> Learner:
     """The learner around an encoder.
+
+    Args:
+        registry: finds it.
+        recipe: names it.
+        encoder: changed in place, as learners do.
+        way: number of classes, where the recipe does not say.
 
     Raises:
         KshotError: unknown, options that do not fit, or a method that cannot serve so.
     """
+    named = recipe.learner
     factory, options = _resolved(registry, "learners", named, _RESERVED)
     takes_way = "way" in OptionsOf(factory, reserved=("encoder",)).names
     try:
-        learner: Learner = factory(encoder, **({"way": way} if takes_way else {}), **options)
+        learner: Learner = factory(encoder, **({"way": recipe.way or way} if takes_way else {}), **options)
     except ValueError as error:
         raise KshotError(f"learner '{named.use}': {error}") from error
+    if recipe.batch_statistics:
+        learner.batch_statistics = recipe.batch_statistics
     return learner
 
 
@@ -68,6 +69,22 @@ def build_reader(registry: Registry, modality: str) -> Reader:
 def modality_of(registry: Registry, encoder: str) -> str:
     """The modality of a registered encoder."""
     return registry.find("encoders", encoder.partition(":")[0]).modality
+
+
+def refuse_folder(registry: Registry, encoder: Named) -> None:
+    """Refuse an encoder that others could not load.
+
+    Raises:
+        KshotError: its model lies in a folder here.
+    """
+    name, _, after = encoder.use.partition(":")
+    takes = getattr(registry.find("encoders", name).spec, "takes", "")
+    model = after or encoder.options.get(takes, "")
+    if model and Path(str(model)).expanduser().is_dir():
+        raise KshotError(
+            f"encoder '{encoder.use}': its model lies in a folder here ({model}), which others have not; put it on "
+            "the hub, and make the classifier with its id there"
+        )
 
 
 def _resolved(

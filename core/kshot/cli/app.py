@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 import kshot
-from kshot.cli import bench, listing, schema, sources
+from kshot.cli import bench, listing, plugins, schema, sources
 from kshot.cli.episodes import command
 from kshot.cli.help import Help
-from kshot.cli.product import commands
+from kshot.cli.product import commands, serving
 from kshot.specs import KINDS
 
 app = typer.Typer(
@@ -56,11 +56,12 @@ app.command()(commands.predict)
 app.command()(commands.enroll)
 app.command()(commands.forget)
 app.command()(commands.inspect)
+app.command()(serving.serve)
 app.command(
     "list",
     add_help_option=False,
     options_metavar=f"[{'|'.join(KINDS)}] [OPTIONS]",
     context_settings={"allow_extra_args": True},
 )(listing.show_entries)
-app.command("plugins", add_help_option=False)(listing.show_plugins)
 app.add_typer(sources.app, name="sources")
+app.add_typer(plugins.app, name="plugins")

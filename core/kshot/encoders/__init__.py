@@ -4,5 +4,15 @@ from kshot.encoders.embedded import Embedded
 from kshot.encoders.hub import HubEncoder, without_dropout
 from kshot.encoders.probing import take_part
 from kshot.encoders.projected import Projected
+from kshot.encoders.tuned import Tuned, select_trainable, tune
 
-__all__ = ["Embedded", "HubEncoder", "Projected", "take_part", "without_dropout"]
+__all__ = [
+    "Embedded",
+    "HubEncoder",
+    "Projected",
+    "Tuned",
+    "select_trainable",
+    "take_part",
+    "tune",
+    "without_dropout",
+]

@@ -17,6 +17,7 @@ from kshot.results.schema import (
 )
 from kshot.results.sheet import sheet
 from kshot.results.store import (
+    FILE,
     load,
     load_samples,
     load_worst,
@@ -31,6 +32,7 @@ from kshot.results.summary import summary
 from kshot.results.tables import Column, Row, Table, Value, labeller, tables
 
 __all__ = [
+    "FILE",
     "PROJECTION",
     "SCHEMA",
     "Cell",

@@ -16,6 +16,9 @@ from kshot.tensorfiles import write_tensors
 from kshot.training.optimisation import Meter, trainable
 from kshot.training.record import Pretraining, Training
 
+CHECKPOINT = "checkpoint.safetensors"
+"""Name of the file of a cell's training, in its folder."""
+
 _LEARNER, _OPTIMISER, _RANDOM, _LOSSES = "learner/", "optimizer/", "random/", "losses/"
 _KEPT = "kept/"
 
@@ -157,6 +160,13 @@ class _Stored(Generic[Record]):
         described = state.optimiser.state_dict()
         described["state"] = _optimiser_state(_below(self.tensors, _OPTIMISER))
         state.optimiser.load_state_dict(described)
+
+
+def kept_state(path: Path) -> dict[str, Tensor]:
+    """What training made of the learner, by its file: at the best validation, or else in the end."""
+    with safe_open(path, framework="pt") as stored:
+        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    return _below(tensors, _KEPT) or _below(tensors, _LEARNER)
 
 
 def learned_state(learner: nn.Module) -> dict[str, Tensor]:

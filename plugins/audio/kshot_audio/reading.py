@@ -10,6 +10,7 @@ import numpy as np
 from kshot.interfaces import Presentation, Reader
 
 from kshot_audio.tables import SUFFIXES
+from kshot_audio.unpacking import unpack
 from kshot_audio.waveform import Waveform, checked, decode, encode_wav
 
 
@@ -23,6 +24,8 @@ class AudioReader(Reader):
     """
 
     suffixes = SUFFIXES
+    unit = "seconds"
+    most = 120
 
     def read(self, given: Any) -> Waveform:
         """One of these → a waveform."""
@@ -39,6 +42,10 @@ class AudioReader(Reader):
             first, second = cast("tuple[Any, Any]", given)
             return _waveform(second, first) if np.ndim(first) == 0 else _waveform(first, second)
         raise ValueError(f"a {type(given).__name__} is no recording; give a path, or samples with their rate")
+
+    def decode(self, content: bytes, most: float) -> Waveform:
+        """A WAV, FLAC, Ogg or MP3 file's bytes → a waveform."""
+        return unpack(content, most)
 
     def present(self, raw: Waveform) -> Presentation:
         """The recording as a WAV file."""

@@ -17,16 +17,20 @@ from torch import Tensor
 MAX_PIXELS = 64_000_000
 """A picture of more is refused: no camera that feeds a few-shot set makes one, a bomb does."""
 
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+"""What is read of strangers. Pillow knows more, and for some of them (EPS) starts other programs."""
+
 SHOWN = 512
 """Longest side of a picture drawn for people, in pixels."""
 
 
-def decode(data: bytes) -> Image.Image:
+def decode(data: bytes, most: float = MAX_PIXELS, formats: Sequence[str] | None = None) -> Image.Image:
     """Read a whole image file.
 
     Args:
-        data: the file's bytes, in any format that Pillow reads. Of an animation the first
-            frame counts.
+        data: the file's bytes. Of an animation the first frame counts.
+        most: pixels that it may have.
+        formats: Pillow's names of those that are read; None: all.
 
     Returns:
         Mode L or RGB, upright as EXIF says, transparency laid on white paper.
@@ -35,20 +39,20 @@ def decode(data: bytes) -> Image.Image:
         ValueError: with a short reason.
     """
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            _refuse_bomb(image)
+        with Image.open(io.BytesIO(data), formats=formats) as image:
+            _refuse_bomb(image, most)
             return plain(image).copy()  # free of the file
     except Image.UnidentifiedImageError as error:
         raise ValueError("not an image in a known format") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ValueError(f"more than {MAX_PIXELS:,} pixels") from error
+        raise ValueError(f"more than {most:,.0f} pixels") from error
     except Exception as error:  # Pillow's decoders raise anything on damaged files, SyntaxError included
         raise ValueError(str(error) or type(error).__name__) from error
 
 
-def _refuse_bomb(image: Image.Image) -> None:
-    if image.width * image.height > MAX_PIXELS:
-        raise ValueError(f"{image.width} x {image.height} is more than {MAX_PIXELS:,} pixels")
+def _refuse_bomb(image: Image.Image, most: float) -> None:
+    if image.width * image.height > most:
+        raise ValueError(f"{image.width} x {image.height} is more than {most:,.0f} pixels")
 
 
 def plain(image: Image.Image) -> Image.Image:

@@ -11,7 +11,7 @@ import torch
 from kshot.interfaces import Presentation, Reader
 from PIL import Image
 
-from kshot_image.pictures import decode, plain, present
+from kshot_image.pictures import FORMATS, MAX_PIXELS, decode, plain, present
 from kshot_image.table import SUFFIXES
 
 
@@ -25,6 +25,8 @@ class ImageReader(Reader):
     """
 
     suffixes = SUFFIXES
+    unit = "pixels"
+    most = MAX_PIXELS
 
     def read(self, given: Any) -> Image.Image:
         """One of these → a PIL image, grey or colour, upright."""
@@ -43,6 +45,10 @@ class ImageReader(Reader):
         if isinstance(given, np.ndarray):
             return _picture(given)
         raise ValueError(f"a {type(given).__name__} is no picture; give a path, an image or an array")
+
+    def decode(self, content: bytes, most: float) -> Image.Image:
+        """A file's bytes, in a format that Pillow decodes by itself → a PIL image."""
+        return decode(content, most, FORMATS)
 
     def present(self, raw: Image.Image) -> Presentation:
         """The picture as a PNG file."""

@@ -15,6 +15,8 @@ class TextReader(Reader):
     """A string is the text itself; a ``Path`` is a file in UTF-8."""
 
     suffixes = (".txt",)
+    unit = "characters"
+    most = 10_000
 
     def read(self, given: Any) -> str:
         """A string or a path → a raw text."""
@@ -23,6 +25,16 @@ class TextReader(Reader):
         if not isinstance(given, str):
             raise ValueError(f"a {type(given).__name__} is neither a text nor the path of one")
         return decode(str(given))
+
+    def decode(self, content: bytes, most: float) -> str:
+        """A text in UTF-8 → a raw text."""
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise ValueError("not a text in UTF-8") from error
+        if len(text) > most:
+            raise ValueError(f"{len(text):,} characters are more than {most:,.0f}")
+        return decode(text)
 
     def present(self, raw: str) -> Presentation:
         """The text itself."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import subprocess
 import sys
 
 import pytest
-from kshot.options import OptionsOf
 from kshot_text import plugin
 from kshot_text.datasets import NAMED
 
@@ -20,7 +20,8 @@ def test_every_factory_is_there_and_takes_keywords(spec) -> None:
     factory = getattr(importlib.import_module(module), attribute)
     assert spec.modality == "text"
     assert factory.__doc__
-    assert OptionsOf(factory).names
+    kinds = {one.kind for one in inspect.signature(factory).parameters.values()}
+    assert kinds <= {inspect.Parameter.KEYWORD_ONLY}
 
 
 def test_names() -> None:
@@ -33,6 +34,7 @@ def test_names() -> None:
         "pydocs",
         "text_table",
         "typed_words",
+        "tiny_texts",
         *(spec.name for spec in NAMED),
     ]
 

@@ -27,11 +27,20 @@ def fit(
             show_default=False,
         ),
     ],
-    encoder: Annotated[
-        str, typer.Option(help="An encoder with weights, such as minilm.", show_default=False)
-    ],
     out: Annotated[Path, typer.Option(help="The file to write.", show_default=False)],
-    learner: Annotated[str, typer.Option(help="How classes are told apart.")] = "prototypical",
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="An encoder with weights, such as minilm; left out, it is the learner's own.",
+            show_default=False,
+        ),
+    ] = None,
+    learner: Annotated[
+        str,
+        typer.Option(
+            help="How classes are told apart: a name, or what kshot bench trained, as RUN/cells/ID."
+        ),
+    ] = "prototypical",
     unknown: Annotated[
         float | None,
         typer.Option(help="Share of known examples that may be refused; without it nothing is unknown."),
@@ -51,15 +60,14 @@ def fit(
     from kshot.classifier import FewShotClassifier
 
     options = _options(settings)
-    classifier = FewShotClassifier(
-        encoder,
-        learner,
-        encoder_options=options["encoder"] or None,
-        learner_options=options["learner"] or None,
-        unknown=unknown,
-        device=device,
-    )
-    examples, labels = _examples(encoder, data, options["data"])
+    named: dict[str, Any] = {
+        "encoder": encoder,
+        "learner": learner,
+        "encoder_options": options["encoder"] or None,
+        "learner_options": options["learner"] or None,
+    }
+    classifier = FewShotClassifier(**named, unknown=unknown, device=device)
+    examples, labels = _examples(named, data, options["data"])
     classifier.fit(examples, labels)
     classifier.save(out)
     counts = classifier.counts_
@@ -128,9 +136,11 @@ def inspect(model: Model, device: Device = "auto") -> None:
     from kshot.results.text import printable
 
     classifier = _load(model, device)
+    recipe = classifier.recipe_
     for title, value in (
-        ("encoder", _written(classifier.encoder, classifier.encoder_options)),
-        ("learner", _written(classifier.learner, classifier.learner_options)),
+        ("encoder", _written(recipe.encoder.use, recipe.encoder.options)),
+        ("learner", _written(recipe.learner.use, recipe.learner.options)),
+        ("trained by", f"cell {recipe.cell}" if recipe.cell else "its own examples alone"),
         ("modality", classifier.modality_),
         ("temperature", f"{classifier.temperature_:.4g}"),
         (
@@ -170,15 +180,21 @@ def _options(settings: list[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _examples(encoder: str, data: str, options: dict[str, Any]) -> tuple[list[Any], list[str]]:
+def _examples(named: dict[str, Any], data: str, options: dict[str, Any]) -> tuple[list[Any], list[str]]:
     """All examples of a folder or a table of the encoder's modality, and their labels."""
+    from kshot.classifier.origin import origin_of
     from kshot.classifier.parts import modality_of
+    from kshot.errors import KshotError
     from kshot.interfaces import Source
     from kshot.options import OptionsOf
     from kshot.registry import load_registry
 
     registry = load_registry()
-    factory = registry.find("sources", f"{modality_of(registry, encoder)}_table").resolve()
+    origin = origin_of(registry, **named)
+    if origin.cell is None and named["encoder"] is None:
+        raise KshotError("--encoder is missing; `kshot list encoders` names those that are there")
+    modality = modality_of(registry, origin.recipe.encoder.use)
+    factory = registry.find("sources", f"{modality}_table").resolve()
     values = {"path": data, "split": {"fractions": [1, 0, 0]}, **options}
     source: Source = factory(**OptionsOf(factory).resolve(values, "data").arguments)
     catalogue = source.catalogue("train")

@@ -1,0 +1,89 @@
+"""kshot serve as it is started and stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from kshot import FewShotClassifier
+from kshot.cli import main
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def model(words: FewShotClassifier, tmp_path: Path) -> Path:
+    words.save(tmp_path / "things.kshot")
+    return tmp_path / "things.kshot"
+
+
+def started(model: Path, *options: str) -> tuple[subprocess.Popen[str], str]:
+    """The command in a process of its own, and the line that it prints when it is there."""
+    command = [sys.executable, "-m", "kshot", "serve", str(model), "--port", "0", "--device", "cpu", *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    return process, process.stdout.readline()
+
+
+def test_it_says_where_it_is_and_leaves_when_told(model: Path) -> None:
+    process, line = started(model)
+    assert line.startswith("things.kshot: http://127.0.0.1:")
+    with urllib.request.urlopen(f"{line.split()[1]}healthz", timeout=20) as answer:
+        assert answer.read() == b'{"status":"ok"}'
+    process.send_signal(signal.SIGTERM)
+    _, told = process.communicate(timeout=30)
+    assert (process.returncode, told) == (143, "kshot: terminated\n")
+
+
+def test_whoever_opens_it_to_others_is_warned_and_told_of_changes_that_go(model: Path) -> None:
+    process, line = started(model, "--host", "0.0.0.0")
+    asked = urllib.request.Request(f"{line.split()[1]}classes/cook", method="DELETE")
+    with urllib.request.urlopen(asked, timeout=20):
+        pass
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    warning, lost, left = told.splitlines()
+    assert warning.startswith(
+        "warning: whoever reaches this machine can use and change this classifier; there is no"
+    )
+    assert (lost, left) == (f"what was taught here is not in {model}", "kshot: interrupted")
+    assert process.returncode == 130
+    assert "cook" in FewShotClassifier.load(model).counts_
+
+
+def test_a_port_that_is_taken_is_told(model: Path, capsys: Capture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["serve", str(model), "--port", str(port)]) == 2
+    assert f"cannot listen at 127.0.0.1, port {port}: " in capsys.readouterr().err
+    assert main(["serve", str(model), "--host", "no.such.host.invalid"]) == 2
+    assert "choose others by --host and --port" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("missing", ["fastapi", "uvicorn"])
+def test_without_its_extra_it_says_what_to_install(
+    model: Path, missing: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    for name in [one for one in sys.modules if one.startswith(("kshot.serving", missing))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, missing, None)
+    assert main(["serve", str(model)]) == 2
+    assert "pip install 'kshot[serve]'" in capsys.readouterr().err
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from kshot.cli import main; main(['serve', '--help']); "
+        "print(*sorted({'torch', 'numpy', 'fastapi', 'uvicorn'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
+    )
+    assert "--allow-host" in done.stdout
+    assert done.stderr.split() == []
