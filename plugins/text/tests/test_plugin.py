@@ -33,8 +33,8 @@ def test_names() -> None:
         "tfidf",
         "pydocs",
         "text_table",
-        "typed_words",
         "tiny_texts",
+        "typed_words",
         *(spec.name for spec in NAMED),
     ]
 
