@@ -22,9 +22,12 @@ from kshot.functional.norms import (
     statistics,
 )
 from kshot.functional.noting import is_watched, note, note_step, watched
+from kshot.functional.recurrent import AttentionPooling, BidirectionalGRU
 from kshot.functional.subsets import parameter_subset
 
 __all__ = [
+    "AttentionPooling",
+    "BidirectionalGRU",
     "EpisodicBatchNorm",
     "Pass",
     "add_lora",
