@@ -4,10 +4,10 @@
     python tools/choose_words.py > core/kshot/words/words.txt
 
 Only data files of these packages are read. From the most frequent word down, a noun, verb or
-adjective is taken if it has 3-10 letters, three phonemes, is no name and no slur, and neither its stem
-nor any of its pronunciations is that of a word taken before: pronunciations by the CMU dictionary
-(without stress) and by eSpeak NG, which will speak it. So no two words are inflections of one another,
-and no two sound alike.
+adjective is taken if it has 3-10 letters and three phonemes, is no name and no slur, and shares neither
+stem nor pronunciation with a word taken before. The stem of an irregular form is that of its word;
+pronunciations are those of the CMU dictionary (without stress) and of eSpeak NG, which will speak it.
+So no two words are inflections of one another, and no two sound alike.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import importlib.util
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import espeakng_loader
@@ -25,14 +26,50 @@ import snowballstemmer
 COUNT = 4000
 LETTERS = re.compile(r"[a-z]{3,10}")
 SHORTEST = 3  # phonemes
-ENDINGS = "ly", "er", "or", "y", "al", "ion", "ation"
+ENDINGS = (
+    "ly",
+    "er",
+    "or",
+    "y",
+    "al",
+    "ion",
+    "ation",
+    "ment",
+    "ness",
+    "less",
+    "ful",
+    "able",
+    "ist",
+    "ity",
+    "dom",
+)
+IRREGULAR = """\
+bear bore born; beat beaten; become became; begin began begun; bend bent; bind bound; bite bit bitten; blow blew
+blown; break broke broken; breed bred; bring brought; build built; burn burnt; buy bought; catch caught; choose
+chose chosen; cling clung; come came; creep crept; deal dealt; dig dug; do did done; draw drew drawn; dream
+dreamt; drink drank drunk; drive drove driven; eat ate eaten; fall fell fallen; feed fed; feel felt; fight
+fought; find found; flee fled; fling flung; fly flew flown; forget forgot forgotten; forgive forgave forgiven;
+freeze froze frozen; get got gotten; give gave given; go went gone; grind ground; grow grew grown; hang hung;
+have had; hear heard; hide hid hidden; hold held; keep kept; kneel knelt; know knew known; lay laid; lead led;
+leap leapt; learn learnt; leave left; lend lent; lie lain; light lit; lose lost; make made; mean meant; meet
+met; mistake mistook mistaken; pay paid; prove proven; ride rode ridden; ring rang rung; rise rose risen; run
+ran; say said; see saw seen; seek sought; sell sold; send sent; shake shook shaken; shear shorn; shine shone;
+shoot shot; show shown; shrink shrank shrunk; sing sang sung; sink sank sunk; sit sat; slay slain; sleep slept;
+slide slid; speak spoke spoken; spend spent; spin spun; spring sprang sprung; stand stood; steal stole stolen;
+stick stuck; sting stung; stink stank stunk; strike struck stricken; string strung; strive strove; swear swore
+sworn; sweep swept; swell swollen; swim swam swum; swing swung; take took taken; teach taught; tear tore torn;
+tell told; think thought; throw threw thrown; tread trod trodden; understand understood; wake woke woken; wear
+wore worn; weave wove woven; weep wept; win won; wind wound; withdraw withdrew withdrawn; write wrote written;
+child children; criterion criteria; datum data; foot feet; goose geese; half halves; knife knives; leaf leaves;
+life lives; loaf loaves; louse lice; man men; medium media; mouse mice; ox oxen; penny pence; person people;
+phenomenon phenomena; self selves; shelf shelves; thief thieves; tooth teeth; wife wives; wolf wolves; woman
+women; bad worse worst; far further furthest; good well better best; little less least; many much more most"""
+"""Words and those of their inflections that no ending tells."""
 KINDS = "noun", "verb", "adjective"
 HEADER = """\
 # 4,000 English words, the most frequent first; tools/choose_words.py says how they were chosen.
-# Nouns, verbs and adjectives of wonderwords (MIT), in the order of symspellpy's frequencies (MIT), which
-# come from the Google Books Ngram data (CC BY 3.0) and the SCOWL lists (Copyright 2000-2019 Kevin Atkinson;
-# free to use, copy, modify, distribute and sell with this notice); told apart by the CMU Pronouncing
-# Dictionary (Copyright 1993-2015 Carnegie Mellon University, 2-clause BSD) and eSpeak NG 1.52.
+# Nouns, verbs and adjectives of wonderwords, in the order of symspellpy's frequencies; told apart by the
+# CMU Pronouncing Dictionary and eSpeak NG 1.52. Their notices stand in NOTICE.txt.
 """
 
 
@@ -64,14 +101,19 @@ def main() -> None:
 
 
 def roots(word: str, stem: Callable[[str], str], known: set[str]) -> set[str]:
-    """The stems of a word, and of what is left without an ending that the stemmer leaves: of brief and
-    briefly, of drive and driver, one is the same."""
-    bases = {word}
+    """The stems of a word, of what it is an irregular form of, and of what is left without an ending that
+    the stemmer leaves: of brief and briefly, of drive and driver, one is the same."""
+    bases = {word} | {forms[0] for forms in irregular() if word in forms}
     for ending in ENDINGS:
         if word.endswith(ending):
             rest = word.removesuffix(ending)
             bases |= {base for base in (rest, rest + "e") if len(base) >= SHORTEST and base in known}
     return {fixed(base, stem) for base in bases}
+
+
+@cache
+def irregular() -> list[list[str]]:
+    return [forms.split() for forms in IRREGULAR.split(";")]
 
 
 def fixed(word: str, stem: Callable[[str], str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.resources import files
 from typing import Any, get_args
 
 import numpy as np
@@ -64,7 +65,6 @@ UNRELATED = {
     "crowd",
     "fund",
     "grand",
-    "grind",
     "mind",
     "rating",
     "wind",
@@ -77,6 +77,31 @@ def test_no_word_is_another_one_inflected() -> None:
     inflected = {base + ending for base in known for ending in ("s", "es", "d", "ed", "ing", "ly", "r", "er")}
     inflected |= {base.removesuffix("e") + ending for base in known for ending in ("ed", "ing", "er")}
     assert known & inflected == UNRELATED
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [
+        *("think thought", "understand understood", "leave left", "rise rose risen", "break broke broken"),
+        *("bite bit bitten", "grind ground", "drink drank drunk", "shoot shot", "wind wound", "keep kept"),
+        *("good better best", "many more most", "medium media", "criterion criteria", "child children"),
+    ],
+)
+def test_no_word_is_another_one_irregularly_inflected(forms: str) -> None:
+    assert len(set(forms.split()) & set(words())) <= 1
+
+
+@pytest.mark.parametrize("ending", ["ment", "ness", "less", "ful", "able", "ist", "ity", "dom"])
+def test_no_word_is_another_one_with_a_common_ending(ending: str) -> None:
+    known = set(words())
+    assert not {base + ending for base in known} & known
+
+
+def test_the_list_says_whose_it_is() -> None:
+    folder = files("kshot.words")
+    assert "NOTICE.txt" in folder.joinpath("words.txt").read_text().split("will\n")[0]
+    notice = folder.joinpath("NOTICE.txt").read_text()
+    assert all(name in notice for name in ("wonderwords", "symspellpy", "SCOWL", "Google Books Ngram"))
 
 
 def test_every_split_takes_its_own_hands_in_turn() -> None:

@@ -18,8 +18,9 @@ _VALIDATION, _TEST = 8, 12  # per cent; all other words train
 def words(count: int = MOST) -> tuple[str, ...]:
     """The most frequent words, in falling order of their frequency.
 
-    No two of them sound alike, and none is an inflection or a near derivation of another: of words
-    with one stem the most frequent stands for all. So what is held out is heard in no training word.
+    No two of them sound alike, and none is an inflection of another, irregular ones included, nor
+    another with a common ending (-er, -ly, -ment, …): of words with one stem the most frequent stands
+    for all. Compounds and prefixes (side, inside) stay. NOTICE.txt beside the list tells its sources.
 
     Args:
         count: how many, ``MOST`` at most.

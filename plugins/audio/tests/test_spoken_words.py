@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from kshot.errors import KshotError
 from kshot.interfaces import SPLITS
+from kshot.words import MOST, words
 from kshot_audio.spoken import saying
 from kshot_audio.spoken import source as module
 from kshot_audio.spoken.clips import keep, kept_in
@@ -17,6 +20,17 @@ from kshot_audio.spoken.saying import BLOCK, RATE, line, say
 from kshot_audio.spoken.source import SpokenWords
 from kshot_audio.voices.speakers import SPEAKERS
 from kshot_audio.waveform import decode
+
+PHONEMES = """
+import ctypes, sys, espeakng_loader
+library = ctypes.CDLL(espeakng_loader.get_library_path())
+library.espeak_Initialize(2, 0, espeakng_loader.get_data_path().encode(), 0x8000)
+library.espeak_SetVoiceByName(b"en")
+library.espeak_TextToPhonemes.restype = ctypes.c_char_p
+for word in sys.stdin.read().split():
+    text = ctypes.c_char_p(word.encode())
+    print(library.espeak_TextToPhonemes(ctypes.byref(text), 1, 0).decode())
+"""
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +46,20 @@ def test_voices_are_those_of_their_split(source: SpokenWords) -> None:
         assert {source.examples[row].manner for row in source.spans[split]} <= set(SPEAKERS[split])
     held_out = [source.examples[row] for row in source.spans["test"]][:4]
     assert len({one.manner for one in held_out}) == 4
+
+
+def test_no_two_words_sound_alike(espeak: None) -> None:
+    """The engine is one state a process: another one is asked."""
+
+    def phonemes(asked: Sequence[str]) -> list[str]:
+        run = [sys.executable, "-c", PHONEMES]
+        said = subprocess.run(run, input=" ".join(asked), capture_output=True, encoding="utf-8", check=True)
+        return said.stdout.splitlines()
+
+    one, other = phonemes(["night", "knight"])
+    assert one == other
+    sounds = phonemes(words())
+    assert len(set(sounds)) == len(sounds) == MOST
 
 
 def test_clips_are_short_loud_and_trimmed(source: SpokenWords) -> None:
