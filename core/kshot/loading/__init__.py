@@ -7,6 +7,7 @@ from kshot.loading.loader import Loader
 from kshot.loading.parted import PartedLoader
 from kshot.loading.prepare import RawExamples, collate
 from kshot.loading.resident import ResidentLoader
+from kshot.loading.sensed import SensedSource
 from kshot.loading.streaming import StreamingLoader
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "PartedLoader",
     "RawExamples",
     "ResidentLoader",
+    "SensedSource",
     "StreamingLoader",
     "collate",
     "embed_examples",
