@@ -23,7 +23,7 @@ from kshot.errors import CellError, DataError
 from kshot.evaluation import Scored, evaluate
 from kshot.files import content_hash
 from kshot.interfaces import Learner, PretrainHead, Split
-from kshot.loading import EmbeddingCache, Loader, ResidentLoader, embed_positions
+from kshot.loading import EmbeddingCache, Loader, ResidentLoader, embed_examples
 from kshot.metrics import Interval, interval
 from kshot.outcomes import Outcomes
 from kshot.sampling import AnySampler
@@ -173,14 +173,14 @@ class _Cell:
     def _build_learner(self) -> Learner:
         part = self._cell.learner
         way = self._settings.train.way
-        takes = inspect.signature(part.factory).parameters.get("way")
+        takes = inspect.signature(part.what.factory).parameters.get("way")
         if takes and takes.default is takes.empty and isinstance(way, Range):
             raise CellError(
                 f"learner '{part.id}' serves one number of classes, and train.way is {way}: set it to a number"
             )
         fixed = {"way": way} if takes and isinstance(way, int) else {}
         try:
-            learner: Learner = part.factory(self._encoder, **fixed, **part.options)
+            learner: Learner = part.what.factory(self._encoder, **fixed, **part.what.options)
         except ValueError as error:
             raise CellError(f"learner '{part.id}': {error}") from error
         for sampler in self._samplers():
@@ -318,7 +318,7 @@ class _Cell:
     def _begin(self) -> None:
         loader = self._loader("train")
         positions = np.arange(len(loader.catalogue))
-        embedded = embed_positions(self._learner.encoder, loader.gather, positions)
+        embedded = embed_examples(self._learner.encoder, loader, positions)
         self._learner.begin(embedded, torch.from_numpy(loader.catalogue.labels).to(embedded.device))
 
     def _samplers(self) -> Sequence[AnySampler]:

@@ -2,5 +2,6 @@
 
 from kshot.sources.aligned import Aligned
 from kshot.sources.class_names import ClassNames
+from kshot.sources.making import make_source
 
-__all__ = ["Aligned", "ClassNames"]
+__all__ = ["Aligned", "ClassNames", "make_source"]

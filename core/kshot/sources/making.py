@@ -1,0 +1,23 @@
+"""Sources made as they were resolved, those that they are made of first."""
+
+from __future__ import annotations
+
+from kshot.interfaces import Source
+from kshot.resolving import Resolved
+
+
+def make_source(what: Resolved, made: dict[str, Source] | None = None) -> Source:
+    """The opened source.
+
+    Args:
+        what: the source, resolved.
+        made: by identity, sources that are there already, to which this one and its parts are added: what
+            several are made of is opened once.
+
+    Raises:
+        KshotError: it, or a part of it, cannot be opened.
+    """
+    known = {} if made is None else made
+    if what.identity not in known:
+        known[what.identity] = what.make(make_part=lambda part: make_source(part, known))
+    return known[what.identity]
