@@ -51,6 +51,12 @@ class Resolved:
         return json.dumps([self.entry.spec.factory, self.entry.provider, self.record], sort_keys=True)
 
     @property
+    def factories(self) -> list[str]:
+        """The factory string of it, and of all that it is made of."""
+        below = [factory for part in self.parts.values() for factory in part.factories]
+        return [self.entry.spec.factory, *below]
+
+    @property
     def everything_named(self) -> set[str]:
         """The sources of the configuration that it is made of, at any depth."""
         below = set[str]().union(*(part.everything_named for part in self.parts.values()))

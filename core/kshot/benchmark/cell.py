@@ -16,14 +16,13 @@ from kshot.benchmark.data import Data
 from kshot.benchmark.memory import MemoryPeak
 from kshot.benchmark.plan import Plan, PlannedCell
 from kshot.benchmark.projection import project
+from kshot.benchmark.roads import Roads
 from kshot.benchmark.tuned import build_encoder
-from kshot.encoders import Embedded
-from kshot.encoders.embedded import EMBEDDING
 from kshot.errors import CellError, DataError
 from kshot.evaluation import Scored, evaluate
 from kshot.files import content_hash
-from kshot.interfaces import Learner, PretrainHead, Split
-from kshot.loading import EmbeddingCache, Loader, ResidentLoader, embed_examples
+from kshot.interfaces import Learner, PretrainHead
+from kshot.loading import embed_examples
 from kshot.metrics import Interval, interval
 from kshot.outcomes import Outcomes
 from kshot.sampling import AnySampler
@@ -115,15 +114,14 @@ class _Cell:
         self._around = around
         self._settings = cell.settings
         self._data = around.data
-        self._truncated: dict[Split, int] = {}
         self._stage("data")
         self._tuned = build_encoder(cell, self._data)
         self._encoder = self._tuned.encoder.to(around.device)
         self._learner = self._build_learner()
         self._parameters = sum(p.numel() for p in self._learner.parameters())
-        self._cache = self._embedding_cache()
-        if self._cache:
-            self._encoder = self._tuned.over(Embedded(cell.modality, self._encoder.dim)).to(around.device)
+        self._roads = Roads(cell, self._data, self._tuned, self._learner, around.device, self._stage)
+        if self._roads.encoder is not self._encoder:
+            self._encoder = self._roads.encoder
             self._learner = self._learner.around(self._encoder)
         self._pretraining: Pretraining | None = None
 
@@ -161,7 +159,7 @@ class _Cell:
             **described,
             status="finished",
             pretrained=self._tuned.encoder.pretrained,
-            truncated={split: count for split, count in self._truncated.items() if count},
+            truncated={split: count for split, count in self._roads.truncated.items() if count},
             note="" if training or self._pretraining else NOTHING_TO_TRAIN,
             train=entry,
             curve=_curve(training),
@@ -211,7 +209,7 @@ class _Cell:
             before = kept.load(self._encoder)
             if before:
                 return asdict(before)
-            loader = self._loader("train")
+            loader = self._roads.loader("train")
             self._stage("pretrain")
             now = pretrain(
                 self._encoder,
@@ -231,37 +229,11 @@ class _Cell:
     def _has_training(self) -> bool:
         return self._learner.trains and bool(trainable(self._learner)) and self._settings.train.episodes > 0
 
-    def _embedding_cache(self) -> EmbeddingCache | None:
-        """Where each example is embedded once; none where its embedding changes in training or by episode."""
-        fixed = self._tuned.fixed
-        learner = self._learner
-        if fixed is None or learner.adapts_encoder or learner.batch_statistics != "frozen":
-            return None
-        encoder = self._cell.encoder
-        built = {
-            "factory": encoder.entry.spec.factory,
-            "provider": encoder.entry.provider,
-            "options": encoder.record,
-        }
-        return EmbeddingCache(fixed.eval(), built, self._around.device)
-
-    def _loader(self, split: Split) -> Loader:
-        if self._cache is None:
-            loader = self._data.loader(self._cell, self._encoder, split)
-            self._truncated[split] = loader.truncated or 0
-            return loader
-        self._stage("embed")
-        source = self._data.source(self._cell.source)
-        catalogue, keys = source.catalogue(split), self._data.keys(self._cell.source, split)
-        found = self._cache.split(source, catalogue, keys)
-        self._truncated[split] = found.truncated
-        return ResidentLoader(catalogue, {EMBEDDING: found.embeddings}, self._around.device)
-
     def _train(self) -> Training:
         cell, options = self._cell, self._settings.train
         loader, sampler, validate = self._around.processes.everywhere(
             lambda: (
-                self._loader("train"),
+                self._roads.loader("train"),
                 self._data.sampler(cell.source, "train", options.shape, cell.seed, options.meta_batch),
                 self._validation(),
             )
@@ -300,7 +272,7 @@ class _Cell:
             sampler = self._data.sampler(self._cell.source, "validation", shape, evaluation.seed)
         except DataError:  # a source need not have validation classes, nor enough of them
             return None
-        loader = self._loader("validation")
+        loader = self._roads.loader("validation")
 
         def score(episodes: int) -> dict[str, Any]:
             [scored] = evaluate(self._learner, loader, [sampler], options.validation_episodes)
@@ -316,7 +288,7 @@ class _Cell:
         return lambda episodes: Interval(**self._around.processes.first(lambda: score(episodes)))
 
     def _begin(self) -> None:
-        loader = self._loader("train")
+        loader = self._roads.loader("train")
         positions = np.arange(len(loader.catalogue))
         embedded = embed_examples(self._learner.encoder, loader, positions)
         self._learner.begin(embedded, torch.from_numpy(loader.catalogue.labels).to(embedded.device))
@@ -327,7 +299,7 @@ class _Cell:
 
     def _evaluate(self) -> tuple[Sequence[AnySampler], Sequence[Scored]]:
         options, samplers = self._settings.evaluate, self._samplers()
-        loader = self._loader("test")
+        loader = self._roads.loader("test")
         self._stage("evaluate")
         scores = evaluate(
             self._learner,

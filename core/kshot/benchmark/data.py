@@ -45,7 +45,7 @@ class Data:
         self._device = device
         self._sources: dict[str, Source] = {}
         self._made: dict[str, Source] = {}
-        self._pairing: tuple[str, str] | None = None
+        self._pairing: tuple[str, str, str] | None = None
         self._loaders: dict[Split, Loader] = {}
         self._parts: dict[tuple[int, Split], Loader] = {}
         self._keys: dict[tuple[int, Split], np.ndarray] = {}
@@ -95,10 +95,11 @@ class Data:
 
     def _begin(self, cell: PlannedCell, source: Source) -> None:
         """Let go of what the pairing does not use."""
-        pairing = (cell.source.id, cell.encoder.id)
+        # An encoder may have been fitted to the training classes: other classes, other inputs.
+        pairing = (cell.source.id, cell.encoder.id, _fingerprint(source, "train"))
         if pairing == self._pairing:
             return
-        same = self._pairing is not None and self._pairing[1] == cell.encoder.id
+        same = self._pairing is not None and self._pairing[1:] == pairing[1:]
         kept = {id(part) for part in source.parts.values()} if same else set[int]()
         self._parts = {key: one for key, one in self._parts.items() if key[0] in kept}
         self._loaders.clear()
@@ -140,6 +141,10 @@ class Data:
         lists = [_fixed(source, "test", name) for name in sorted(source.fixed_episodes("test"))]
         classes = [_fingerprint(source, split) for split in SPLITS]
         return classes + [one.manifest(len(one)) for one in lists]
+
+    def training_fingerprint(self, part: Part) -> str:
+        """Hash of the training classes; empty where there are none."""
+        return _fingerprint(self.source(part), "train")
 
     def sample(self, part: Part) -> Sample:
         """The first test episode, drawn for people."""

@@ -40,8 +40,13 @@ class Part:
         return self.what.entry
 
     @property
+    def options(self) -> Mapping[str, Any]:
+        """Every option with its value, defaults included."""
+        return self.what.options
+
+    @property
     def record(self) -> Mapping[str, Any]:
-        """Every option with its value, defaults included, as JSON values."""
+        """The same as JSON values, and what it is made of."""
         return self.what.record
 
     @property

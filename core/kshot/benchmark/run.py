@@ -233,12 +233,25 @@ class _Store:
         return Checkpoint(path, _hash(depends), train.start, train.checkpoint_seconds)
 
     def pretrained(self, cell: PlannedCell, head: PretrainHead) -> PretrainedEncoder:
-        """Where the pretrained encoder lies, for every cell that begins with it."""
+        """Where the pretrained encoder lies, for every cell that begins with it.
+
+        One that brings modalities together depends on the training examples of the parts alone: sources
+        that join the same parts share it, whatever their support and queries are made of.
+        """
         described = self._training(cell)
         depends = {key: value for key, value in described.items() if key not in ("id", "learner")}
         depends["options"] = {k: v for k, v in described["options"].items() if k != "learner"}
         depends |= {"factories": described["factories"][1:], "head": head}
-        name = f"{cell.encoder.id}.{cell.source.id}.{cell.seed}-{_hash(depends)[:16]}.safetensors"
+        source = cell.source.id
+        if parts := self._data.source(cell.source).parts:
+            source = "+".join(parts)
+            depends = {key: depends[key] for key in ("encoder", "seed", "pretrain", "versions")}
+            depends |= {
+                "options": described["options"]["encoder"],
+                "factories": cell.encoder.what.factories,
+                "data": self._data.training_fingerprint(cell.source),
+            }
+        name = f"{cell.encoder.id}.{source}.{cell.seed}-{_hash(depends)[:16]}.safetensors"
         return PretrainedEncoder(self._folder / "pretrained" / name, cell.settings.train.checkpoint_seconds)
 
     def _outcomes(self, cell: PlannedCell) -> str:
@@ -265,7 +278,11 @@ class _Store:
         pretrain = cell.settings.pretrain
         return {
             **identity(cell),
-            "factories": [part.entry.spec.factory for part in (cell.learner, cell.encoder, cell.source)],
+            "factories": [
+                factory
+                for part in (cell.learner, cell.encoder, cell.source)
+                for factory in part.what.factories
+            ],
             "data": self._data.fingerprints(cell.source),
             "pretrain": pretrain.model_dump(mode="json") if pretrain else None,
             "versions": self._versions,
