@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from kshot import EncoderSpec, SourceSpec
+from kshot.config import Loading, Pretrain
 from kshot.encoders import Joint
 from kshot.episode import Inputs
 from kshot.errors import DataError
 from kshot.interfaces import Encoder, Presentation, Sensed, Source, Split
+from kshot.loading import Loader, PartedLoader, SensedSource, make_loader
 from kshot.sampling import Catalogue
+from kshot.sources import Aligned
 from kshot.specs import Spec
 from kshot.testing import Subject, Toy
+from kshot.training import pretrain
 from torch import Tensor, nn
 
 Sense = Literal["sight", "sound"]
@@ -132,3 +137,37 @@ def joint(*, norm: bool = False, **options: Any) -> Joint:
 def across(*, norm: bool = False) -> Subject:
     """Support seen, queries heard."""
     return Subject("sight to sound", lambda: joint(norm=norm), raw("sight"), asked=raw("sound"))
+
+
+CPU = torch.device("cpu")
+
+
+def loader_of(source: Source, split: Split, encoder: Encoder, options: Loading | None = None) -> Loader:
+    """Of an aligned source."""
+    parts = [
+        make_loader(SensedSource(part), part.catalogue(split), encoder, CPU, options or Loading())
+        for part in source.parts.values()
+    ]
+    return PartedLoader(source.catalogue(split), parts)
+
+
+@functools.cache
+def _brought_together() -> Mapping[str, Tensor]:
+    source = Aligned(of={sense: Sensing(sense, classes=40) for sense in ("sight", "sound")})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        encoder = joint()
+    loader = loader_of(source, "train", encoder)
+    pretrain(encoder, loader, Pretrain(epochs=30, batch=40, learning_rate=0.01), "linear", 0)
+    return encoder.state_dict()
+
+
+def _paired() -> Joint:
+    encoder = joint()
+    encoder.load_state_dict(_brought_together())
+    return encoder
+
+
+def paired() -> Subject:
+    """Support seen, queries heard, by an encoder that was pretrained on other classes in pairs."""
+    return Subject("sight to sound, pretrained", _paired, raw("sight"), asked=raw("sound"))

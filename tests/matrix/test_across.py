@@ -10,7 +10,7 @@ from kshot.episode import Episodes, Examples
 from kshot.testing import LEARNER_CHECKS, Subject
 from kshot.testing.making import logits_of, made, trained
 
-from tests.senses import across, joint, raw
+from tests.senses import across, joint, paired, raw
 
 from .learners import CASES
 
@@ -18,15 +18,18 @@ SUBJECTS = {"plain": across(), "norms": across(norm=True)}
 TRAINED = "learns"
 
 
-@pytest.mark.parametrize("check", LEARNER_CHECKS)
+@pytest.mark.parametrize("case", CASES)
+def test_it_learns_across_once_modalities_are_brought_together(case: str) -> None:
+    LEARNER_CHECKS[TRAINED](CASES[case].factory(subject := paired()), subject)
+
+
+@pytest.mark.parametrize("check", [check for check in LEARNER_CHECKS if check != TRAINED])
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("kind", SUBJECTS)
 def test_support_seen_and_queries_heard(kind: str, case: str, check: str) -> None:
     one, subject = CASES[case], SUBJECTS[kind]
     if check in one.exceptions:
         pytest.skip(f"{case} cannot: {one.exceptions[check]}")
-    if check == TRAINED and kind != "plain":
-        pytest.skip("one kind is trained")
     LEARNER_CHECKS[check](one.factory(subject), subject)
 
 
