@@ -29,6 +29,8 @@ class Spec:
             the options of this entry.
         paper: reference, where there is one.
         licence: licence of the data or weights that the factory brings, where it brings any.
+        parts: name of the factory's argument that takes other things of the same kind, by name, where
+            it is made of such; it is given what these were made to, a configuration names them.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Spec:
     factory: str
     paper: str = ""
     licence: str = ""
+    parts: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -44,6 +47,8 @@ class Spec:
             raise ValueError(f"spec {self.name!r}: factory {self.factory!r} is not 'module:attribute'")
         if not self.summary.strip() or "\n" in self.summary:
             raise ValueError(f"spec {self.name!r}: the summary must be one line of text")
+        if self.parts and not self.parts.isidentifier():
+            raise ValueError(f"spec {self.name!r}: parts={self.parts!r} is not the name of an argument")
 
     @property
     def written(self) -> str:
@@ -93,10 +98,13 @@ class SourceSpec(_OfModality):
     Args:
         options: what the factory is given where a configuration says nothing else.
         splits: published class splits: name → what the name stands for after ``split:``.
+        episodic: options that say how episodes are put together and nothing else, so that what an
+            encoder is taught as a whole does not depend on them.
     """
 
     options: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
     splits: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
+    episodic: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

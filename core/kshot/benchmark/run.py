@@ -24,7 +24,7 @@ from kshot.benchmark.worst import keep_worst
 from kshot.config import Settings, Train
 from kshot.errors import ConfigurationError, KshotError, PluginError
 from kshot.files import content_hash, write_atomic
-from kshot.interfaces import Learner, PretrainHead
+from kshot.interfaces import Learner
 from kshot.outcomes import Outcomes, outcomes_path, write_outcomes
 from kshot.statistics import compared
 from kshot.training import CHECKPOINT, Alone, Checkpoint, PretrainedEncoder, Processes, write_learner
@@ -232,13 +232,19 @@ class _Store:
         path = self._path(cell).with_name(CHECKPOINT)
         return Checkpoint(path, _hash(depends), train.start, train.checkpoint_seconds)
 
-    def pretrained(self, cell: PlannedCell, head: PretrainHead) -> PretrainedEncoder:
+    def pretrained(self, cell: PlannedCell, head: str) -> PretrainedEncoder:
         """Where the pretrained encoder lies, for every cell that begins with it."""
         described = self._training(cell)
         depends = {key: value for key, value in described.items() if key not in ("id", "learner")}
         depends["options"] = {k: v for k, v in described["options"].items() if k != "learner"}
         depends |= {"factories": described["factories"][1:], "head": head}
-        name = f"{cell.encoder.id}.{cell.source.id}.{cell.seed}-{_hash(depends)[:16]}.safetensors"
+        source = cell.source.id
+        if episodic := getattr(cell.source.entry.spec, "episodic", ()):
+            # Episodes of other directions begin alike.
+            source = "+".join(cell.source.what.parts)
+            own = {k: v for k, v in cell.source.record.items() if k not in episodic}
+            depends |= {"source": source, "options": {**depends["options"], "source": own}}
+        name = f"{cell.encoder.id}.{source}.{cell.seed}-{_hash(depends)[:16]}.safetensors"
         return PretrainedEncoder(self._folder / "pretrained" / name, cell.settings.train.checkpoint_seconds)
 
     def _outcomes(self, cell: PlannedCell) -> str:

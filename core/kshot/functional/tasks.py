@@ -109,25 +109,27 @@ class Tasks:
             shared: dict[str, Tensor],
             own: dict[str, Tensor],
             blocks: tuple[Inputs, ...],
-            moments: tuple[Moments, ...],
+            moments: dict[str, Moments],
         ) -> Tensor:
-            recorded = dict(zip(self._norms, moments, strict=True)) if moments else {}
+            recorded = {self._norms[int(number)]: one for number, one in moments.items()}
             current = self._pass(own=self._policy == "query", recorded=recorded)
             return self._logits({**shared, **own}, blocks, current)
 
         return self._map(one, weights, query, self._moments(weights))
 
-    def _moments(self, weights: Weights) -> tuple[Moments, ...]:
-        """Under ``support``, what the norms see of the support at the adapted weights: (T, 1, C) each."""
+    def _moments(self, weights: Weights) -> dict[str, Moments]:
+        """Under ``support``, what the norms see of the support at the adapted weights: (T, 1, C) each, by
+        the norms' numbers. A norm that the support does not pass, of another modality, sees nothing."""
         if self._policy != "support" or not self._norms:
-            return ()
+            return {}
 
         def one(
             shared: dict[str, Tensor], own: dict[str, Tensor], blocks: tuple[Inputs, ...]
-        ) -> tuple[Moments, ...]:
+        ) -> dict[str, Moments]:
             current = self._pass(own=True, records=True)
             self._logits({**shared, **own}, blocks, current)
-            return tuple(current.recorded[norm] for norm in self._norms)
+            reached = [(str(k), current.recorded.get(norm)) for k, norm in enumerate(self._norms)]
+            return {number: moments for number, moments in reached if moments is not None}
 
         return self._map(one, weights, self._support)
 

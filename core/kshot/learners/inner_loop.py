@@ -42,8 +42,10 @@ class InnerLoopLearner(Learner, ABC):
     Where the encoder is adapted, the default batch-statistics policy is ``support``, in training
     too: running statistics belong to weights that the inner loop leaves behind. Under ``frozen``
     training takes each pass's own statistics and updates the running ones from the support at
-    the initial weights, as batch norm does elsewhere. With ``head`` the default is ``frozen``, and
-    support and query pass together in training, as metric learners train.
+    the initial weights, as batch norm does elsewhere. Norms of a modality that only the queries have
+    keep to running statistics under ``support`` too, which training updates from the queries. With
+    ``head`` the default is ``frozen``, and support and query pass together in training, as metric
+    learners train.
     """
 
     head: Head
@@ -129,17 +131,20 @@ class InnerLoopLearner(Learner, ABC):
         if not self.adapts_encoder:
             embedded, queries = embed_jointly(self.encoder, inputs_of(support), query)
             return *self._head_tasks(embedded, labels, way), ({EMBEDDING: queries},)
-        policy = self.batch_statistics
-        if policy == "frozen" and self.encoder.training:
-            policy = "query"
-            self._track(inputs_of(support), len(labels))
-        return *self._tasks(inputs_of(support), labels, way, policy), query
+        policy, blocks = self.batch_statistics, inputs_of(support)
+        if self.encoder.training:
+            # Norms of a modality that the support lacks learn nothing from it: these need running statistics.
+            known = {frozenset(block) for block in blocks}
+            foreign = tuple(block for block in query if frozenset(block) not in known)
+            self._track((*(blocks if policy == "frozen" else ()), *foreign), len(labels))
+            policy = "query" if policy == "frozen" else policy
+        return *self._tasks(blocks, labels, way, policy), query
 
     @torch.no_grad()
-    def _track(self, support: tuple[Inputs, ...], tasks: int) -> None:
+    def _track(self, blocks: tuple[Inputs, ...], tasks: int) -> None:
         """Update the running statistics, outside of any transform."""
-        if any(isinstance(module, EpisodicBatchNorm) for module in self.encoder.modules()):
-            embed(self.encoder, support, Pass(tasks, own=True))
+        if blocks and any(isinstance(module, EpisodicBatchNorm) for module in self.encoder.modules()):
+            embed(self.encoder, blocks, Pass(tasks, own=True))
 
     def _tasks(
         self, support: tuple[Inputs, ...], labels: Tensor, way: int, policy: BatchStatistics

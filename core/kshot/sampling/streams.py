@@ -13,7 +13,7 @@ import json
 import numpy as np
 from numpy.typing import NDArray
 
-from kshot.sampling.catalogue import IntArray
+from kshot.sampling.blocks import IntArray
 
 Words = NDArray[np.uint64]
 
