@@ -90,6 +90,7 @@ def kshot_sources() -> Sequence[SourceSpec]:
             summary="several sources joined by class name: support in one modality, queries in another",
             factory="kshot.sources.aligned:Aligned",
             parts="of",
+            episodic=("support", "query", "directions"),
         ),
         SourceSpec(
             name="class_names",

@@ -51,12 +51,6 @@ class Resolved:
         return json.dumps([self.entry.spec.factory, self.entry.provider, self.record], sort_keys=True)
 
     @property
-    def factories(self) -> list[str]:
-        """The factory string of it, and of all that it is made of."""
-        below = [factory for part in self.parts.values() for factory in part.factories]
-        return [self.entry.spec.factory, *below]
-
-    @property
     def everything_named(self) -> set[str]:
         """The sources of the configuration that it is made of, at any depth."""
         below = set[str]().union(*(part.everything_named for part in self.parts.values()))
@@ -130,8 +124,7 @@ class Resolver:
         keys = [*beside, *(self._part_keys(kind, argument) if argument else ())]
         self.problems += options.problems(plain, where, keys)
         parts = {
-            one: self._part(kind, one, use, _key(where, one), above)
-            for one, use in written_parts.items()
+            one: self._part(kind, one, use, _key(where, one), above) for one, use in written_parts.items()
         }
         if len(self.problems) > before:
             return None
@@ -170,9 +163,7 @@ class Resolver:
             return {}
         return {name: name for name in names}
 
-    def _part(
-        self, kind: str, name: str, value: Any, where: str, above: Sequence[str]
-    ) -> Resolved | None:
+    def _part(self, kind: str, name: str, value: Any, where: str, above: Sequence[str]) -> Resolved | None:
         model = Tower if kind == "encoders" else Use
         if kind == "sources" and isinstance(value, str) and value in self._sources:
             return self._named(value, where, above)

@@ -98,10 +98,13 @@ class SourceSpec(_OfModality):
     Args:
         options: what the factory is given where a configuration says nothing else.
         splits: published class splits: name → what the name stands for after ``split:``.
+        episodic: options that say how episodes are put together and nothing else, so that what an
+            encoder is taught as a whole does not depend on them.
     """
 
     options: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
     splits: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
+    episodic: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

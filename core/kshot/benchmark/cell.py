@@ -16,13 +16,13 @@ from kshot.benchmark.data import Data
 from kshot.benchmark.memory import MemoryPeak
 from kshot.benchmark.plan import Plan, PlannedCell
 from kshot.benchmark.projection import project
-from kshot.benchmark.roads import Roads
+from kshot.benchmark.roads import road_of
 from kshot.benchmark.tuned import build_encoder
 from kshot.errors import CellError, DataError
 from kshot.evaluation import Scored, evaluate
 from kshot.files import content_hash
-from kshot.interfaces import Learner, PretrainHead
-from kshot.loading import embed_examples
+from kshot.interfaces import Learner, Split
+from kshot.loading import Loader, embed_examples
 from kshot.metrics import Interval, interval
 from kshot.outcomes import Outcomes
 from kshot.sampling import AnySampler
@@ -36,6 +36,7 @@ from kshot.training import (
     Pretraining,
     Processes,
     Training,
+    pairing,
     pretrain,
     train,
     trainable,
@@ -69,7 +70,7 @@ class Surroundings:
     device: torch.device
     notify: Callable[..., None]
     checkpoint: Callable[[PlannedCell], Checkpoint]
-    pretrained: Callable[[PlannedCell, PretrainHead], PretrainedEncoder]
+    pretrained: Callable[[PlannedCell, str], PretrainedEncoder]
     keep_learner: Callable[[PlannedCell, Learner], None]
     keep_outcomes: Callable[[PlannedCell, Sequence[Outcomes]], None]
     keep_projection: Callable[[PlannedCell, results.Projection], None]
@@ -119,9 +120,9 @@ class _Cell:
         self._encoder = self._tuned.encoder.to(around.device)
         self._learner = self._build_learner()
         self._parameters = sum(p.numel() for p in self._learner.parameters())
-        self._roads = Roads(cell, self._data, self._tuned, self._learner, around.device, self._stage)
-        if self._roads.encoder is not self._encoder:
-            self._encoder = self._roads.encoder
+        self._road = road_of(cell, self._data, self._tuned, self._learner, around.device, self._stage)
+        if self._road.encoder is not self._encoder:
+            self._encoder = self._road.encoder.to(around.device)
             self._learner = self._learner.around(self._encoder)
         self._pretraining: Pretraining | None = None
 
@@ -193,12 +194,13 @@ class _Cell:
         return learner.to(self._around.device)
 
     def _pretrain(self) -> Pretraining | None:
-        """Ordinary classification first, or the weights that it gave another cell already."""
+        """What an encoder is taught as a whole, or the weights that it gave another cell already."""
         options = self._settings.pretrain
         if options is None or not trainable(self._encoder):
             return None
         head = self._learner.pretrain_head
-        kept = self._around.pretrained(self._cell, head)
+        catalogue = self._data.source(self._cell.source).catalogue("train")
+        kept = self._around.pretrained(self._cell, "pairs" if pairing(options, catalogue) else head)
 
         def progress(epoch: int, loss: float) -> None:
             self._around.notify(
@@ -228,6 +230,11 @@ class _Cell:
 
     def _has_training(self) -> bool:
         return self._learner.trains and bool(trainable(self._learner)) and self._settings.train.episodes > 0
+
+    def _loader(self, split: Split) -> Loader:
+        loader = self._road.loader(split)
+        self._truncated[split] = loader.truncated or 0
+        return loader
 
     def _train(self) -> Training:
         cell, options = self._cell, self._settings.train

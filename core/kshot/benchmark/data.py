@@ -20,6 +20,7 @@ from kshot.loading import (
     example_keys,
     make_loader,
 )
+from kshot.making import make_source
 from kshot.results import Sample
 from kshot.sampling import AnySampler, FixedSampler, Sampler
 from kshot.shapes import SPLITS, Fixed, Shape
@@ -45,7 +46,7 @@ class Data:
         self._device = device
         self._sources: dict[str, Source] = {}
         self._made: dict[str, Source] = {}
-        self._pairing: tuple[str, str, str] | None = None
+        self._pairing: tuple[str, str] | None = None
         self._loaders: dict[Split, Loader] = {}
         self._parts: dict[tuple[int, Split], Loader] = {}
         self._keys: dict[tuple[int, Split], np.ndarray] = {}
@@ -95,11 +96,10 @@ class Data:
 
     def _begin(self, cell: PlannedCell, source: Source) -> None:
         """Let go of what the pairing does not use."""
-        # An encoder may have been fitted to the training classes: other classes, other inputs.
-        pairing = (cell.source.id, cell.encoder.id, _fingerprint(source, "train"))
+        pairing = (cell.source.id, cell.encoder.id)
         if pairing == self._pairing:
             return
-        same = self._pairing is not None and self._pairing[1:] == pairing[1:]
+        same = self._pairing is not None and self._pairing[1] == cell.encoder.id
         kept = {id(part) for part in source.parts.values()} if same else set[int]()
         self._parts = {key: one for key, one in self._parts.items() if key[0] in kept}
         self._loaders.clear()

@@ -40,13 +40,18 @@ class Part:
         return self.what.entry
 
     @property
+    def factory(self) -> Callable[..., Any]:
+        """Makes it of its options, and of its parts where it has some."""
+        return self.what.factory
+
+    @property
     def options(self) -> Mapping[str, Any]:
-        """Every option with its value, defaults included."""
+        """Every option with its value, defaults included; parts aside."""
         return self.what.options
 
     @property
     def record(self) -> Mapping[str, Any]:
-        """The same as JSON values, and what it is made of."""
+        """Every option with its value, defaults included, as JSON values."""
         return self.what.record
 
     @property
@@ -305,6 +310,8 @@ class _Planner:
         if what is None:
             return None
         tuned = {where: variant.tuning} | {f"{where}.{name}": one.tuning for name, one in what.parts.items()}
-        lacking = [place for place, one in tuned.items() if one.lora and importlib.util.find_spec("peft") is None]
+        lacking = [
+            place for place, one in tuned.items() if one.lora and importlib.util.find_spec("peft") is None
+        ]
         self._problems += [f'{place}.lora: needs peft; pip install "kshot[lora]"' for place in lacking]
         return None if lacking else Part(variant.id, what, variant.own)

@@ -1,111 +1,144 @@
-"""How a cell's examples reach its learner: prepared inputs, or what is embedded once and kept."""
+"""Which way a cell's examples take: through the encoder again and again, or embedded once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from typing import final
 
 import torch
 
 from kshot.benchmark.data import Data
 from kshot.benchmark.plan import PlannedCell
-from kshot.encoders import Embedded, Joint, Tuned, marked
+from kshot.encoders import Embedded, Joint, Tuned
 from kshot.encoders.embedded import EMBEDDING
+from kshot.encoders.joint import marked
 from kshot.interfaces import Encoder, Learner, Source, Split
 from kshot.loading import EmbeddingCache, Loader, PartedLoader, ResidentLoader, SensedSource
 from kshot.resolving import Resolved
 
+Stage = Callable[[str], None]
+"""Tells what is done now."""
 
-@final
-class Roads:
-    """The loaders of one cell.
 
-    What training cannot change is embedded once: the whole of an encoder in which nothing trains, what
-    lies below its ``head``, or the frozen towers of a joint one. A learner that adapts the encoder within
-    an episode, or batch statistics of the episode's own, leave only the towers.
+class Road(ABC):
+    """Where a cell's tensors come from.
 
     Args:
         cell: whose.
-        data: opened sources, and loaders of prepared inputs.
-        tuned: the cell's encoder, on ``device``.
-        learner: around it.
-        device: where the tensors arrive.
-        stage: told that examples are being embedded.
-
-    Attributes:
-        encoder: what is left to compute.
-        truncated: examples of each split that the encoder cut.
+        data: its source.
+        encoder: what its learner is built around.
     """
 
-    encoder: Encoder
+    def __init__(self, cell: PlannedCell, data: Data, encoder: Encoder) -> None:
+        self.encoder = encoder
+        self._cell, self._data = cell, data
 
-    def __init__(
-        self,
-        cell: PlannedCell,
-        data: Data,
-        tuned: Tuned,
-        learner: Learner,
-        device: torch.device,
-        stage: Callable[[str], None],
-    ) -> None:
-        self.truncated: dict[Split, int] = {}
-        self._cell, self._data, self._device, self._stage = cell, data, device, stage
-        self._prepares = tuned.encoder
-        self._whole: Encoder | None = None
-        self._towers: dict[str, Encoder] = {}
-        self._caches: dict[str, EmbeddingCache] = {}
-        self.encoder = tuned.encoder
-        fixed = tuned.fixed
-        if fixed is not None and not learner.adapts_encoder and learner.batch_statistics == "frozen":
-            self._whole = fixed
-            self.encoder = tuned.over(Embedded(cell.modality, fixed.dim)).to(device)
-        elif isinstance(tuned.encoder, Joint):
-            joint = tuned.encoder
-            self._towers = {name: joint.tower(name) for name in joint.modalities if joint.stays(name)}
-            self.encoder = joint.over(list(self._towers)) if self._towers else joint
+    @abstractmethod
+    def loader(self, split: Split) -> Loader:
+        """The loader of one split."""
+
+
+@final
+class Plain(Road):
+    """Examples prepared for the encoder; it embeds them whenever it meets them."""
 
     def loader(self, split: Split) -> Loader:
-        """The loader of one split.
+        """The data's own."""
+        return self._data.loader(self._cell, self.encoder, split)
 
-        Raises:
-            KshotError: an example cannot be prepared.
-        """
+
+class _Cached(Road):
+    """Examples, or some of them, embedded once."""
+
+    def __init__(
+        self, cell: PlannedCell, data: Data, encoder: Encoder, device: torch.device, stage: Stage
+    ) -> None:
+        super().__init__(cell, data, encoder)
+        self._device, self._stage = device, stage
+
+    def loader(self, split: Split) -> Loader:
+        """Over the whole split; part by part, where its examples come from several."""
+        self._stage("embed")
         source = self._data.source(self._cell.source)
         catalogue = source.catalogue(split)
-        if not self._whole and not self._towers:
-            loader = self._data.loader(self._cell, self._prepares, split)
-            self.truncated[split] = loader.truncated or 0
-            return loader
-        parts = [source] if catalogue.blocks is None else list(source.parts.values())
-        found = [self._part(source, part, split) for part in parts]
-        self.truncated[split] = sum(count for _, count in found)
-        loaders = [loader for loader, _ in found]
-        return loaders[0] if catalogue.blocks is None else PartedLoader(catalogue, loaders)
+        if catalogue.blocks is None:
+            return self._of(source, split)
+        return PartedLoader(catalogue, [self._of(part, split) for part in source.parts.values()])
 
-    def _part(self, source: Source, part: Source, split: Split) -> tuple[Loader, int]:
-        """The loader of one part, and how many of its examples were cut."""
-        encoder = self._whole or self._towers.get(part.modality)
-        if encoder is None:
-            loader = self._data.part_loader(self._cell, part, self._prepares, split)
-            return loader, loader.truncated or 0
-        self._stage("embed")
-        catalogue, keys = part.catalogue(split), self._data.keys(part, split)
-        raw = SensedSource(part) if part is not source and self._whole else part
-        found = self._cache(part.modality, encoder).split(raw, catalogue, keys)
+    @abstractmethod
+    def _of(self, source: Source, split: Split) -> Loader: ...
+
+    def _embedded(
+        self, cache: EmbeddingCache, source: Source, told: Source, split: Split, modality: str = ""
+    ) -> Loader:
+        catalogue = source.catalogue(split)
+        found = cache.split(told, catalogue, self._data.keys(source, split))
         inputs = {EMBEDDING: found.embeddings}
-        told = inputs if self._whole else marked(inputs, part.modality)
-        return ResidentLoader(catalogue, told, self._device), found.truncated
+        loader = ResidentLoader(catalogue, marked(inputs, modality) if modality else inputs, self._device)
+        loader.truncated = found.truncated
+        return loader
 
-    def _cache(self, modality: str, encoder: Encoder) -> EmbeddingCache:
-        """Of a tower alone, or of a whole encoder; examples of two modalities may have one key."""
-        if modality not in self._caches:
-            what = self._cell.encoder.what
-            built = _identity(what if self._whole else what.parts[modality])
-            if self._whole and what.parts:
-                built["modality"] = modality
-            self._caches[modality] = EmbeddingCache(encoder.eval(), built, self._device)
-        return self._caches[modality]
+
+@final
+class Whole(_Cached):
+    """All of the encoder stays as it is, or all but a linear map on top of it."""
+
+    def __init__(
+        self, cell: PlannedCell, data: Data, tuned: Tuned, fixed: Encoder, device: torch.device, stage: Stage
+    ) -> None:
+        super().__init__(cell, data, tuned.over(Embedded(cell.modality, fixed.dim)), device, stage)
+        self._joint = isinstance(fixed, Joint)
+        self._cache = EmbeddingCache(fixed.eval(), _identity(cell.encoder.what), device)
+
+    def _of(self, source: Source, split: Split) -> Loader:
+        return self._embedded(self._cache, source, SensedSource(source) if self._joint else source, split)
+
+
+@final
+class Towers(_Cached):
+    """Towers of a joint encoder stay as they are: their examples are embedded once, those of the
+    others, and what joins them, as often as they are met."""
+
+    def __init__(
+        self, cell: PlannedCell, data: Data, joint: Joint, device: torch.device, stage: Stage
+    ) -> None:
+        what: Mapping[str, Resolved] = cell.encoder.what.parts
+        staying = [modality for modality in joint.modalities if joint.stays(modality)]
+        super().__init__(cell, data, joint.over(staying), device, stage)
+        self._caches = {
+            one: EmbeddingCache(joint.tower(one).eval(), _identity(what[one]), device) for one in staying
+        }
+
+    def _of(self, source: Source, split: Split) -> Loader:
+        cache = self._caches.get(source.modality)
+        if cache is None:
+            return self._data.part_loader(self._cell, source, self.encoder, split)
+        return self._embedded(cache, source, source, split, source.modality)
+
+
+def road_of(
+    cell: PlannedCell, data: Data, tuned: Tuned, learner: Learner, device: torch.device, stage: Stage
+) -> Road:
+    """The shortest road on which figures stay as they are.
+
+    Args:
+        cell: what is run.
+        data: its source.
+        tuned: its encoder, on the device.
+        learner: around that encoder.
+        device: where everything is computed.
+        stage: is told when embedding begins.
+    """
+    joint = tuned.encoder
+    if isinstance(joint, Joint) and any(joint.stays(one) for one in joint.modalities):
+        return Towers(cell, data, joint, device, stage)
+    fixed = tuned.fixed
+    if fixed is not None and not learner.adapts_encoder and learner.batch_statistics == "frozen":
+        return Whole(cell, data, tuned, fixed, device, stage)
+    return Plain(cell, data, tuned.encoder)
 
 
 def _identity(what: Resolved) -> dict[str, object]:
+    """What an encoder's embeddings depend on beside its state."""
     return {"factory": what.entry.spec.factory, "provider": what.entry.provider, "options": what.record}

@@ -24,7 +24,7 @@ from kshot.benchmark.worst import keep_worst
 from kshot.config import Settings, Train
 from kshot.errors import ConfigurationError, KshotError, PluginError
 from kshot.files import content_hash, write_atomic
-from kshot.interfaces import Learner, PretrainHead
+from kshot.interfaces import Learner
 from kshot.outcomes import Outcomes, outcomes_path, write_outcomes
 from kshot.statistics import compared
 from kshot.training import CHECKPOINT, Alone, Checkpoint, PretrainedEncoder, Processes, write_learner
@@ -232,25 +232,18 @@ class _Store:
         path = self._path(cell).with_name(CHECKPOINT)
         return Checkpoint(path, _hash(depends), train.start, train.checkpoint_seconds)
 
-    def pretrained(self, cell: PlannedCell, head: PretrainHead) -> PretrainedEncoder:
-        """Where the pretrained encoder lies, for every cell that begins with it.
-
-        One that brings modalities together depends on the training examples of the parts alone: sources
-        that join the same parts share it, whatever their support and queries are made of.
-        """
+    def pretrained(self, cell: PlannedCell, head: str) -> PretrainedEncoder:
+        """Where the pretrained encoder lies, for every cell that begins with it."""
         described = self._training(cell)
         depends = {key: value for key, value in described.items() if key not in ("id", "learner")}
         depends["options"] = {k: v for k, v in described["options"].items() if k != "learner"}
         depends |= {"factories": described["factories"][1:], "head": head}
         source = cell.source.id
-        if parts := self._data.source(cell.source).parts:
-            source = "+".join(parts)
-            depends = {key: depends[key] for key in ("encoder", "seed", "pretrain", "versions")}
-            depends |= {
-                "options": described["options"]["encoder"],
-                "factories": cell.encoder.what.factories,
-                "data": self._data.training_fingerprint(cell.source),
-            }
+        if episodic := getattr(cell.source.entry.spec, "episodic", ()):
+            # Episodes of other directions begin alike.
+            source = "+".join(cell.source.what.parts)
+            own = {k: v for k, v in cell.source.record.items() if k not in episodic}
+            depends |= {"source": source, "options": {**depends["options"], "source": own}}
         name = f"{cell.encoder.id}.{source}.{cell.seed}-{_hash(depends)[:16]}.safetensors"
         return PretrainedEncoder(self._folder / "pretrained" / name, cell.settings.train.checkpoint_seconds)
 

@@ -8,6 +8,7 @@ from kshot.encoders import Tuned, make_encoder, tune
 from kshot.errors import CellError
 from kshot.interfaces import Encoder
 from kshot.loading import RawExamples
+from kshot.making import make_encoder
 
 
 def build_encoder(cell: PlannedCell, data: Data) -> Tuned:

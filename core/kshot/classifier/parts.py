@@ -7,9 +7,10 @@ from pathlib import Path
 import torch
 
 from kshot.classifier.recipe import Named, Recipe
-from kshot.encoders import make_encoder, tune
+from kshot.encoders import tune
 from kshot.errors import ConfigurationError, KshotError
 from kshot.interfaces import Encoder, Learner, Reader
+from kshot.making import make_encoder
 from kshot.options import OptionsOf
 from kshot.registry import Registry
 from kshot.resolving import Resolved, Resolver

@@ -3,7 +3,7 @@
 from kshot.encoders.building import make_encoder
 from kshot.encoders.embedded import Embedded
 from kshot.encoders.hub import HubEncoder, without_dropout
-from kshot.encoders.joint import Joint, marked
+from kshot.encoders.joint import Joint
 from kshot.encoders.probing import take_part
 from kshot.encoders.projected import Projected
 from kshot.encoders.tuned import Tuned, select_trainable, tune

@@ -72,7 +72,9 @@ class Joint(Encoder):
         self.vmap = all(one.vmap for one in of.values())
         learns = dim is not None or normalise == "layer"
         self.pretrained = not learns and all(one.pretrained for one in of.values())
-        self.weights_licence = "; ".join(dict.fromkeys(one.weights_licence for one in of.values() if one.pretrained))
+        self.weights_licence = "; ".join(
+            dict.fromkeys(one.weights_licence for one in of.values() if one.pretrained)
+        )
         self.towers = nn.ModuleDict(dict(of))
         self.project = nn.ModuleDict(
             {name: nn.Linear(one.dim, dim) if dim else nn.Identity() for name, one in of.items()}

@@ -2,6 +2,5 @@
 
 from kshot.sources.aligned import Aligned
 from kshot.sources.class_names import ClassNames
-from kshot.sources.making import make_source
 
-__all__ = ["Aligned", "ClassNames", "make_source"]
+__all__ = ["Aligned", "ClassNames"]

@@ -1,11 +1,10 @@
-"""What an encoder is taught before episodes: which examples make a step, and the loss of one."""
+"""What a pretraining asks of an encoder: to tell classes, or to pair modalities."""
 
 from __future__ import annotations
 
-import itertools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import final
 
 import numpy as np
@@ -13,138 +12,159 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kshot.episode import Inputs
+from kshot.errors import CellError
 from kshot.functional import embed_flat
-from kshot.interfaces import Encoder, PretrainHead
-from kshot.loading import Gather, trimmed
-from kshot.sampling import Catalogue
+from kshot.interfaces import PretrainHead
+from kshot.loading import Loader
 
 COSINE_SCALE = 10.0
 """Start of the cosine head's factor, which is learnt; Chen et al. fix 2, or 30 beyond 200 classes."""
 
-TEMPERATURE, LARGEST_SCALE = 0.07, 100.0
-"""Start of the temperature of paired modalities, and the largest factor that it may come to (CLIP)."""
+TEMPERATURE = 0.07
+"""Start of InfoNCE's temperature, which is learnt, as in CLIP."""
+MOST_SCALE = 100.0
+"""Largest factor of the cosines, 1 / temperature: beyond it CLIP found training unstable."""
+
+Gather = Callable[[np.ndarray], Inputs]
+"""(B,) positions, all of one part → leaves (B, …), varied as training varies them."""
 
 
-class Objective(nn.Module, ABC):
-    """What is learnt beside the encoder, and thrown away."""
+class Objective(ABC):
+    """A loss over batches of training examples, with a head that is thrown away.
+
+    Attributes:
+        head: trained along with the encoder.
+    """
+
+    head: nn.Module
 
     @abstractmethod
-    def batches(self, size: int, seed: int, epoch: int) -> Iterator[np.ndarray]:
-        """Positions of the examples of each step, in a random order that seed and epoch determine.
-
-        Args:
-            size: examples, or classes, per step.
-            seed: of the order.
-            epoch: number of the pass over the training examples.
-        """
+    def batches(self, seed: int, epoch: int) -> Iterator[np.ndarray]:
+        """The batches of one epoch, determined by seed and epoch; positions in some shape."""
 
     @abstractmethod
-    def loss(self, encoder: Encoder, gather: Gather, positions: np.ndarray) -> Tensor:
-        """Mean loss of one step, in nats.
+    def loss(self, encoder: nn.Module, batch: np.ndarray, gather: Gather) -> Tensor:
+        """Scalar loss of one batch."""
 
-        Args:
-            encoder: what learns.
-            gather: positions of one part → inputs with leaves (B, …), augmented.
-            positions: as :meth:`batches` gives them.
-        """
-
-
-def objective_of(catalogue: Catalogue, dim: int, head: PretrainHead) -> Objective:
-    """The objective for a training split: pairs where it has several modalities, classes where one."""
-    if catalogue.blocks is not None:
-        return Pairs(catalogue)
-    return Classes(catalogue, dim, head)
+    def count(self, seed: int) -> int:
+        """Batches of an epoch."""
+        return sum(1 for _ in self.batches(seed, 0))
 
 
 @final
 class Classes(Objective):
-    """Ordinary classification of the training classes by a linear or cosine head.
+    """Ordinary classification of the training classes.
+
+    Chen et al., "A Closer Look at Few-shot Classification", ICLR 2019; Chen et al., "Meta-Baseline",
+    ICCV 2021.
 
     Args:
-        catalogue: N training examples.
-        dim: width of the embeddings.
-        head: ``linear`` or ``cosine``.
+        loader: the training split.
+        size: examples of a batch.
+        head: ``linear``, or ``cosine`` (Baseline++).
+        dim: of the embedding.
     """
 
-    def __init__(self, catalogue: Catalogue, dim: int, head: PretrainHead) -> None:
-        super().__init__()
-        classes = len(catalogue.classes)
-        self._labels = torch.from_numpy(catalogue.labels)
-        self.head = nn.Linear(dim, classes) if head == "linear" else _Cosine(dim, classes)
+    def __init__(self, loader: Loader, size: int, head: PretrainHead, dim: int) -> None:
+        count = len(loader.catalogue.classes)
+        self.head = (nn.Linear(dim, count) if head == "linear" else _Cosine(dim, count)).to(loader.device)
+        self._labels = torch.from_numpy(loader.catalogue.labels).to(loader.device)
+        self._blocks, self._size = loader.catalogue.blocks, size
 
-    def batches(self, size: int, seed: int, epoch: int) -> Iterator[np.ndarray]:
-        """(B,) positions, every example once; no batch of a single one."""
-        order = _generator(seed, epoch).permutation(len(self._labels))
-        yield from _cut(order, size)
+    def batches(self, seed: int, epoch: int) -> Iterator[np.ndarray]:
+        """(B,) positions in a random order; no batch of a single example."""
+        count = len(self._labels)
+        order = np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(count)
+        for start in range(0, count, self._size):
+            batch = order[start : start + self._size]
+            if len(batch) > 1:
+                yield batch
 
-    def loss(self, encoder: Encoder, gather: Gather, positions: np.ndarray) -> Tensor:
-        """Cross-entropy of (B,) examples."""
-        logits = self.head(embed_flat(encoder, gather(positions)))
-        labels = self._labels[torch.from_numpy(positions)].to(logits.device)
-        return F.cross_entropy(logits.float(), labels)
+    def loss(self, encoder: nn.Module, batch: np.ndarray, gather: Gather) -> Tensor:
+        """Mean cross-entropy."""
+        groups = [np.arange(len(batch))] if self._blocks is None else self._blocks.grouped(batch)
+        embedded = torch.cat([embed_flat(encoder, gather(batch[one])) for one in groups])
+        labels = self._labels[torch.from_numpy(batch[np.concatenate(groups)])]
+        return F.cross_entropy(self.head(embedded).float(), labels)
 
 
 @final
 class Pairs(Objective):
-    """Examples of a class in two modalities find each other among those of other classes (InfoNCE).
+    """InfoNCE between modalities: examples of one class in two modalities belong together.
 
-    Oord, Li, Vinyals, "Representation learning with contrastive predictive coding", 2018; symmetric and
-    with a learnt temperature as in Radford et al. (CLIP), ICML 2021. With unit embeddings a_i and b_i
-    of an example of class i in two parts, in a batch of B classes::
+    van den Oord, Li, Vinyals, "Representation learning with contrastive predictive coding", 2018; Radford
+    et al. (CLIP), ICML 2021. Of B classes, no two alike, an example in each modality is embedded as
+    e^m_1 … e^m_B of length one, and for all pairs of modalities m ≠ n::
 
-        loss = ½ CE(softmax_j(a_i · b_j / τ), i) + ½ CE(softmax_j(b_i · a_j / τ), i)
+        loss = mean over i, m, n of  -log softmax over j of (s · e^m_i · e^n_j) at j = i
 
-    and its mean over all pairs of parts. A batch holds a class once, so that every other is a true
-    negative. Which examples are paired is drawn anew in each epoch.
+    The factor s is learnt, from 1 / 0.07 up to 100. Classes, not examples, are paired: any picture of a
+    word belongs to any recording of it. An epoch shows about as many examples of the modality that
+    has most as there are.
 
     Args:
-        catalogue: of several parts.
+        loader: the training split, of several modalities.
+        size: classes of a batch; all of them, where there are fewer.
+
+    Raises:
+        CellError: one class alone, or one modality.
     """
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, loader: Loader, size: int) -> None:
+        catalogue = loader.catalogue
+        count = len(catalogue.classes)
+        if catalogue.blocks is None:
+            raise CellError(
+                "pretrain.objective: pairs needs examples of several modalities; take a source `aligned`, or classes"
+            )
+        if count < 2:
+            raise CellError("pretrain.objective: pairs needs two training classes at least")
+        parts = len(catalogue.blocks.names)
+        key = catalogue.labels * parts + catalogue.blocks.of
+        self._sizes = np.bincount(key, minlength=count * parts).reshape(count, parts)
+        before = np.cumsum(self._sizes, axis=1) - self._sizes
+        self._starts = before + catalogue.offsets[:-1, None]
+        self._size = min(size, count)
+        self._steps = max(1, math.ceil(int(self._sizes.sum(axis=0).max()) / self._size))
+        self.head = _Scale().to(loader.device)
+
+    def batches(self, seed: int, epoch: int) -> Iterator[np.ndarray]:
+        """(M, B) positions: of each of B classes an example in each of M modalities."""
+        generator = np.random.Generator(np.random.Philox(key=[seed, epoch]))
+        classes, parts = self._sizes.shape
+        order = np.empty(0, dtype=np.int64)
+        for _ in range(self._steps):
+            if len(order) < self._size:
+                order = generator.permutation(classes)  # what is left of the last round is few
+            chosen, order = order[: self._size], order[self._size :]
+            sizes = self._sizes[chosen]
+            places = (generator.random((self._size, parts)) * sizes).astype(np.int64)
+            yield (self._starts[chosen] + places).T
+
+    def loss(self, encoder: nn.Module, batch: np.ndarray, gather: Gather) -> Tensor:
+        """Mean over all ordered pairs of modalities, in nats."""
+        embedded = [F.normalize(embed_flat(encoder, gather(one)).float(), dim=1) for one in batch]
+        target = torch.arange(batch.shape[1], device=embedded[0].device)
+        losses: list[Tensor] = []
+        for m, one in enumerate(embedded):
+            for other in embedded[m + 1 :]:
+                likeness = self.head(one @ other.T)
+                losses += [F.cross_entropy(likeness, target), F.cross_entropy(likeness.T, target)]
+        return torch.stack(losses).mean()
+
+
+@final
+class _Scale(nn.Module):
+    """A learnt factor of cosines."""
+
+    def __init__(self) -> None:
         super().__init__()
-        blocks = catalogue.blocks
-        assert blocks is not None
-        parts = len(blocks.names)
-        group = catalogue.labels * parts + blocks.of
-        # Within a class the parts stand in order, so groups lie one after the other.
-        sizes = np.bincount(group, minlength=parts * len(catalogue.classes))
-        self._sizes = sizes.reshape(-1, parts)
-        self._starts = (np.cumsum(sizes) - sizes).reshape(-1, parts)
         self.log_scale = nn.Parameter(torch.tensor(-math.log(TEMPERATURE)))
 
-    def batches(self, size: int, seed: int, epoch: int) -> Iterator[np.ndarray]:
-        """(B, parts) positions of B classes, one example of each in each part.
-
-        Every example of a class's largest part comes once, those of its smaller ones in turns.
-        """
-        random = _generator(seed, epoch)
-        rounds = int(self._sizes.max())
-        # For each class and part a random order of its examples, repeated as often as needed.
-        keys = random.random((*self._sizes.shape, rounds))
-        keys[np.arange(rounds) >= self._sizes[..., None]] = 2.0
-        order = np.argsort(keys, axis=-1)
-        largest = self._sizes.max(axis=1)
-        for turn in range(rounds):
-            classes = random.permutation(np.flatnonzero(largest > turn))
-            for some in _cut(classes, size):
-                place = (turn % self._sizes[some])[..., None]
-                member = np.take_along_axis(order[some], place, axis=-1)[..., 0]
-                yield self._starts[some] + member
-
-    def loss(self, encoder: Encoder, gather: Gather, positions: np.ndarray) -> Tensor:
-        """InfoNCE between the columns of (B, parts) positions, both ways."""
-        inputs = [gather(column) for column in positions.T]
-        if self.log_scale.device.type == "cpu":  # elsewhere the length would have to be waited for
-            inputs = [trimmed(one) for one in inputs]
-        embedded = [F.normalize(embed_flat(encoder, one).float(), dim=-1) for one in inputs]
-        scale = self.log_scale.clamp(max=math.log(LARGEST_SCALE)).exp()
-        wanted = torch.arange(len(positions), device=embedded[0].device)
-        losses: list[Tensor] = []
-        for one, other in itertools.combinations(embedded, 2):
-            logits = scale * one @ other.mT
-            losses += [F.cross_entropy(logits, wanted), F.cross_entropy(logits.mT, wanted)]
-        return torch.stack(losses).mean()
+    def forward(self, cosines: Tensor) -> Tensor:
+        """(B, B) → (B, B)."""
+        return cosines * self.log_scale.exp().clamp(max=MOST_SCALE)
 
 
 @final
@@ -159,24 +179,3 @@ class _Cosine(nn.Module):
     def forward(self, embedded: Tensor) -> Tensor:
         """(B, dim) → (B, classes)."""
         return self.log_scale.exp() * F.linear(F.normalize(embedded, dim=1), F.normalize(self.weight, dim=1))
-
-
-def _generator(seed: int, epoch: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(key=[seed, epoch]))
-
-
-def _cut(order: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    """Stretches of ``size``; none of a single one, which has nothing to be told from."""
-    for start in range(0, len(order), size):
-        if len(batch := order[start : start + size]) > 1:
-            yield batch
-
-
-def augmented(encoder: Encoder, gather: Gather, generator: torch.Generator) -> Gather:
-    """What gathers, its inputs varied by the encoder."""
-
-    def vary(positions: np.ndarray) -> dict[str, Tensor]:
-        with torch.autocast(generator.device.type, enabled=False):
-            return dict(encoder.augment(gather(positions), generator))
-
-    return vary

@@ -1,4 +1,4 @@
-"""Pretraining: classes told apart, or modalities brought together, before any episode."""
+"""Pretraining: an encoder taught as a whole, before episodes or instead of them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from kshot.config import Pretrain
+from kshot.episode import Inputs
 from kshot.errors import CellError
 from kshot.interfaces import Encoder, PretrainHead
 from kshot.loading import Loader
+from kshot.loading.prepare import trimmed
+from kshot.sampling import Catalogue
 from kshot.tensorfiles import write_tensors
 from kshot.training.checkpoint import Checkpoint, State, learned_state
-from kshot.training.objectives import Objective, augmented, objective_of
+from kshot.training.objectives import Classes, Objective, Pairs
 from kshot.training.optimisation import (
     Meter,
     Optimiser,
@@ -86,31 +89,40 @@ def pretrain(
     checkpoint: Checkpoint | None = None,
     rates: Mapping[nn.Parameter, float] | None = None,
 ) -> Pretraining:
-    """Teach an encoder to classify the training classes, as transfer learning does.
+    """Teach an encoder to classify the training classes, or to bring modalities together.
 
-    Chen et al., "A Closer Look at Few-shot Classification", ICLR 2019; Chen et al., "Meta-Baseline",
-    ICCV 2021. Where examples come from several parts, these are brought together instead
-    (:class:`~kshot.training.objectives.Pairs`). The caller's random state is left as it was.
+    The caller's random state is left as it was.
 
     Args:
         encoder: on the loader's device; its parameters that train are trained, it is left in
             training mode.
         loader: the training split's tensors.
-        options: epochs, batch, optimiser and schedule.
-        head: ``linear``, or ``cosine`` (Baseline++); what classifies the training classes.
+        options: objective, epochs, batch, optimiser and schedule.
+        head: ``linear``, or ``cosine`` (Baseline++); of a classification.
         seed: of the head's start, the order of the examples and the augmentation.
         progress: told after each epoch.
         checkpoint: where the state is kept; the pretraining goes on from what lies there, to the bit.
         rates: factor of the learning rate of a parameter; 1 for one that is not named.
 
     Raises:
-        CellError: the loss is not finite; names the step.
+        CellError: the loss is not finite; names the step. Or pairs are asked for where there are none.
     """
     devices = [loader.device] if loader.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         torch.manual_seed(seed)
-        objective = objective_of(loader.catalogue, encoder.dim, head).to(loader.device)
+        pairs = pairing(options, loader.catalogue)
+        objective = (
+            Pairs(loader, options.batch) if pairs else Classes(loader, options.batch, head, encoder.dim)
+        )
         return _run(encoder, objective, loader, options, seed, progress, checkpoint, rates)
+
+
+def pairing(options: Pretrain, catalogue: Catalogue) -> bool:
+    """True where a pretraining pairs modalities: where it is asked to, or where there are several and
+    nothing is asked."""
+    if options.objective is None:
+        return catalogue.blocks is not None
+    return options.objective == "pairs"
 
 
 def _run(
@@ -123,8 +135,8 @@ def _run(
     checkpoint: Checkpoint | None,
     rates: Mapping[nn.Parameter, float] | None,
 ) -> Pretraining:
-    per_epoch = sum(1 for _ in objective.batches(options.batch, seed, 0))
-    both = nn.ModuleDict({"encoder": encoder, "objective": objective})
+    per_epoch = objective.count(seed)
+    both = nn.ModuleDict({"encoder": encoder, "head": objective.head})
     optimiser = Optimiser(trainable(both), options, options.epochs * per_epoch, options.batch, rates)
     augmentation = torch.Generator(loader.device).manual_seed(seed)
     generators = random_generators(loader.device, augmentation)
@@ -132,14 +144,20 @@ def _run(
     if checkpoint:
         checkpoint.load(state)
     training_mode(encoder)
-    gather = augmented(encoder, loader.gather, augmentation)
+
+    def gather(positions: np.ndarray) -> Inputs:
+        inputs = loader.gather(positions)
+        # Elsewhere than on a CPU the length would have to be waited for.
+        return encoder.augment(trimmed(inputs) if trims else inputs, augmentation)
+
+    trims = loader.catalogue.blocks is not None and loader.device.type == "cpu"
     result, before, started = state.record, state.record.seconds, time.perf_counter()
     last_save = started
     while result.epochs < options.epochs:
-        batches = objective.batches(options.batch, seed, result.epochs)
-        for positions in itertools.islice(batches, result.steps - per_epoch * result.epochs, None):
+        batches = objective.batches(seed, result.epochs)
+        for batch in itertools.islice(batches, result.steps - per_epoch * result.epochs, None):
             with precision(options, loader.device):
-                batch_loss = objective.loss(encoder, gather, positions)
+                batch_loss = objective.loss(encoder, batch, gather)
             optimiser.step(batch_loss, result.steps)
             state.losses.add(batch_loss, result.steps)
             result.steps += 1

@@ -12,9 +12,9 @@ import yaml
 from kshot.config import SourceEntry, check, parse, read
 from kshot.errors import ConfigurationError, DataError, KshotError, listing, nearest
 from kshot.interfaces import Source
+from kshot.making import make_source
 from kshot.registry import Entry, Registry
 from kshot.resolving import Resolver
-from kshot.sources import make_source
 from kshot.specs import SourceSpec
 from kshot.splits import rule_of
 
