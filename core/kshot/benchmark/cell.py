@@ -115,6 +115,7 @@ class _Cell:
         self._around = around
         self._settings = cell.settings
         self._data = around.data
+        self._truncated: dict[Split, int] = {}
         self._stage("data")
         self._tuned = build_encoder(cell, self._data)
         self._encoder = self._tuned.encoder.to(around.device)
@@ -160,7 +161,7 @@ class _Cell:
             **described,
             status="finished",
             pretrained=self._tuned.encoder.pretrained,
-            truncated={split: count for split, count in self._roads.truncated.items() if count},
+            truncated={split: count for split, count in self._truncated.items() if count},
             note="" if training or self._pretraining else NOTHING_TO_TRAIN,
             train=entry,
             curve=_curve(training),
@@ -172,14 +173,14 @@ class _Cell:
     def _build_learner(self) -> Learner:
         part = self._cell.learner
         way = self._settings.train.way
-        takes = inspect.signature(part.what.factory).parameters.get("way")
+        takes = inspect.signature(part.factory).parameters.get("way")
         if takes and takes.default is takes.empty and isinstance(way, Range):
             raise CellError(
                 f"learner '{part.id}' serves one number of classes, and train.way is {way}: set it to a number"
             )
         fixed = {"way": way} if takes and isinstance(way, int) else {}
         try:
-            learner: Learner = part.what.factory(self._encoder, **fixed, **part.what.options)
+            learner: Learner = part.factory(self._encoder, **fixed, **part.options)
         except ValueError as error:
             raise CellError(f"learner '{part.id}': {error}") from error
         for sampler in self._samplers():
@@ -211,7 +212,7 @@ class _Cell:
             before = kept.load(self._encoder)
             if before:
                 return asdict(before)
-            loader = self._roads.loader("train")
+            loader = self._loader("train")
             self._stage("pretrain")
             now = pretrain(
                 self._encoder,
@@ -240,7 +241,7 @@ class _Cell:
         cell, options = self._cell, self._settings.train
         loader, sampler, validate = self._around.processes.everywhere(
             lambda: (
-                self._roads.loader("train"),
+                self._loader("train"),
                 self._data.sampler(cell.source, "train", options.shape, cell.seed, options.meta_batch),
                 self._validation(),
             )
@@ -279,7 +280,7 @@ class _Cell:
             sampler = self._data.sampler(self._cell.source, "validation", shape, evaluation.seed)
         except DataError:  # a source need not have validation classes, nor enough of them
             return None
-        loader = self._roads.loader("validation")
+        loader = self._loader("validation")
 
         def score(episodes: int) -> dict[str, Any]:
             [scored] = evaluate(self._learner, loader, [sampler], options.validation_episodes)
@@ -295,7 +296,7 @@ class _Cell:
         return lambda episodes: Interval(**self._around.processes.first(lambda: score(episodes)))
 
     def _begin(self) -> None:
-        loader = self._roads.loader("train")
+        loader = self._loader("train")
         positions = np.arange(len(loader.catalogue))
         embedded = embed_examples(self._learner.encoder, loader, positions)
         self._learner.begin(embedded, torch.from_numpy(loader.catalogue.labels).to(embedded.device))
@@ -306,7 +307,7 @@ class _Cell:
 
     def _evaluate(self) -> tuple[Sequence[AnySampler], Sequence[Scored]]:
         options, samplers = self._settings.evaluate, self._samplers()
-        loader = self._roads.loader("test")
+        loader = self._loader("test")
         self._stage("evaluate")
         scores = evaluate(
             self._learner,

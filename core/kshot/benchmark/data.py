@@ -24,7 +24,6 @@ from kshot.making import make_source
 from kshot.results import Sample
 from kshot.sampling import AnySampler, FixedSampler, Sampler
 from kshot.shapes import SPLITS, Fixed, Shape
-from kshot.sources import make_source
 
 SAMPLE_QUERIES = 2
 """Queries per class that a sample episode shows."""
@@ -141,10 +140,6 @@ class Data:
         lists = [_fixed(source, "test", name) for name in sorted(source.fixed_episodes("test"))]
         classes = [_fingerprint(source, split) for split in SPLITS]
         return classes + [one.manifest(len(one)) for one in lists]
-
-    def training_fingerprint(self, part: Part) -> str:
-        """Hash of the training classes; empty where there are none."""
-        return _fingerprint(self.source(part), "train")
 
     def sample(self, part: Part) -> Sample:
         """The first test episode, drawn for people."""

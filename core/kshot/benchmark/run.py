@@ -271,11 +271,7 @@ class _Store:
         pretrain = cell.settings.pretrain
         return {
             **identity(cell),
-            "factories": [
-                factory
-                for part in (cell.learner, cell.encoder, cell.source)
-                for factory in part.what.factories
-            ],
+            "factories": [part.entry.spec.factory for part in (cell.learner, cell.encoder, cell.source)],
             "data": self._data.fingerprints(cell.source),
             "pretrain": pretrain.model_dump(mode="json") if pretrain else None,
             "versions": self._versions,

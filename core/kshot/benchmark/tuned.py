@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kshot.benchmark.data import Data
 from kshot.benchmark.plan import PlannedCell
-from kshot.encoders import Tuned, make_encoder, tune
+from kshot.encoders import Tuned, tune
 from kshot.errors import CellError
 from kshot.interfaces import Encoder
 from kshot.loading import RawExamples

@@ -1,6 +1,5 @@
 """The core's own encoders, and what encoders of several modalities have in common."""
 
-from kshot.encoders.building import make_encoder
 from kshot.encoders.embedded import Embedded
 from kshot.encoders.hub import HubEncoder, without_dropout
 from kshot.encoders.joint import Joint
@@ -14,8 +13,6 @@ __all__ = [
     "Joint",
     "Projected",
     "Tuned",
-    "make_encoder",
-    "marked",
     "select_trainable",
     "take_part",
     "tune",

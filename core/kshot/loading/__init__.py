@@ -13,7 +13,6 @@ from kshot.loading.streaming import StreamingLoader
 __all__ = [
     "EmbeddedSplit",
     "EmbeddingCache",
-    "Gather",
     "Loader",
     "PartedLoader",
     "RawExamples",
@@ -26,5 +25,4 @@ __all__ = [
     "encoder_state_hash",
     "example_keys",
     "make_loader",
-    "trimmed",
 ]

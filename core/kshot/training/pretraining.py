@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import final
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
