@@ -21,6 +21,7 @@ from kshot.loading import (
     make_loader,
 )
 from kshot.making import make_source
+from kshot.resolving import Resolved
 from kshot.results import Sample
 from kshot.sampling import AnySampler, FixedSampler, Sampler
 from kshot.shapes import SPLITS, Fixed, Shape
@@ -45,10 +46,11 @@ class Data:
         self._device = device
         self._sources: dict[str, Source] = {}
         self._made: dict[str, Source] = {}
-        self._pairing: tuple[str, str] | None = None
+        self._pairing: tuple[str, str, str] | None = None
         self._loaders: dict[Split, Loader] = {}
         self._parts: dict[tuple[int, Split], Loader] = {}
         self._keys: dict[tuple[int, Split], np.ndarray] = {}
+        self._origins: dict[int, str] = {}
 
     def source(self, part: Part) -> Source:
         """The opened source.
@@ -59,9 +61,17 @@ class Data:
         if part.id not in self._sources:
             try:
                 self._sources[part.id] = make_source(part.what, self._made)
+                self._note(part.what)
             except KshotError as error:
                 raise KshotError(f"sources.{part.id}: {error}") from error
         return self._sources[part.id]
+
+    def _note(self, what: Resolved) -> None:
+        """Keep what stands for the content of a source whose code has no version."""
+        entry = what.entry
+        self._origins[id(self._made[what.identity])] = entry.identity if entry.made else ""
+        for part in what.parts.values():
+            self._note(part)
 
     def loader(self, cell: PlannedCell, encoder: Encoder, split: Split) -> Loader:
         """The loader of one split, prepared by ``encoder``."""
@@ -95,10 +105,11 @@ class Data:
 
     def _begin(self, cell: PlannedCell, source: Source) -> None:
         """Let go of what the pairing does not use."""
-        pairing = (cell.source.id, cell.encoder.id)
+        # An encoder may have been fitted to the training classes: other classes, other inputs.
+        pairing = (cell.source.id, cell.encoder.id, _fingerprint(source, "train"))
         if pairing == self._pairing:
             return
-        same = self._pairing is not None and self._pairing[1] == cell.encoder.id
+        same = self._pairing is not None and self._pairing[1:] == pairing[1:]
         kept = {id(part) for part in source.parts.values()} if same else set[int]()
         self._parts = {key: one for key, one in self._parts.items() if key[0] in kept}
         self._loaders.clear()
@@ -131,7 +142,8 @@ class Data:
     def keys(self, source: Source, split: Split) -> np.ndarray:
         """(N,) content hashes of a split's examples, computed once."""
         if (id(source), split) not in self._keys:
-            self._keys[id(source), split] = example_keys(source, source.catalogue(split))
+            origin = self._origins[id(source)]
+            self._keys[id(source), split] = example_keys(source, source.catalogue(split), origin)
         return self._keys[id(source), split]
 
     def fingerprints(self, part: Part) -> list[str]:
@@ -140,6 +152,10 @@ class Data:
         lists = [_fixed(source, "test", name) for name in sorted(source.fixed_episodes("test"))]
         classes = [_fingerprint(source, split) for split in SPLITS]
         return classes + [one.manifest(len(one)) for one in lists]
+
+    def training_fingerprint(self, part: Part) -> str:
+        """Hash of the training classes; empty where there are none."""
+        return _fingerprint(self.source(part), "train")
 
     def sample(self, part: Part) -> Sample:
         """The first test episode, drawn for people."""

@@ -239,11 +239,15 @@ class _Store:
         depends["options"] = {k: v for k, v in described["options"].items() if k != "learner"}
         depends |= {"factories": described["factories"][1:], "head": head}
         source = cell.source.id
-        if episodic := getattr(cell.source.entry.spec, "episodic", ()):
-            # Episodes of other directions begin alike.
+        if cell.source.what.parts:
+            # Examples of the parts, whatever support and queries are made of, and whatever is tested.
             source = "+".join(cell.source.what.parts)
-            own = {k: v for k, v in cell.source.record.items() if k not in episodic}
-            depends |= {"source": source, "options": {**depends["options"], "source": own}}
+            depends |= {
+                "source": source,
+                "options": described["options"]["encoder"],
+                "factories": [entry.identity for entry in cell.encoder.what.entries],
+                "data": self._data.training_fingerprint(cell.source),
+            }
         name = f"{cell.encoder.id}.{source}.{cell.seed}-{_hash(depends)[:16]}.safetensors"
         return PretrainedEncoder(self._folder / "pretrained" / name, cell.settings.train.checkpoint_seconds)
 
@@ -261,17 +265,26 @@ class _Store:
             "train": _described(cell.settings.train),
             "evaluate": {
                 **cell.settings.evaluate.model_dump(mode="json"),
-                "metrics": list(self._plan.metrics[cell.modality]),
+                "metrics": [self._metric(name) for name in self._plan.metrics[cell.modality]],
             },
         }
         return _hash(depends)
+
+    def _metric(self, name: str) -> str:
+        """A metric that this process registered is known by its code, too."""
+        entry = self._plan.registry.find("metrics", name)
+        return name if entry.made is None else f"{name} {entry.version}"
 
     def _training(self, cell: PlannedCell) -> dict[str, Any]:
         """What a cell's training depends on, its own settings aside."""
         pretrain = cell.settings.pretrain
         return {
             **identity(cell),
-            "factories": [part.entry.spec.factory for part in (cell.learner, cell.encoder, cell.source)],
+            "factories": [
+                entry.identity
+                for part in (cell.learner, cell.encoder, cell.source)
+                for entry in part.what.entries
+            ],
             "data": self._data.fingerprints(cell.source),
             "pretrain": pretrain.model_dump(mode="json") if pretrain else None,
             "versions": self._versions,

@@ -49,10 +49,12 @@ class Embedder:
         encoder: as it came, or as it was fitted.
         device: where it computes.
         who: its name, for messages.
+        code: a hash of its code, of one that this process registered.
     """
 
-    def __init__(self, encoder: Encoder, device: torch.device, who: str) -> None:
+    def __init__(self, encoder: Encoder, device: torch.device, who: str, code: str = "") -> None:
         self._encoder, self._device, self._who = encoder.to(device).eval(), device, who
+        self._code = code
         self.modality = encoder.modality
 
     @classmethod
@@ -63,7 +65,9 @@ class Embedder:
             KshotError: unknown, not buildable, or no such device.
         """
         chosen = choose_device(device)
-        return cls(build_encoder(registry, recipe), chosen, recipe.encoder.use)
+        entry = registry.find("encoders", recipe.encoder.use.partition(":")[0])
+        code = entry.version if entry.made else ""
+        return cls(build_encoder(registry, recipe), chosen, recipe.encoder.use, code)
 
     @property
     def device(self) -> torch.device:
@@ -145,7 +149,7 @@ class Embedder:
     def identity(self) -> EncoderIdentity:
         """How it is known again."""
         state = lasting_encoder_state(self._encoder)
-        return EncoderIdentity(encoder_state_hash(self._encoder), {n: v.cpu() for n, v in state.items()})
+        return EncoderIdentity(self._digest(), {n: v.cpu() for n, v in state.items()})
 
     def resume(self, identity: EncoderIdentity) -> None:
         """Become the encoder that a classifier was made with.
@@ -155,7 +159,7 @@ class Embedder:
         """
         try:
             self.take_up(identity.state)
-            same = encoder_state_hash(self._encoder) == identity.digest
+            same = self._digest() == identity.digest
         except KshotError as error:
             raise KshotError(f"the classifier was made with another '{self._who}': {error}") from error
         if not same:
@@ -163,6 +167,9 @@ class Embedder:
                 f"the classifier was made with another '{self._who}': weights or settings differ; install the "
                 "version that it was made with, or fit it anew"
             )
+
+    def _digest(self) -> str:
+        return encoder_state_hash(self._encoder) + (f" {self._code}" if self._code else "")
 
     def _prepared(self, raw: Sequence[Any], start: int) -> Mapping[str, Tensor]:
         try:

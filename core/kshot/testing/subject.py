@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any, final
 
@@ -12,10 +12,13 @@ import torch
 from torch import Tensor
 
 from kshot.episode import Episodes, Examples, Inputs
-from kshot.interfaces import Encoder
+from kshot.interfaces import Encoder, Source
 from kshot.testing.toy import Toy, toy_encoder
 
 CPU = torch.device("cpu")
+
+MOST = 12
+"""Classes, and examples of each, that a subject takes of a source."""
 
 
 @final
@@ -34,6 +37,7 @@ class Subject:
         device: where encoders and episodes live.
         asked: examples of the same classes, likewise, which queries are drawn from where they are of
             another modality than the support; none: queries are drawn from ``raw``.
+        hostile: raw examples that are hard or impossible to take, by what is wrong with each.
     """
 
     name: str
@@ -41,10 +45,13 @@ class Subject:
     raw: Sequence[Sequence[Any]]
     device: torch.device = CPU
     asked: Sequence[Sequence[Any]] | None = None
+    hostile: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
         if self.asked is not None and len(self.asked) != len(self.raw):
-            raise ValueError(f"subject '{self.name}': raw has {len(self.raw)} classes, asked {len(self.asked)}")
+            raise ValueError(
+                f"subject '{self.name}': raw has {len(self.raw)} classes, asked {len(self.asked)}"
+            )
         if len(self.raw) < 6 or min(len(examples) for examples in self.raw) < 8:
             sizes = [len(examples) for examples in self.raw]
             raise ValueError(f"subject '{self.name}' needs 6 classes of 8 examples or more, got {sizes}")
@@ -164,14 +171,29 @@ def _rows(raw: Sequence[Sequence[Any]], number: int, generator: torch.Generator)
     return start + torch.randperm(len(raw[number]), generator=generator)
 
 
+def subject_from(
+    source: Source, build: Callable[[], Encoder], name: str, *, classes: int = MOST, examples: int = MOST
+) -> Subject:
+    """An encoder on a source's training classes.
+
+    Args:
+        source: trains on 6 classes of 8 examples or more.
+        build: as :class:`Subject` has it.
+        name: shown in messages.
+        classes: the most that are taken.
+        examples: the most that are taken of a class.
+    """
+    catalogue = source.catalogue("train")
+    starts = zip(catalogue.offsets[:-1], catalogue.sizes, strict=True)
+    chosen = [catalogue.rows[start : start + min(size, examples)] for start, size in list(starts)[:classes]]
+    raw = [[source.fetch(int(row)) for row in rows] for rows in chosen]
+    return Subject(name, build, raw, hostile=source.hostile())
+
+
 @cache
 def toy_subject() -> Subject:
     """The toy source's training classes, their noise low enough to learn from in a few steps."""
-    source = Toy(classes=12, examples=12, noise=1.0)
-    catalogue = source.catalogue("train")
-    ends = zip(catalogue.offsets[:-1], catalogue.offsets[1:], strict=True)
-    raw = [[source.fetch(int(row)) for row in catalogue.rows[start:stop]] for start, stop in ends]
-    return Subject("toy", lambda: toy_encoder(dim=8), raw)
+    return subject_from(Toy(classes=12, examples=12, noise=1.0), lambda: toy_encoder(dim=8), "toy")
 
 
 def _each(count: int | Sequence[int], way: int, turn: int) -> list[int]:
