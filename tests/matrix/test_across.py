@@ -17,6 +17,16 @@ from .learners import CASES
 SUBJECTS = {"plain": across(), "norms": across(norm=True)}
 TRAINED = "learns"
 
+CONSTANT = (
+    "Meta-LSTM takes inner gradients for constants, as published, so what only the support passes and is "
+    "not adapted learns from episodes of the other direction alone"
+)
+EXCEPTIONS = {
+    ("plain", "meta_lstm-head"): {"gradients": CONSTANT, "autocast": CONSTANT},
+    ("norms", "meta_lstm-head"): {"gradients": CONSTANT, "autocast": CONSTANT},
+    ("norms", "meta_lstm"): {"gradients": CONSTANT, "autocast": CONSTANT},
+}
+
 
 @pytest.mark.parametrize("case", CASES)
 def test_it_learns_across_once_modalities_are_brought_together(case: str) -> None:
@@ -28,8 +38,9 @@ def test_it_learns_across_once_modalities_are_brought_together(case: str) -> Non
 @pytest.mark.parametrize("kind", SUBJECTS)
 def test_support_seen_and_queries_heard(kind: str, case: str, check: str) -> None:
     one, subject = CASES[case], SUBJECTS[kind]
-    if check in one.exceptions:
-        pytest.skip(f"{case} cannot: {one.exceptions[check]}")
+    exceptions = {**one.exceptions, **EXCEPTIONS.get((kind, case), {})}
+    if check in exceptions:
+        pytest.skip(f"{case} cannot: {exceptions[check]}")
     LEARNER_CHECKS[check](one.factory(subject), subject)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, final
 
 import torch
@@ -53,6 +54,7 @@ class Tasks:
         labels: (T, S).
         policy: where batch-dependent norms take their statistics from, in support and query.
         strategy: how the network is mapped over tasks.
+        resting: statistics (1, C) of norms that no example of the support passes; default: running ones.
     """
 
     def __init__(
@@ -62,12 +64,14 @@ class Tasks:
         labels: Tensor,
         policy: BatchStatistics,
         strategy: Strategy,
+        resting: Mapping[nn.Module, Moments] = MappingProxyType({}),
     ) -> None:
         self._encoder = encoder
         self._support = support
         self._labels = labels
         self._policy: BatchStatistics = policy
         self._strategy = strategy
+        self._resting = dict(resting)
         self._norms: list[nn.Module] = [
             one for one in encoder.modules() if isinstance(one, EpisodicBatchNorm) and not one.fixed
         ]
@@ -111,7 +115,8 @@ class Tasks:
             blocks: tuple[Inputs, ...],
             moments: dict[str, Moments],
         ) -> Tensor:
-            recorded = {self._norms[int(number)]: one for number, one in moments.items()}
+            reached = {self._norms[int(number)]: one for number, one in moments.items()}
+            recorded = {**self._resting, **reached}
             current = self._pass(own=self._policy == "query", recorded=recorded)
             return self._logits({**shared, **own}, blocks, current)
 

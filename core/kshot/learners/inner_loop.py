@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, final
 
 import torch
@@ -24,7 +25,7 @@ from kshot.functional import (
     support_pass,
     width_of,
 )
-from kshot.functional.norms import EpisodicBatchNorm
+from kshot.functional.norms import EpisodicBatchNorm, Moments
 from kshot.functional.strategy import Strategy, StrategyName, choose
 from kshot.functional.tasks import HEAD_BIAS, HEAD_WEIGHT, Tasks, Weights, prefixed
 from kshot.interfaces import BatchStatistics, Classifier, Learner
@@ -132,13 +133,16 @@ class InnerLoopLearner(Learner, ABC):
             embedded, queries = embed_jointly(self.encoder, inputs_of(support), query)
             return *self._head_tasks(embedded, labels, way), ({EMBEDDING: queries},)
         policy, blocks = self.batch_statistics, inputs_of(support)
+        resting: dict[nn.Module, Moments] = {}
         if self.encoder.training:
-            # Norms of a modality that the support lacks learn nothing from it: these need running statistics.
+            # Norms of a modality that the support lacks learn nothing from it: these need running
+            # statistics, as they were before this batch, whose episodes must not see each other.
             known = {frozenset(block) for block in blocks}
             foreign = tuple(block for block in query if frozenset(block) not in known)
+            resting = _running(self.encoder) if foreign and policy == "support" else resting
             self._track((*(blocks if policy == "frozen" else ()), *foreign), len(labels))
             policy = "query" if policy == "frozen" else policy
-        return *self._tasks(blocks, labels, way, policy), query
+        return *self._tasks(blocks, labels, way, policy, resting), query
 
     @torch.no_grad()
     def _track(self, blocks: tuple[Inputs, ...], tasks: int) -> None:
@@ -147,7 +151,12 @@ class InnerLoopLearner(Learner, ABC):
             embed(self.encoder, blocks, Pass(tasks, own=True))
 
     def _tasks(
-        self, support: tuple[Inputs, ...], labels: Tensor, way: int, policy: BatchStatistics
+        self,
+        support: tuple[Inputs, ...],
+        labels: Tensor,
+        way: int,
+        policy: BatchStatistics,
+        resting: Mapping[nn.Module, Moments] = MappingProxyType({}),
     ) -> tuple[Tasks, Weights]:
         """Tasks that adapt the encoder, and the weights they start from."""
         own = dict(self.encoder.named_parameters())
@@ -155,7 +164,7 @@ class InnerLoopLearner(Learner, ABC):
         strategy = choose(
             self._strategy, self.encoder, labels.device, sum(w.numel() for w in adapted.values())
         )
-        tasks = Tasks(self.encoder, support, labels, policy, strategy)
+        tasks = Tasks(self.encoder, support, labels, policy, strategy, resting)
         embedded = None
         if self.head.sees_support:
             passed = Pass(len(labels), own=policy != "frozen", tracks=False)
@@ -173,6 +182,17 @@ class InnerLoopLearner(Learner, ABC):
 def mean_query_loss(tasks: Tasks, weights: Weights, query: tuple[Inputs, ...], labels: Tensor) -> Tensor:
     """Mean cross-entropy of the queries (T, Q) under adapted weights, in nats."""
     return query_cross_entropy(tasks.logits(weights, query), labels)
+
+
+def _running(encoder: nn.Module) -> dict[nn.Module, Moments]:
+    """The running statistics of its norms, (1, C) each, as they are now."""
+    return {
+        norm: (norm.running_mean.clone().unsqueeze(0), norm.running_var.clone().unsqueeze(0))
+        for norm in encoder.modules()
+        if isinstance(norm, EpisodicBatchNorm)
+        and norm.running_mean is not None
+        and norm.running_var is not None
+    }
 
 
 def _subset(encoder: nn.Module, adapt: Adapted) -> list[str]:
