@@ -20,7 +20,7 @@ from kshot.errors import CellError
 from kshot.functional import concurrently, in_turn, query_cross_entropy, replica, watched
 from kshot.functional.noting import Watcher
 from kshot.interfaces import BatchStatistics, Learner
-from kshot.loading import Loader, ResidentLoader, embed_positions
+from kshot.loading import Loader, ResidentLoader, embed_examples
 from kshot.metrics import Interval, accuracy, interval
 from kshot.outcomes import Outcomes
 from kshot.sampling import AnySampler
@@ -129,7 +129,7 @@ def _embedded(
             used[drawn.support] = True
             used[drawn.query] = True
     positions = np.flatnonzero(used)
-    embedded = embed_positions(learner.encoder, loader.gather, positions)
+    embedded = embed_examples(learner.encoder, loader, positions)
     table = embedded.new_zeros(len(used), embedded.shape[1])
     table[torch.from_numpy(positions).to(table.device)] = embedded
     identity = Embedded(getattr(learner.encoder, "modality", ""), embedded.shape[1])
@@ -244,7 +244,9 @@ def _outcomes(accuracies: Tensor, answers: Sequence[_Answers], classes: tuple[st
 
 def _chunk(learner: Learner, loader: Loader, sampler: AnySampler) -> int:
     """Episodes per batch: a function of shapes only, so that results do not depend on the machine's load."""
-    example = sum(leaf.numel() for leaf in loader.gather(np.zeros(1, dtype=np.int64)).values())
+    blocks = loader.catalogue.blocks
+    firsts = np.zeros(1, dtype=np.int64) if blocks is None else np.unique(blocks.of, return_index=True)[1]
+    example = max(sum(leaf.numel() for leaf in loader.gather(first).values()) for first in firsts[:, None])
     limit = EMBEDDED_NUMBERS if isinstance(learner.encoder, Embedded) else RAW_NUMBERS
     inputs = example * sampler.shape.most_examples
     return max(1, limit // (inputs + learner.weights_per_episode()))

@@ -10,11 +10,12 @@ from kshot.config.parts import (
     Overrides,
     SourceEntry,
     Subset,
+    Tower,
     Tuning,
     Use,
     Variant,
 )
-from kshot.config.problems import check
+from kshot.config.problems import check, problems_of
 from kshot.config.reading import read
 from kshot.config.schema import json_schema
 from kshot.config.settings import Settings, settings_of
@@ -41,6 +42,7 @@ __all__ = [
     "Strict",
     "Subset",
     "TestedShape",
+    "Tower",
     "Train",
     "Tuning",
     "Use",
@@ -49,6 +51,7 @@ __all__ = [
     "json_schema",
     "override",
     "parse",
+    "problems_of",
     "read",
     "settings_of",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -92,6 +92,23 @@ class Tuning(Strict):
         """For records and names: what differs from the defaults."""
         fields = type(self).model_fields
         return {name: value for name, value in self.model_dump().items() if value != fields[name].default}
+
+
+class Tower(Use, Tuning):
+    """An encoder that another one is made of, its options, and how the outer loop trains it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+    @model_validator(mode="after")
+    def _one_rate(self) -> Self:
+        if self.layer_decay is not None:
+            raise ValueError("layer_decay is nothing that a tower has of its own; leave it out")
+        return self
+
+    @property
+    def tuning(self) -> Tuning:
+        """How the outer loop trains it."""
+        return Tuning.model_validate({name: getattr(self, name) for name in Tuning.model_fields})
 
 
 class EvaluateOverride(Strict):

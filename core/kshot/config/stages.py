@@ -81,13 +81,17 @@ class Train(Optimisation):
 
 
 class Pretrain(Optimisation):
-    """Ordinary classification of the training classes, before episodes or instead of them.
+    """What an encoder is taught as a whole, before episodes or instead of them.
 
     Attributes:
+        objective: ``classes``: ordinary classification of the training classes; ``pairs``: InfoNCE between
+            the modalities of a source ``aligned``, all parts of it; none: pairs where there are
+            several modalities, else classes.
         epochs: passes over the training examples.
-        batch: examples per step.
+        batch: examples per step; of pairs, classes.
     """
 
+    objective: Literal["classes", "pairs"] | None = None
     epochs: int = Field(default=20, ge=1)
     batch: int = Field(default=64, ge=2)
     schedule: Literal["constant", "cosine", "halving"] = "cosine"

@@ -10,7 +10,8 @@ from typing import final
 
 import numpy as np
 
-from kshot.sampling.catalogue import Catalogue, IntArray
+from kshot.sampling.blocks import IntArray
+from kshot.sampling.catalogue import Catalogue
 from kshot.shapes import Shape
 
 BLOCK = 1024
