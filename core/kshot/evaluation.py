@@ -17,7 +17,8 @@ from kshot.interfaces import BatchStatistics, Learner
 from kshot.loading import Loader, ResidentLoader, embed_positions
 from kshot.metrics import Interval, accuracy, interval
 from kshot.outcomes import Outcomes
-from kshot.sampling import AnySampler
+from kshot.rejection import Rejection
+from kshot.sampling import BLOCK, AnySampler
 
 Metric = Callable[[Tensor, Tensor], Tensor]
 
@@ -33,7 +34,7 @@ class Scored:
 
     Attributes:
         accuracy: mean over episodes with its interval, as a fraction.
-        metrics: the same for every other metric asked for.
+        metrics: the same for every other metric asked for, and for the measures of a rejection.
         outcomes: what was said of every query.
         seconds: spent, embedding not counted.
     """
@@ -53,6 +54,7 @@ def evaluate(
     *,
     batch_statistics: BatchStatistics | None = None,
     metrics: Mapping[str, Metric] | None = None,
+    rejection: Rejection | None = None,
 ) -> list[Scored]:
     """Score a learner on the first ``episodes`` episodes of each sampler.
 
@@ -66,9 +68,11 @@ def evaluate(
         episodes: how many of each; a list of fixed episodes is scored whole.
         batch_statistics: policy for batch-dependent norms; default: the learner's own.
         metrics: scored beside accuracy.
+        rejection: unknown queries beside the episodes, which stay as they are; none: no such queries.
 
     Raises:
         CellError: logits are not finite.
+        DataError: too few classes are left for unknown queries.
     """
     training, policy = learner.training, learner.batch_statistics
     encoder_training = learner.encoder.training
@@ -77,8 +81,8 @@ def evaluate(
         learner.batch_statistics = batch_statistics or policy
         subject = learner
         if learner.batch_statistics == "frozen" and not learner.adapts_encoder:
-            subject, loader = _embedded(learner, loader, samplers, episodes)
-        return [_score(subject, loader, sampler, episodes, metrics or {}) for sampler in samplers]
+            subject, loader = _embedded(learner, loader, samplers, episodes, rejection)
+        return [_score(subject, loader, sampler, episodes, metrics or {}, rejection) for sampler in samplers]
     finally:
         learner.batch_statistics = policy
         learner.train(training)
@@ -86,7 +90,11 @@ def evaluate(
 
 
 def _embedded(
-    learner: Learner, loader: Loader, samplers: Sequence[AnySampler], episodes: int
+    learner: Learner,
+    loader: Loader,
+    samplers: Sequence[AnySampler],
+    episodes: int,
+    rejection: Rejection | None,
 ) -> tuple[Learner, Loader]:
     """The learner around embeddings, and a loader of those that the episodes need."""
     if isinstance(learner.encoder, Embedded):
@@ -96,6 +104,10 @@ def _embedded(
         for drawn in sampler.blocks(sampler.count(episodes)):
             used[drawn.support] = True
             used[drawn.query] = True
+        if rejection:
+            unknown = rejection.sampler(sampler)
+            for numbers in sampler.batches(0, sampler.count(episodes), BLOCK):
+                used[unknown.take(numbers)] = True
     positions = np.flatnonzero(used)
     embedded = embed_positions(learner.encoder, loader.gather, positions)
     table = embedded.new_zeros(len(used), embedded.shape[1])
@@ -105,7 +117,12 @@ def _embedded(
 
 
 def _score(
-    learner: Learner, loader: Loader, sampler: AnySampler, episodes: int, metrics: Mapping[str, Metric]
+    learner: Learner,
+    loader: Loader,
+    sampler: AnySampler,
+    episodes: int,
+    metrics: Mapping[str, Metric],
+    rejection: Rejection | None,
 ) -> Scored:
     named: dict[str, Metric] = {"accuracy": accuracy, **metrics}
     values: dict[str, list[Tensor]] = {name: [] for name in named}
@@ -114,17 +131,24 @@ def _score(
     stop, size = sampler.count(episodes), _chunk(learner, loader, sampler)
     batches = zip(sampler.batches(0, stop, size), loader.episodes(sampler, 0, stop, size), strict=True)
     for numbers, batch in batches:
-        logits = learner.adapt(batch.support)(batch.query_inputs)
+        classify = learner.adapt(batch.support)
+        logits = classify(batch.query_inputs)
         labels = batch.query_labels
         for name, metric in named.items():
             values[name].append(metric(logits, labels).cpu())
+        if rejection:
+            found = rejection.measures(
+                classify, loader, sampler, numbers, logits, batch, learner.batch_statistics
+            )
+            for name, measured in found.items():
+                values.setdefault(name, []).append(measured.cpu())
         answers.append(_Answers.of(numbers, logits, labels))
     seconds = time.perf_counter() - started
     order = torch.from_numpy(np.argsort(np.concatenate([one.numbers for one in answers])))
     joined = {name: torch.cat(parts)[order] for name, parts in values.items()}
     if not bool(torch.isfinite(joined["accuracy"]).all()):
         raise CellError("the classifier's logits are not finite; lower train.learning_rate or set train.clip")
-    intervals = {name: interval(joined[name]) for name in metrics}
+    intervals = {name: interval(one) for name, one in joined.items() if name in metrics or name not in named}
     outcomes = _outcomes(joined["accuracy"], answers, sampler)
     return Scored(interval(joined["accuracy"]), intervals, outcomes, seconds)
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from kshot import results
-from kshot.benchmark.data import Data
+from kshot.benchmark.data import Data, rejection_of
 from kshot.benchmark.memory import MemoryPeak
 from kshot.benchmark.plan import Plan, PlannedCell
 from kshot.benchmark.projection import project
@@ -335,6 +335,7 @@ class _Cell:
             samplers,
             options.episodes,
             metrics=self._around.plan.metrics[self._cell.modality],
+            rejection=rejection_of(options),
         )
         for sampler, scored in zip(samplers, scores, strict=True):
             self._around.notify(
@@ -369,6 +370,16 @@ class _Cell:
             metrics=_derived(scored.outcomes, shape.way) | _measures(scored.metrics),
             classes=len(sampler.catalogue.classes) - len(sampler.left_out),
             left_out=list(sampler.left_out),
+            unknown=self._unknown(sampler, episodes),
+        )
+
+    def _unknown(self, sampler: AnySampler, episodes: int) -> results.UnknownQueries | None:
+        asked = rejection_of(self._settings.evaluate)
+        if asked is None:
+            return None
+        manifest = asked.sampler(sampler).manifest(episodes)
+        return results.UnknownQueries(
+            classes=asked.classes, queries=asked.queries, score=asked.score, manifest=manifest
         )
 
     def _stage(self, stage: str) -> None:

@@ -187,6 +187,11 @@ class LiveDisplay(Display):
         self._console.print(_drawn(found))
         for line in results.legend(results.tables(found)):
             self._console.print(Text(line, style="dim"))
+        rejected = results.rejection_tables(found)
+        for table in rejected:
+            self._console.print(_drawn_rejection(table))
+        if rejected:
+            self._console.print(Text(results.rejection_legend(rejected), style="dim"))
         for cell in found.cells:
             if cell.status == "failed":
                 self._console.print(Text(f"{cell.id} failed: {cell.error}", style="red"))
@@ -253,6 +258,17 @@ def _drawn(found: results.Results) -> RenderableType:
             shown.add_row(*fields)
         drawn.append(shown)
     return Group(*drawn)
+
+
+def _drawn_rejection(table: results.RejectionTable) -> RenderableType:
+    shown = Table(title=f"unknown queries, {table.title}", title_justify="left", title_style="bold")
+    for number, title in enumerate(table.header):
+        shown.add_column(title, justify="left" if number < 2 else "right")
+    for row in table.rows:
+        figures = zip(row.fields, row.best, strict=True)
+        fields = [Text(field, style="bold green" if best else "") for field, best in figures]
+        shown.add_row(Text(row.learner), Text(row.encoder), *fields)
+    return shown
 
 
 def _scores(cell: results.Cell) -> str:

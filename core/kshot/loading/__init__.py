@@ -4,7 +4,7 @@ from kshot.loading.cache import EmbeddedSplit, EmbeddingCache, example_keys
 from kshot.loading.choose import make_loader
 from kshot.loading.embedding import embed_positions, encoder_state_hash
 from kshot.loading.loader import Loader
-from kshot.loading.prepare import RawExamples, collate
+from kshot.loading.prepare import RawExamples, collate, trimmed
 from kshot.loading.resident import ResidentLoader
 from kshot.loading.streaming import StreamingLoader
 
@@ -20,4 +20,5 @@ __all__ = [
     "encoder_state_hash",
     "example_keys",
     "make_loader",
+    "trimmed",
 ]

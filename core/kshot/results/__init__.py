@@ -4,6 +4,7 @@ from kshot.results.comparison import Compared, Comparison, Pair, Ranked, Ranking
 from kshot.results.entry import Entry
 from kshot.results.legend import legend
 from kshot.results.projection import PROJECTION, Projection, projection_path
+from kshot.results.rejection import RejectionRow, RejectionTable, rejection_legend, rejection_tables
 from kshot.results.sample import Sample, SampleExample, sample_path
 from kshot.results.schema import (
     SCHEMA,
@@ -30,6 +31,7 @@ from kshot.results.store import (
 )
 from kshot.results.summary import summary
 from kshot.results.tables import Column, Row, Table, Value, labeller, tables
+from kshot.results.unknown import UnknownQueries
 
 __all__ = [
     "FILE",
@@ -46,6 +48,8 @@ __all__ = [
     "Projection",
     "Ranked",
     "Ranking",
+    "RejectionRow",
+    "RejectionTable",
     "Results",
     "Row",
     "Sample",
@@ -53,6 +57,7 @@ __all__ = [
     "Score",
     "Table",
     "Train",
+    "UnknownQueries",
     "Value",
     "labeller",
     "legend",
@@ -61,6 +66,8 @@ __all__ = [
     "load_worst",
     "projection_path",
     "read_entry",
+    "rejection_legend",
+    "rejection_tables",
     "sample_path",
     "save",
     "save_sample",
