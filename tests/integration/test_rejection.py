@@ -69,7 +69,7 @@ def test_results_of_before_unknown_queries_are_read(tmp_path: Path) -> None:
 
 def test_too_few_classes_for_unknown_queries_are_told_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(
-        ConfigurationError, match="sources.toy: unknown queries: .* has 7 with 3 examples"
+        ConfigurationError, match=r"sources.toy: unknown queries: .* has 7 with 3 examples"
     ) as one:
         run(tmp_path, evaluate={**SMALL, "unknown": {"classes": 8, "queries": 3}})
     assert "sources.toy.evaluate.unknown" in str(one.value)
