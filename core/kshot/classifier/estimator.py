@@ -30,7 +30,7 @@ from kshot.classifier.support import Support
 from kshot.classifier.temperature import Calibration, fit_temperature
 from kshot.classifier.things import labels_of, read_all, things_of
 from kshot.classifier.threshold import Threshold, calibrate
-from kshot.errors import KshotError, listing, nearest
+from kshot.errors import InputError, KshotError, listing, nearest
 from kshot.interfaces import Reader
 from kshot.registry import Registry, load_registry
 
@@ -127,7 +127,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         """Learn classes from examples.
 
         Args:
-            X: n examples; or a Hugging Face ``Dataset``, whose columns are found by their names.
+            X: n examples; or a Hugging Face ``Dataset`` or a ``DataFrame``, whose columns are found by their names.
             y: n labels; of a ``Dataset`` the name of its column (default: ``label``).
             negatives: examples of no class, such as will come up in use; by them the threshold of
                 ``"unknown"`` is set. Only their embeddings are kept. None: none.
@@ -139,7 +139,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         registry = load_registry()
         things, labels = _pairs(X, y, "fit")
         if len(set(labels)) < 2:
-            raise KshotError(f"fit: {len(set(labels))} class; a classifier needs examples of two at least")
+            raise InputError(f"fit: {len(set(labels))} class; a classifier needs examples of two at least")
         origin = self._origin(registry)
         recipe, trained = origin.recipe, origin.trained()
         reader = build_reader(registry, modality_of(registry, recipe.encoder.use))
@@ -199,6 +199,14 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         """(n, way) probabilities, in the order of ``classes_``."""
         return self._probabilities(self._asked(X)[0])
 
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:  # noqa: N803
+        """Accuracy on n examples and their labels, which are names as ``fit`` takes them: 3 is ``"3"``."""
+        from sklearn.metrics import accuracy_score
+
+        things, labels = _pairs(X, y, "score")
+        said = self.predict(things)
+        return float(accuracy_score(np.asarray(labels, dtype=object), said, sample_weight=sample_weight))
+
     def answers(self, X: Any, count: int = 3, near: int = 0) -> list[Answer]:  # noqa: N803
         """All that can be said of each of n examples, from one pass of the encoder.
 
@@ -219,8 +227,10 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         return [Answer(str(labels[i]), ranked[i], known[i], closest[i]) for i in range(len(labels))]
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
-        """(n, way) logits of the learner."""
-        return self._asked(X)[0].double().numpy()
+        """(n, way) logits of the learner; of two classes (n,) by how much the second's exceeds the first's, as
+        scikit-learn has it."""
+        logits = self._asked(X)[0].double().numpy()
+        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
     def familiarity(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
         """(n,) cosine of each embedding with the mean direction of the nearest class: what
@@ -455,5 +465,5 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
 def _pairs(X: Any, y: Any, who: str) -> tuple[Sequence[Any], tuple[str, ...]]:  # noqa: N803
     labels, things = labels_of(X, y), things_of(X)
     if len(labels) != len(things):
-        raise KshotError(f"{who}: {len(things)} examples but {len(labels)} labels; give one for each")
+        raise InputError(f"{who}: {len(things)} examples but {len(labels)} labels; give one for each")
     return things, labels
