@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,7 +13,9 @@ from torch import Tensor
 
 from kshot.encoders import Embedded
 from kshot.encoders.embedded import EMBEDDING
+from kshot.episode import Episodes, Inputs
 from kshot.errors import CellError
+from kshot.functional import concurrently, replica
 from kshot.interfaces import BatchStatistics, Learner
 from kshot.loading import Loader, ResidentLoader, embed_positions
 from kshot.metrics import Interval, accuracy, interval
@@ -22,7 +25,7 @@ from kshot.sampling import BLOCK, AnySampler
 
 Metric = Callable[[Tensor, Tensor], Tensor]
 
-EMBEDDED_NUMBERS = 2**24
+EMBEDDED_NUMBERS = 2**20
 RAW_NUMBERS = 2**20
 """Numbers in the inputs of the episodes that are classified together, embedded or not: bounds
 memory. What an encoder makes of its inputs on the way is tens of times larger."""
@@ -129,33 +132,62 @@ def _score(
     answers: list[_Answers] = []
     started = time.perf_counter()
     stop, size = sampler.count(episodes), _chunk(learner, loader, sampler)
+    unknown = rejection.beside(learner, loader, sampler) if rejection else _none
+    place = {name: number for number, name in enumerate(sampler.catalogue.classes)}
     batches = zip(sampler.batches(0, stop, size), loader.episodes(sampler, 0, stop, size), strict=True)
-    for numbers, batch in batches:
-        classify = learner.adapt(batch.support)
-        logits = classify(batch.query_inputs)
+    asked = ((numbers, batch, unknown(numbers)) for numbers, batch in batches)
+    for numbers, batch, logits, rejected in _classified(learner, loader.device, asked, rejection):
         labels = batch.query_labels
         for name, metric in named.items():
             values[name].append(metric(logits, labels).cpu())
-        if rejection:
-            found = rejection.measures(
-                classify, loader, sampler, numbers, logits, batch, learner.batch_statistics
-            )
-            for name, measured in found.items():
-                values.setdefault(name, []).append(measured.cpu())
-        answers.append(_Answers.of(numbers, logits, labels))
+        for name, measured in rejected.items():
+            values.setdefault(name, []).append(measured.cpu())
+        classes = np.asarray([[place[name] for name in row] for row in batch.classes])
+        answers.append(_Answers.of(numbers, logits, labels, classes))
     seconds = time.perf_counter() - started
     order = torch.from_numpy(np.argsort(np.concatenate([one.numbers for one in answers])))
     joined = {name: torch.cat(parts)[order] for name, parts in values.items()}
     if not bool(torch.isfinite(joined["accuracy"]).all()):
         raise CellError("the classifier's logits are not finite; lower train.learning_rate or set train.clip")
     intervals = {name: interval(one) for name, one in joined.items() if name in metrics or name not in named}
-    outcomes = _outcomes(joined["accuracy"], answers, sampler)
+    outcomes = _outcomes(joined["accuracy"], answers, sampler.catalogue.classes)
     return Scored(interval(joined["accuracy"]), intervals, outcomes, seconds)
+
+
+def _none(numbers: np.ndarray) -> Sequence[Inputs]:
+    del numbers
+    return ()
+
+
+_Asked = tuple[np.ndarray, Episodes, Sequence[Inputs]]
+"""Numbers of some episodes, the episodes, and their unknown queries in parts."""
+
+
+def _classified(
+    learner: Learner, device: torch.device, batches: Iterable[_Asked], rejection: Rejection | None
+) -> Iterator[tuple[np.ndarray, Episodes, Tensor, dict[str, Tensor]]]:
+    """Each batch with its logits (T, Q, way) and the measures of its rejection; several at a time where the
+    learner allows it."""
+    several = torch.get_num_threads() if device.type == "cpu" and learner.concurrent() else 1
+    copies = [replica(learner) for _ in range(several)] if several > 1 else [learner]
+    waiting = iter(batches)
+    while some := list(itertools.islice(waiting, len(copies))):
+
+        def classify(one: tuple[Learner, _Asked]) -> tuple[Tensor, dict[str, Tensor]]:
+            own, (_, batch, unknown) = one
+            classifier = own.adapt(batch.support)
+            logits = classifier(batch.query_inputs)
+            return logits, rejection.measures(classifier, batch, logits, unknown) if rejection else {}
+
+        found = concurrently(classify, list(zip(copies, some, strict=False)))
+        for (numbers, batch, _), (logits, measures) in zip(some, found, strict=True):
+            yield numbers, batch, logits, measures
 
 
 @dataclass(frozen=True, eq=False)
 class _Answers:
-    """Of a batch of (T,) episodes: (T, Q) labels, predicted labels, ranks and confidences."""
+    """Of a batch of (T,) episodes: (T, Q) labels and predicted labels, which are the catalogue's class numbers
+    and not the episode's, ranks and confidences."""
 
     numbers: np.ndarray
     labels: np.ndarray
@@ -164,27 +196,24 @@ class _Answers:
     confidence: np.ndarray
 
     @classmethod
-    def of(cls, numbers: np.ndarray, logits: Tensor, labels: Tensor) -> _Answers:
+    def of(cls, numbers: np.ndarray, logits: Tensor, labels: Tensor, classes: np.ndarray) -> _Answers:
         own = logits.gather(-1, labels.unsqueeze(-1))
         rank = (logits > own).sum(dim=-1)
-        confidence, predicted = logits.float().softmax(dim=-1).max(dim=-1)
-        return cls(numbers, *(one.cpu().numpy() for one in (labels, predicted, rank, confidence)))
-
-    def named(self, sampler: AnySampler) -> _Answers:
-        """With labels that are the catalogue's class numbers, not the episode's."""
-        classes = sampler.take(self.numbers).classes
-        labels = np.take_along_axis(classes, self.labels, axis=1)
-        return replace(self, labels=labels, predicted=np.take_along_axis(classes, self.predicted, axis=1))
+        predicted = logits.argmax(dim=-1)
+        # The softmax's largest value; classes come first, since sums over a short last dimension are slow.
+        by_class = logits.float().movedim(-1, 0).contiguous()
+        confidence = (by_class - by_class.amax(dim=0)).exp().sum(dim=0).reciprocal()
+        meant, said = (np.take_along_axis(classes, one.cpu().numpy(), axis=1) for one in (labels, predicted))
+        return cls(numbers, meant, said, rank.cpu().numpy(), confidence.cpu().numpy())
 
 
-def _outcomes(accuracies: Tensor, answers: Sequence[_Answers], sampler: AnySampler) -> Outcomes:
+def _outcomes(accuracies: Tensor, answers: Sequence[_Answers], classes: tuple[str, ...]) -> Outcomes:
     """What was said of all queries, by the episodes' numbers, in whatever order they were scored."""
-    named = [one.named(sampler) for one in answers]
-    episode = np.concatenate([np.repeat(one.numbers, one.labels.shape[1]) for one in named])
+    episode = np.concatenate([np.repeat(one.numbers, one.labels.shape[1]) for one in answers])
     order = np.argsort(episode, kind="stable")
 
     def joined(field: str) -> np.ndarray:
-        return np.concatenate([getattr(one, field).reshape(-1) for one in named])[order]
+        return np.concatenate([getattr(one, field).reshape(-1) for one in answers])[order]
 
     return Outcomes(
         accuracy=accuracies.numpy(),
@@ -193,7 +222,7 @@ def _outcomes(accuracies: Tensor, answers: Sequence[_Answers], sampler: AnySampl
         predicted=joined("predicted"),
         rank=joined("rank"),
         confidence=joined("confidence"),
-        classes=sampler.catalogue.classes,
+        classes=classes,
     )
 
 

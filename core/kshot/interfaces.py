@@ -121,8 +121,8 @@ class Reader(ABC):
     """
 
     suffixes: Sequence[str]
-    unit: str
-    most: float
+    unit: str = "bytes"
+    most: float = 1_000_000
 
     @abstractmethod
     def read(self, given: Any) -> Any:
@@ -136,9 +136,8 @@ class Reader(ABC):
             OSError: a file cannot be read.
         """
 
-    @abstractmethod
     def decode(self, content: bytes, most: float) -> Any:
-        """The content of a file that a stranger sent → the raw example.
+        """The content of a file that a stranger sent → the raw example; default: none is taken.
 
         No path is looked at and no other program started, whatever the content says; a file that
         unpacks to more than ``most`` is refused before its whole is in memory.
@@ -150,6 +149,8 @@ class Reader(ABC):
         Raises:
             ValueError: it cannot be used; with a short reason.
         """
+        del content, most
+        raise ValueError(f"{type(self).__name__} takes no files that were sent")
 
     @abstractmethod
     def present(self, raw: Any) -> Presentation:
@@ -189,7 +190,7 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def forward(self, inputs: Inputs) -> Tensor:
         """(B, …) inputs → (B, dim) embeddings; independent of padding and of companions,
-        batch norms in training aside."""
+        batch norms in training aside. Without gradients several threads may call it at once."""
 
     def fit(self, raw: Sequence[Any]) -> None:
         """Learn from the raw training examples, once, before training (a tokenizer, say)."""
@@ -306,6 +307,13 @@ class Learner(nn.Module, ABC):
             labels: (N,) class numbers.
         """
         del embeddings, labels
+
+    def concurrent(self) -> bool:
+        """True where the loss of a batch is the mean of its episodes' losses, which have nothing in common
+        but weights: on a CPU a training may then compute them on several threads, with copies of the
+        learner that share its parameters. Default: False.
+        """
+        return False
 
     def weights_per_episode(self) -> int:
         """Numbers that one episode's classifier holds as weights of its own; bounds a batch."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,12 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kshot.episode import Episodes
+from kshot.episode import Episodes, Inputs
 from kshot.errors import CellError
-from kshot.interfaces import BatchStatistics, Classifier
+from kshot.interfaces import Classifier, Learner
 from kshot.loading import Loader, trimmed
 from kshot.metrics import auroc, detection_error, false_positive_rate, hits, oscr
 from kshot.sampling import AnySampler, UnknownSampler
+
+Queries = Sequence[Inputs]
+"""Queries of T episodes in parts, each leaf (T, n, …)."""
 
 SCORES: Final[Mapping[str, Callable[[Tensor], Tensor]]] = {
     "max_logit": lambda logits: logits.amax(dim=-1),
@@ -54,42 +57,54 @@ class Rejection:
         """
         return UnknownSampler(known, self.classes, self.queries, self.seed)
 
-    def measures(
-        self,
-        classify: Classifier,
-        loader: Loader,
-        sampler: AnySampler,
-        numbers: np.ndarray,
-        known: Tensor,
-        batch: Episodes,
-        policy: BatchStatistics,
-    ) -> dict[str, Tensor]:
-        """Each measure of the episodes of (T,) numbers, (T,) values in 0 … 1.
+    def beside(
+        self, learner: Learner, loader: Loader, sampler: AnySampler
+    ) -> Callable[[np.ndarray], Queries]:
+        """What gives the unknown queries of the episodes of (T,) numbers.
 
-        A query's logits depend on its companions under ``query`` statistics alone. There the measures are
-        of a pass in which known and unknown queries share their statistics, as they would if nobody knew
-        which is which; what else is reported of the known ones is of their pass without the others.
+        A query's logits depend on its companions under ``query`` statistics alone. There the known queries
+        come with the unknown ones, in one part: the measures are then of a pass in which they share their
+        statistics, as they would if nobody knew which is which. Otherwise the unknown ones come in parts no
+        larger than the known, since memory is laid out for these.
+
+        Args:
+            learner: whose policy counts.
+            loader: the split's tensors.
+            sampler: of the episodes.
+        """
+        unknown = self.sampler(sampler)
+
+        def queries(numbers: np.ndarray) -> Queries:
+            positions, known = unknown.take(numbers), sampler.take(numbers).query
+            if learner.batch_statistics == "query":
+                parts = [np.concatenate([known, positions], axis=1)]
+            else:
+                parts = np.split(positions, range(known.shape[1], positions.shape[1], known.shape[1]), axis=1)
+            return [trimmed(loader.gather(part)) for part in parts]
+
+        return queries
+
+    def measures(
+        self, classify: Classifier, batch: Episodes, known: Tensor, queries: Queries
+    ) -> dict[str, Tensor]:
+        """Each measure of T episodes, (T,) values in 0 … 1.
 
         Args:
             classify: made of the episodes' support.
-            loader: the split's tensors.
-            sampler: of the episodes.
-            numbers: the episodes.
-            known: (T, Q, way) logits of the known queries, by themselves.
             batch: the episodes.
-            policy: of the learner.
+            known: (T, Q, way) logits of the known queries, by themselves.
+            queries: what :meth:`beside` gave.
 
         Raises:
             CellError: logits are not finite.
         """
-        positions = self.sampler(sampler).take(numbers)
+        logits = torch.cat([classify((part,)) for part in queries], dim=1)
         count = known.shape[1]
-        if policy == "query":
-            mixed = np.concatenate([sampler.take(numbers).query, positions], axis=1)
-            known, unknown = _logits(classify, loader, mixed).tensor_split([count], dim=1)
-        else:  # no more at a time than there are known ones: memory is laid out for these
-            parts = np.split(positions, range(count, positions.shape[1], count), axis=1)
-            unknown = torch.cat([_logits(classify, loader, part) for part in parts], dim=1)
+        # Under `query` statistics the known ones came along.
+        if logits.shape[1] == count + self.classes * self.queries:
+            known, unknown = logits[:, :count], logits[:, count:]
+        else:
+            unknown = logits
         score = SCORES[self.score]
         inside, outside = score(known.double()), score(unknown.double())
         if not bool(torch.isfinite(inside).all() and torch.isfinite(outside).all()):
@@ -100,8 +115,3 @@ class Rejection:
             "unknown_oscr": oscr(inside, outside, hits(known, batch.query_labels)),
             "unknown_eer": detection_error(inside, outside),
         }
-
-
-def _logits(classify: Classifier, loader: Loader, positions: np.ndarray) -> Tensor:
-    """(T, n) positions → (T, n, way)."""
-    return classify((trimmed(loader.gather(positions)),))

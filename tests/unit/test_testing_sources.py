@@ -318,13 +318,49 @@ class Stumbles(SoundReader):
         return super().read(given) if given is not None else given.text
 
 
+class Uploads(SoundReader):
+    unit, most = "characters", 1000
+
+    def decode(self, content: bytes, most: float) -> str:
+        text = content.decode()
+        if not text or len(text) > most:
+            raise ValueError("no text, or too much of it")
+        return text
+
+
+class TakesAnyAmount(Uploads):
+    def decode(self, content: bytes, most: float) -> str:
+        return super().decode(content, 10**9)
+
+
+class DecodesOtherwise(Uploads):
+    def decode(self, content: bytes, most: float) -> str:
+        return super().decode(content, most)[:5]
+
+
+class BreaksOnDamage(Uploads):
+    def decode(self, content: bytes, most: float) -> str:
+        try:
+            return super().decode(content, most)
+        except UnicodeDecodeError:
+            raise KeyError(0) from None
+
+
 READERS = [
     ("suffixes", Shouts, "['.TXT']"),
     ("present", PresentsNothing, "no audio/wav"),
     ("files", Cuts, "another example"),
     ("refusals", TakesAll, "is accepted"),
     ("refusals", Stumbles, "raises AttributeError"),
+    ("uploads", TakesAnyAmount, "takes more than is allowed"),
+    ("uploads", DecodesOtherwise, "another example"),
+    ("uploads", BreaksOnDamage, "raises KeyError at a damaged file"),
 ]
+
+
+class TestUploads(ReaderConformance):
+    make = Uploads
+    source = Words()
 
 
 class TestSoundReader(ReaderConformance):

@@ -2,6 +2,7 @@
 
 from kshot.functional.attention import attention_over, differentiable
 from kshot.functional.blocks import checkpoint_activations, largest_list, layerwise_rates
+from kshot.functional.concurrent import concurrently, replica
 from kshot.functional.embedding import (
     embed,
     embed_flat,
@@ -28,6 +29,7 @@ __all__ = [
     "add_lora",
     "attention_over",
     "checkpoint_activations",
+    "concurrently",
     "differentiable",
     "embed",
     "embed_flat",
@@ -39,6 +41,7 @@ __all__ = [
     "per_episode_norms",
     "query_cross_entropy",
     "query_pass",
+    "replica",
     "statistics",
     "support_pass",
     "width_of",

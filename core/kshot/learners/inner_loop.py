@@ -96,6 +96,11 @@ class InnerLoopLearner(Learner, ABC):
         return classify
 
     @final
+    def concurrent(self) -> bool:
+        """Where tasks are gone over one by one: mapped ones are one computation already."""
+        return self.adapts_encoder and not choose(self._strategy, self.encoder, torch.device("cpu"), 0).vmap
+
+    @final
     def training_logits(self, support: tuple[Examples, ...], query: tuple[Inputs, ...]) -> Tensor:
         """Logits (T, Q, way) of the adapted weights, batch statistics as in training."""
         tasks, start, queries = self._training_tasks(support, query)

@@ -44,8 +44,7 @@ class ResidentLoader(Loader):
 
     def episodes(self, sampler: AnySampler, start: int, stop: int, size: int) -> Iterator[Episodes]:
         """Draw and gather, batch by batch."""
-        for numbers in sampler.batches(start, stop, size):
-            drawn = sampler.take(numbers)
+        for drawn in sampler.drawn(start, stop, size):
             both = self.gather(np.concatenate([drawn.support, drawn.query], axis=1))
             if self.device.type == "cpu":  # elsewhere the length would have to be waited for
                 both = trimmed(both)

@@ -80,12 +80,42 @@ def check_refusals(make: ReaderFactory, source: Source) -> None:
                 expect(False, who, f"read({what}) is accepted", mend)
 
 
+def check_uploads(make: ReaderFactory, source: Source) -> None:
+    """A file's content is read as the file is, up to the size that is allowed; what is damaged is refused."""
+    reader = make()
+    who = _who(reader)
+    if type(reader).decode is Reader.decode:
+        raise SkipTest(f"{who} takes no files that were sent")
+    shown = reader.present(source.fetch(int(source.catalogue("train").rows[0])))
+    cases: list[tuple[str, bytes, float]] = [
+        ("an empty file", b"", reader.most),
+        ("a damaged file", bytes(range(128, 256)), reader.most),
+    ]
+    if ENDINGS.get(shown.media, "") in reader.suffixes:
+        again = reader.present(reader.decode(shown.data, reader.most))
+        expect(
+            again.data == shown.data, who, "decode reads a file as another example", "read it as read() does"
+        )
+        cases.append(("more than is allowed", shown.data, 0))
+    for what, content, most in cases:
+        mend = "raise a ValueError with a short reason"
+        try:
+            reader.decode(content, most)
+        except ValueError as error:
+            expect(bool(str(error)), who, f"decode refuses {what} without a reason", mend)
+        except Exception as error:
+            expect(False, who, f"decode raises {type(error).__name__} at {what}: {one_line(error)}", mend)
+        else:
+            expect(False, who, f"decode takes {what}", mend)
+
+
 READER_CHECKS: Mapping[str, Callable[[ReaderFactory, Source], None]] = MappingProxyType(
     {
         "suffixes": check_suffixes,
         "present": check_present,
         "files": check_files,
         "refusals": check_refusals,
+        "uploads": check_uploads,
     }
 )
 """Name → check, in the order in which a report shows them."""

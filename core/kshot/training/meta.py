@@ -165,9 +165,9 @@ class _Run:
         self._optimiser.descend(number)
         return loss
 
-    def _loss(self, episodes: Episodes) -> torch.Tensor:
+    def _loss(self, learner: Learner, episodes: Episodes) -> torch.Tensor:
         with precision(self._options, self._loader.device):
-            return self._learner.loss(episodes)
+            return learner.loss(episodes)
 
     def _mark(self, loss: float, due: bool) -> None:
         """A point of the curve, with a validation where one is due."""
