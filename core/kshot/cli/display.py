@@ -104,16 +104,19 @@ class PlainDisplay(Display):
         """The tables, in aligned columns."""
         tables = results.tables(found)
         for table in tables:
-            lines = [table.header, *map(_starred, table.rows, table.lines)]
-            widths = [max(len(line[i]) for line in lines) for i in range(len(table.header))]
-            print(f"\n{table.modality}, accuracy in %")
-            for line in lines:
-                print(
-                    "  ".join(field.ljust(width) for field, width in zip(line, widths, strict=True)).rstrip()
-                )
+            _print(
+                f"{table.modality}, accuracy in %",
+                [table.header, *map(_starred, table.rows, table.lines)],
+            )
         best = any(value and value.best for table in tables for row in table.rows for value in row.values)
         told = [*results.legend(tables), *([f"{BEST}: the best of its column."] if best else [])]
         print("\n".join(["", *told]), flush=True)
+        rejected = results.rejection_tables(found)
+        for one in rejected:
+            rows = [(row.learner, row.encoder, *row.fields) for row in one.rows]
+            _print(f"unknown queries, {one.title}", [one.header, *rows])
+        if rejected:
+            print(f"\n{results.rejection_legend(rejected)}", flush=True)
 
     @hookimpl
     def kshot_run_started(self, name: str, cells: Sequence[str], finished: Sequence[str]) -> None:
@@ -241,6 +244,14 @@ class LiveDisplay(Display):
         errors = [Text(error, style="red") for error in self._errors]
         found = results.Results(schema=results.SCHEMA, name="", cells=self._cells)
         return Group(_drawn(found), *errors, line)
+
+
+def _print(title: str, lines: Sequence[Sequence[str]]) -> None:
+    """A title over aligned columns."""
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    print(f"\n{title}")
+    for line in lines:
+        print("  ".join(field.ljust(width) for field, width in zip(line, widths, strict=True)).rstrip())
 
 
 def _drawn(found: results.Results) -> RenderableType:
