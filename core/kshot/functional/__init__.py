@@ -21,9 +21,12 @@ from kshot.functional.norms import (
     per_episode_norms,
     statistics,
 )
+from kshot.functional.recurrent import AttentionPooling, BidirectionalGRU
 from kshot.functional.subsets import parameter_subset
 
 __all__ = [
+    "AttentionPooling",
+    "BidirectionalGRU",
     "EpisodicBatchNorm",
     "Pass",
     "add_lora",

@@ -68,6 +68,14 @@ def kshot_encoders() -> Sequence[EncoderSpec]:
             trial=Trial("kshot_audio.trials:hf_xvector", modules=("transformers",)),
         ),
         EncoderSpec(
+            name="mel_crnn",
+            summary="what is said, by anybody: convolutions over log-mel frames, GRU, attention pooling",
+            factory="kshot_audio.encoders.mel_crnn:MelCRNN",
+            trial=Trial({"dim": 8, "width": 8, "heads": 2, "rate": 4000, "mels": 8, "seconds": 0.2}),
+            paper="Settle and Livescu, Discriminative acoustic word embeddings, SLT 2016",
+            modality="audio",
+        ),
+        EncoderSpec(
             name="mel_statistics",
             summary="untrained baseline: mean and deviation of each log-mel band",
             factory="kshot_audio.encoders.mel_statistics:MelStatistics",
@@ -102,6 +110,14 @@ def kshot_sources() -> Sequence[SourceSpec]:
             factory="kshot_audio.tiny:TinyRecordings",
             modality="audio",
             tiny=True,
+        ),
+        SourceSpec(
+            name="spoken_words",
+            summary="4,000 words said by 72 voices of eSpeak NG, in noise (extra: kshot-audio[voices])",
+            factory="kshot_audio.spoken.source:SpokenWords",
+            trial=Trial({"words": 100, "examples": 2, "test_examples": 2}, modules=("espeakng_loader",)),
+            licence="engine GPL-3.0-or-later, installed only on request; the audio is made on your machine",
+            modality="audio",
         ),
         *NAMED,
     )

@@ -26,6 +26,14 @@ def kshot_encoders() -> Sequence[EncoderSpec]:
             trial=Trial({"width": 4, "size": 12}),
         ),
         EncoderSpec(
+            name="crnn",
+            modality="image",
+            summary="lines of writing of any length: convolutions, GRU over columns, attention pooling",
+            factory="kshot_image.encoders.crnn:crnn",
+            trial=Trial({"dim": 8, "width": 3, "heads": 2, "height": 8, "longest": 20}),
+            paper="Shi et al., An end-to-end trainable network for scene text recognition, TPAMI 2017",
+        ),
+        EncoderSpec(
             name="efficientnet_lite0",
             modality="image",
             summary="EfficientNet-Lite0 with ImageNet weights, 1280 wide (extra: efficientnet)",
@@ -129,6 +137,14 @@ def kshot_sources() -> Sequence[SourceSpec]:
             summary="for tests: 21 classes of one or two strokes, 12 pictures of 24x24 pixels each",
             factory="kshot_image.tiny:TinyPictures",
             tiny=True,
+        ),
+        SourceSpec(
+            name="written_words",
+            modality="image",
+            summary="4,000 words drawn in 21 typefaces; test words and faces unseen in training",
+            factory="kshot_image.written.source:WrittenWords",
+            trial=Trial({"words": 100, "examples": 2, "test_examples": 2}),
+            licence="DejaVu and STIX fonts licences, Computer Modern (BaKoMa); words: MIT, CC BY 3.0",
         ),
         *NAMED,
     )

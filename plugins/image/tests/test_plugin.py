@@ -33,6 +33,7 @@ def test_names() -> None:
     sources = {
         "glyphs",
         "tiny_pictures",
+        "written_words",
         "image_table",
         "omniglot",
         "omniglot_runs",
@@ -40,7 +41,7 @@ def test_names() -> None:
         "cub",
         "mini_imagenet",
     }
-    encoders = {"conv4", "efficientnet_lite0", "hf-image", "pixels", "resnet12", "torchvision"}
+    encoders = {"conv4", "crnn", "efficientnet_lite0", "hf-image", "pixels", "resnet12", "torchvision"}
     assert {spec.name for spec in SPECS} == {*encoders, *sources}
     assert {spec.modality for spec in SPECS} == {"image"}
     assert [spec.name for spec in plugin.kshot_learners()] == ["modified_hausdorff"]

@@ -18,6 +18,14 @@ def kshot_encoders() -> Sequence[EncoderSpec]:
     """The plugin's encoders."""
     return (
         EncoderSpec(
+            name="char_cnn_gru",
+            summary="words letter by letter, from scratch: convolutions, GRU, attention pooling",
+            factory="kshot_text.encoders.char_cnn_gru:char_cnn_gru",
+            trial=Trial({"dim": 8, "width": 8, "heads": 2, "max_length": 40}),
+            paper="after Zhang et al., Character-level convolutional networks, NeurIPS 2015",
+            modality="text",
+        ),
+        EncoderSpec(
             name="hf-text",
             summary="any Hugging Face text encoder by hub id or folder; sentence-transformers' own pooling",
             factory="kshot_text.encoders.hf_text:hf_text",
@@ -88,6 +96,14 @@ def kshot_sources() -> Sequence[SourceSpec]:
             factory="kshot_text.tiny:TinyTexts",
             modality="text",
             tiny=True,
+        ),
+        SourceSpec(
+            name="typed_words",
+            summary="4,000 words with slips of the typist; test words unseen in training",
+            factory="kshot_text.typed.source:TypedWords",
+            trial=Trial({"words": 100, "examples": 2, "test_examples": 2}),
+            licence="words: MIT, CC BY 3.0",
+            modality="text",
         ),
         *NAMED,
     )

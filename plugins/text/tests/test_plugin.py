@@ -26,6 +26,7 @@ def test_every_factory_is_there_and_takes_keywords(spec) -> None:
 
 def test_names() -> None:
     assert [spec.name for spec in SPECS] == [
+        "char_cnn_gru",
         "hf-text",
         "minilm",
         "mini_transformer",
@@ -33,6 +34,7 @@ def test_names() -> None:
         "pydocs",
         "text_table",
         "tiny_texts",
+        "typed_words",
         *(spec.name for spec in NAMED),
     ]
 
