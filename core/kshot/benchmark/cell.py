@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from kshot import results
-from kshot.benchmark.data import Data
+from kshot.benchmark.data import Data, rejection_of
 from kshot.benchmark.memory import MemoryPeak
 from kshot.benchmark.plan import Plan, PlannedCell
 from kshot.benchmark.projection import project
@@ -326,7 +326,10 @@ class _Cell:
         self._stage("evaluate")
         metrics = self._around.plan.metrics[self._cell.modality]
         notify, cell, scores = self._around.notify, self._cell.id, list[Scored]()
-        with scoring(self._learner, loader, samplers, options.episodes, metrics=metrics) as score:
+        rejection = rejection_of(options)
+        with scoring(
+            self._learner, loader, samplers, options.episodes, metrics=metrics, rejection=rejection
+        ) as score:
             for sampler in samplers:
                 shape, count = str(sampler.shape), sampler.count(options.episodes)
                 notify("kshot_evaluation_started", cell=cell, shape=shape, episodes=count)
@@ -359,6 +362,16 @@ class _Cell:
             metrics=_derived(scored.outcomes, shape.way) | _measures(scored.metrics),
             classes=len(sampler.catalogue.classes) - len(sampler.left_out),
             left_out=list(sampler.left_out),
+            unknown=self._unknown(sampler, episodes),
+        )
+
+    def _unknown(self, sampler: AnySampler, episodes: int) -> results.UnknownQueries | None:
+        asked = rejection_of(self._settings.evaluate)
+        if asked is None:
+            return None
+        manifest = asked.sampler(sampler).manifest(episodes)
+        return results.UnknownQueries(
+            classes=asked.classes, queries=asked.queries, score=asked.score, manifest=manifest
         )
 
     def _stage(self, stage: str) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from kshot.benchmark.drawing import Drawing
 from kshot.benchmark.plan import Part, Plan, PlannedCell
-from kshot.config import Configuration, settings_of
+from kshot.config import Configuration, Evaluate, settings_of
 from kshot.errors import DataError, KshotError, listing, nearest
 from kshot.interfaces import Encoder, Source, Split
 from kshot.loading import (
@@ -21,6 +21,7 @@ from kshot.loading import (
     make_loader,
 )
 from kshot.making import make_source
+from kshot.rejection import Rejection
 from kshot.resolving import Resolved
 from kshot.results import Sample
 from kshot.sampling import AnySampler, FixedSampler, Sampler
@@ -181,7 +182,34 @@ def data_problems(plan: Plan, data: Data) -> list[str]:
             except KshotError as error:
                 mend = f" ({PATIENCE})" if split == "validation" else ""
                 problems.append(f"{error}{mend}")
+        problems += _rejection_problems(plan, data, part)
     return list(dict.fromkeys(problems))
+
+
+def rejection_of(evaluate: Evaluate) -> Rejection | None:
+    """The unknown queries that are asked for; None where there are none."""
+    asked = evaluate.unknown
+    return Rejection(asked.classes, asked.queries, evaluate.seed, asked.score) if asked else None
+
+
+def _rejection_problems(plan: Plan, data: Data, part: Part) -> list[str]:
+    """Where a source has too few classes for unknown queries beside its test episodes."""
+    problems: list[str] = []
+    for cell in plan.to_run():
+        rejection = rejection_of(cell.settings.evaluate)
+        if cell.source.id != part.id or rejection is None:
+            continue
+        for shape in cell.settings.evaluate.all_shapes():
+            try:
+                sampler = data.sampler(part, "test", shape, 0)
+            except KshotError:  # told of the shape itself
+                continue
+            try:
+                rejection.sampler(sampler)
+            except DataError as error:
+                mend = f"set sources.{part.id}.evaluate.unknown, false: none"
+                problems.append(f"sources.{part.id}: {error} ({mend})")
+    return problems
 
 
 def left_out(plan: Plan, data: Data) -> list[str]:

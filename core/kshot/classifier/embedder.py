@@ -17,7 +17,7 @@ from kshot.classifier.support import Support
 from kshot.devices import choose_device
 from kshot.encoders import Embedded, Joint
 from kshot.encoders.embedded import EMBEDDING
-from kshot.errors import DataError, KshotError
+from kshot.errors import DataError, InputError, KshotError
 from kshot.interfaces import Encoder
 from kshot.loading import collate, embed_positions, encoder_state_hash
 from kshot.registry import Registry
@@ -198,4 +198,4 @@ class Embedder:
         try:
             return self._encoder.prepare(raw[start : start + CHUNK])
         except DataError as error:
-            raise KshotError(f"the encoder refuses an example (after the first {start}): {error}") from error
+            raise InputError(f"the encoder refuses an example (after the first {start}): {error}") from error
