@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kshot.hookspecs import hookimpl
-from kshot.specs import LearnerSpec, MetricSpec, Trial
+from kshot.specs import EncoderSpec, LearnerSpec, MetricSpec, SourceSpec, Trial
 
 KSHOT_API = 1
 
@@ -74,6 +74,46 @@ def kshot_learners() -> Sequence[LearnerSpec]:
                     "label_equivariance": "each row of the classifier starts at random numbers of its own"
                 }
             ),
+        ),
+    )
+
+
+@hookimpl
+def kshot_encoders() -> Sequence[EncoderSpec]:
+    """The core's encoder, which is made of others."""
+    return (
+        EncoderSpec(
+            name="joint",
+            modality="mixed",
+            summary="one encoder a modality and a projection each into a common space",
+            factory="kshot.encoders.joint:Joint",
+            paper="Radford et al. 2021, arXiv:2103.00020",
+            parts="of",
+            trial=Trial(needs="towers"),
+        ),
+    )
+
+
+@hookimpl
+def kshot_sources() -> Sequence[SourceSpec]:
+    """The core's sources, which are made of others."""
+    return (
+        SourceSpec(
+            name="aligned",
+            modality="mixed",
+            summary="several sources joined by class name: support in one modality, queries in another",
+            factory="kshot.sources.aligned:Aligned",
+            parts="of",
+            trial=Trial(needs="two sources to join"),
+        ),
+        SourceSpec(
+            name="class_names",
+            modality="text",
+            summary="the names of another source's classes as texts",
+            factory="kshot.sources.class_names:ClassNames",
+            paper="Lin, Yu, Kuang, Pathak, Ramanan 2023, arXiv:2301.06267",
+            parts="of",
+            trial=Trial(needs="a source whose classes are named"),
         ),
     )
 

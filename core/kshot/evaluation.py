@@ -15,15 +15,16 @@ from torch import Tensor
 
 from kshot.encoders import Embedded
 from kshot.encoders.embedded import EMBEDDING
-from kshot.episode import Episodes
+from kshot.episode import Episodes, Inputs
 from kshot.errors import CellError
 from kshot.functional import concurrently, in_turn, query_cross_entropy, replica, watched
-from kshot.functional.noting import Watcher
+from kshot.functional.noting import Watcher, unwatched
 from kshot.interfaces import BatchStatistics, Learner
-from kshot.loading import Loader, ResidentLoader, embed_positions
+from kshot.loading import Loader, ResidentLoader, embed_examples
 from kshot.metrics import Interval, accuracy, interval
 from kshot.outcomes import Outcomes
-from kshot.sampling import AnySampler
+from kshot.rejection import Rejection
+from kshot.sampling import BLOCK, AnySampler
 
 Metric = Callable[[Tensor, Tensor], Tensor]
 
@@ -39,7 +40,7 @@ class Scored:
 
     Attributes:
         accuracy: mean over episodes with its interval, as a fraction.
-        metrics: the same for every other metric asked for.
+        metrics: the same for every other metric asked for, and for the measures of a rejection.
         outcomes: what was said of every query.
         seconds: spent, embedding not counted.
     """
@@ -58,6 +59,7 @@ def evaluate(
     *,
     batch_statistics: BatchStatistics | None = None,
     metrics: Mapping[str, Metric] | None = None,
+    rejection: Rejection | None = None,
 ) -> list[Scored]:
     """Score a learner on the first ``episodes`` episodes of each sampler.
 
@@ -71,11 +73,13 @@ def evaluate(
         episodes: how many of each; a list of fixed episodes is scored whole.
         batch_statistics: policy for batch-dependent norms; default: the learner's own.
         metrics: scored beside accuracy.
+        rejection: unknown queries beside the episodes, which stay as they are; none: no such queries.
 
     Raises:
         CellError: logits are not finite.
+        DataError: too few classes are left for unknown queries.
     """
-    with scoring(learner, loader, samplers, episodes, batch_statistics, metrics) as score:
+    with scoring(learner, loader, samplers, episodes, batch_statistics, metrics, rejection) as score:
         return [score(sampler) for sampler in samplers]
 
 
@@ -95,6 +99,7 @@ def scoring(
     episodes: int,
     batch_statistics: BatchStatistics | None = None,
     metrics: Mapping[str, Metric] | None = None,
+    rejection: Rejection | None = None,
 ) -> Generator[Score]:
     """What :func:`evaluate` does, sampler by sampler as the caller asks; arguments as there."""
     training, policy = learner.training, learner.batch_statistics
@@ -104,10 +109,10 @@ def scoring(
         learner.batch_statistics = batch_statistics or policy
         subject = learner
         if learner.batch_statistics == "frozen" and not learner.adapts_encoder:
-            subject, loader = _embedded(learner, loader, samplers, episodes)
+            subject, loader = _embedded(learner, loader, samplers, episodes, rejection)
 
         def score(sampler: AnySampler, watcher: Watcher | None = None) -> Scored:
-            return _score(subject, loader, sampler, episodes, metrics or {}, watcher)
+            return _score(subject, loader, sampler, episodes, metrics or {}, rejection, watcher)
 
         yield score
     finally:
@@ -118,7 +123,11 @@ def scoring(
 
 @torch.no_grad()
 def _embedded(
-    learner: Learner, loader: Loader, samplers: Sequence[AnySampler], episodes: int
+    learner: Learner,
+    loader: Loader,
+    samplers: Sequence[AnySampler],
+    episodes: int,
+    rejection: Rejection | None,
 ) -> tuple[Learner, Loader]:
     """The learner around embeddings, and a loader of those that the episodes need."""
     if isinstance(learner.encoder, Embedded):
@@ -128,8 +137,12 @@ def _embedded(
         for drawn in sampler.blocks(sampler.count(episodes)):
             used[drawn.support] = True
             used[drawn.query] = True
+        if rejection:
+            unknown = rejection.sampler(sampler)
+            for numbers in sampler.batches(0, sampler.count(episodes), BLOCK):
+                used[unknown.take(numbers)] = True
     positions = np.flatnonzero(used)
-    embedded = embed_positions(learner.encoder, loader.gather, positions)
+    embedded = embed_examples(learner.encoder, loader, positions)
     table = embedded.new_zeros(len(used), embedded.shape[1])
     table[torch.from_numpy(positions).to(table.device)] = embedded
     identity = Embedded(getattr(learner.encoder, "modality", ""), embedded.shape[1])
@@ -143,6 +156,7 @@ def _score(
     sampler: AnySampler,
     episodes: int,
     metrics: Mapping[str, Metric],
+    rejection: Rejection | None,
     watcher: Watcher | None,
 ) -> Scored:
     named: dict[str, Metric] = {"accuracy": accuracy, **metrics}
@@ -150,12 +164,17 @@ def _score(
     answers: list[_Answers] = []
     started = time.perf_counter()
     stop, size = sampler.count(episodes), _chunk(learner, loader, sampler)
+    unknown = rejection.beside(learner, loader, sampler) if rejection else _none
     place = {name: number for number, name in enumerate(sampler.catalogue.classes)}
     batches = zip(sampler.batches(0, stop, size), loader.episodes(sampler, 0, stop, size), strict=True)
-    for numbers, batch, logits in _classified(learner, loader.device, batches, watcher, stop):
+    asked = ((numbers, batch, unknown(numbers)) for numbers, batch in batches)
+    classified = _classified(learner, loader.device, asked, rejection, watcher, stop)
+    for numbers, batch, logits, rejected in classified:
         labels = batch.query_labels
         for name, metric in named.items():
             values[name].append(metric(logits, labels).cpu())
+        for name, measured in rejected.items():
+            values.setdefault(name, []).append(measured.cpu())
         classes = np.asarray([[place[name] for name in row] for row in batch.classes])
         answers.append(_Answers.of(numbers, logits, labels, classes))
     seconds = time.perf_counter() - started
@@ -163,41 +182,57 @@ def _score(
     joined = {name: torch.cat(parts)[order] for name, parts in values.items()}
     if not bool(torch.isfinite(joined["accuracy"]).all()):
         raise CellError("the classifier's logits are not finite; lower train.learning_rate or set train.clip")
-    intervals = {name: interval(joined[name]) for name in metrics}
+    intervals = {name: interval(one) for name, one in joined.items() if name in metrics or name not in named}
     outcomes = _outcomes(joined["accuracy"], answers, sampler.catalogue.classes)
     return Scored(interval(joined["accuracy"]), intervals, outcomes, seconds)
+
+
+def _none(numbers: np.ndarray) -> Sequence[Inputs]:
+    del numbers
+    return ()
+
+
+_Asked = tuple[np.ndarray, Episodes, Sequence[Inputs]]
+"""Numbers of some episodes, the episodes, and their unknown queries in parts."""
 
 
 def _classified(
     learner: Learner,
     device: torch.device,
-    batches: Iterable[tuple[np.ndarray, Episodes]],
+    batches: Iterable[_Asked],
+    rejection: Rejection | None,
     watcher: Watcher | None,
     total: int,
-) -> Iterator[tuple[np.ndarray, Episodes, Tensor]]:
-    """Each batch with its logits (T, Q, way); several at a time where the learner allows it and nobody watches."""
+) -> Iterator[tuple[np.ndarray, Episodes, Tensor, dict[str, Tensor]]]:
+    """Each batch with its logits (T, Q, way) and the measures of its rejection; several at a time where the
+    learner allows it and nobody watches."""
     several = torch.get_num_threads() if device.type == "cpu" and learner.concurrent() else 1
     copies = [replica(learner) for _ in range(several)] if several > 1 else [learner]
     waiting, done = iter(batches), 0
 
-    def classify(one: tuple[Learner, Episodes]) -> Tensor:
-        return one[0].adapt(one[1].support)(one[1].query_inputs)
+    def classify(one: tuple[Learner, _Asked]) -> tuple[Tensor, dict[str, Tensor]]:
+        own, (_, batch, unknown) = one
+        classifier = own.adapt(batch.support)
+        logits = classifier(batch.query_inputs)
+        with unwatched():
+            return logits, rejection.measures(classifier, batch, logits, unknown) if rejection else {}
 
-    def watch(one: tuple[Learner, Episodes]) -> Tensor:
+    def watch(one: tuple[Learner, _Asked]) -> tuple[Tensor, dict[str, Tensor]]:
         nonlocal done
         assert watcher
-        watcher.batch_started(one[1], done, total)
-        done += len(one[1])
+        batch = one[1][1]
+        watcher.batch_started(batch, done, total)
+        done += len(batch)
         with watched(watcher):
-            logits = classify(one)
-        watcher.batch_finished(query_cross_entropy(logits, one[1].query_labels))
-        return logits
+            found = classify(one)
+        watcher.batch_finished(query_cross_entropy(found[0], batch.query_labels))
+        return found
 
     while some := list(itertools.islice(waiting, len(copies))):
-        pairs = list(zip(copies, (batch for _, batch in some), strict=False))
-        logits = in_turn(watch, pairs) if watcher else concurrently(classify, pairs)
-        for (numbers, batch), one in zip(some, logits, strict=True):
-            yield numbers, batch, one
+        pairs = list(zip(copies, some, strict=False))
+        found = in_turn(watch, pairs) if watcher else concurrently(classify, pairs)
+        for (numbers, batch, _), (logits, measures) in zip(some, found, strict=True):
+            yield numbers, batch, logits, measures
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,7 +279,9 @@ def _outcomes(accuracies: Tensor, answers: Sequence[_Answers], classes: tuple[st
 
 def _chunk(learner: Learner, loader: Loader, sampler: AnySampler) -> int:
     """Episodes per batch: a function of shapes only, so that results do not depend on the machine's load."""
-    example = sum(leaf.numel() for leaf in loader.gather(np.zeros(1, dtype=np.int64)).values())
+    blocks = loader.catalogue.blocks
+    firsts = np.zeros(1, dtype=np.int64) if blocks is None else np.unique(blocks.of, return_index=True)[1]
+    example = max(sum(leaf.numel() for leaf in loader.gather(first).values()) for first in firsts[:, None])
     limit = EMBEDDED_NUMBERS if isinstance(learner.encoder, Embedded) else RAW_NUMBERS
     inputs = example * sampler.shape.most_examples
     return max(1, limit // (inputs + learner.weights_per_episode()))

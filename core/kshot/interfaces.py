@@ -6,6 +6,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, Protocol, Self, final
 
 import torch
@@ -24,6 +25,7 @@ __all__ = [
     "Presentation",
     "PretrainHead",
     "Reader",
+    "Sensed",
     "Source",
     "Split",
 ]
@@ -54,16 +56,33 @@ class Presentation:
     data: bytes
 
 
+@dataclass(frozen=True)
+class Sensed:
+    """A raw example together with its modality, where several meet.
+
+    Attributes:
+        modality: such as ``"image"``.
+        raw: in the form that encoders of the modality prepare.
+    """
+
+    modality: str
+    raw: Any
+
+
 class Source(ABC):
     """Named classes with examples, in three splits whose classes are disjoint.
 
     Attributes:
         modality: such as ``"image"``.
+        parts: the sources that its examples come from, by name, where it is made of several.
+        notes: what a user should know of it, one line each.
         skipped: what is wrong with each example that was left out since it cannot be used, one text
             each, naming file and row.
     """
 
     modality: str
+    parts: Mapping[str, Source] = MappingProxyType({})
+    notes: Sequence[str] = ()
     skipped: Sequence[str] = ()
 
     @abstractmethod

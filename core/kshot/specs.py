@@ -58,6 +58,8 @@ class Spec:
             the options of this entry.
         paper: reference, where there is one.
         licence: licence of the data or weights that the factory brings, where it brings any.
+        parts: name of the factory's argument that takes other things of the same kind, by name, where
+            it is made of such; it is given what these were made to, a configuration names them.
         trial: how the conformance suite tries it.
     """
 
@@ -66,6 +68,7 @@ class Spec:
     factory: str
     paper: str = ""
     licence: str = ""
+    parts: str = field(default="", kw_only=True)
     trial: Trial = field(default_factory=Trial, hash=False, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -75,6 +78,8 @@ class Spec:
             raise ValueError(f"spec {self.name!r}: factory {self.factory!r} is not 'module:attribute'")
         if not self.summary.strip() or "\n" in self.summary:
             raise ValueError(f"spec {self.name!r}: the summary must be one line of text")
+        if self.parts and not self.parts.isidentifier():
+            raise ValueError(f"spec {self.name!r}: parts={self.parts!r} is not the name of an argument")
 
     @property
     def written(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -12,19 +12,18 @@ import numpy as np
 import torch
 
 from kshot import results
-from kshot.benchmark.data import Data
+from kshot.benchmark.data import Data, rejection_of
 from kshot.benchmark.memory import MemoryPeak
 from kshot.benchmark.plan import Plan, PlannedCell
 from kshot.benchmark.projection import project
+from kshot.benchmark.roads import road_of
 from kshot.benchmark.tuned import build_encoder
-from kshot.encoders import Embedded
-from kshot.encoders.embedded import EMBEDDING
 from kshot.errors import CellError, DataError
 from kshot.evaluation import Scored, scoring
 from kshot.files import content_hash
 from kshot.functional.noting import Watcher
-from kshot.interfaces import Learner, PretrainHead, Split
-from kshot.loading import EmbeddingCache, Loader, ResidentLoader, embed_positions
+from kshot.interfaces import Learner, Split
+from kshot.loading import Loader, embed_examples
 from kshot.metrics import Interval, interval
 from kshot.outcomes import Outcomes
 from kshot.sampling import AnySampler
@@ -38,6 +37,7 @@ from kshot.training import (
     Pretraining,
     Processes,
     Training,
+    pairing,
     pretrain,
     train,
     trainable,
@@ -76,7 +76,7 @@ class Surroundings:
     device: torch.device
     notify: Callable[..., None]
     checkpoint: Callable[[PlannedCell], Checkpoint]
-    pretrained: Callable[[PlannedCell, PretrainHead], PretrainedEncoder]
+    pretrained: Callable[[PlannedCell, str], PretrainedEncoder]
     keep_learner: Callable[[PlannedCell, Learner], None]
     keep_outcomes: Callable[[PlannedCell, Sequence[Outcomes]], None]
     keep_projection: Callable[[PlannedCell, results.Projection], None]
@@ -96,7 +96,9 @@ def run_cell(cell: PlannedCell, around: Surroundings) -> results.Cell:
     Raises:
         KshotError: the cell cannot be built, trained or scored.
     """
-    with _seeded(cell, around), around.looking(cell), MemoryPeak(around.device) as peak:
+    # Processes that follow write nothing, nor take away what the one that leads wrote.
+    looking = around.looking(cell) if around.processes.leads else nullcontext()
+    with _seeded(cell, around), looking, MemoryPeak(around.device) as peak:
         return around.processes.everywhere(lambda: _Cell(cell, around)).run(peak)
 
 
@@ -130,9 +132,9 @@ class _Cell:
         self._encoder = self._tuned.encoder.to(around.device)
         self._learner = self._build_learner()
         self._parameters = sum(p.numel() for p in self._learner.parameters())
-        self._cache = self._embedding_cache()
-        if self._cache:
-            self._encoder = self._tuned.over(Embedded(cell.modality, self._encoder.dim)).to(around.device)
+        self._road = road_of(cell, self._data, self._tuned, self._learner, around.device, self._stage)
+        if self._road.encoder is not self._encoder:
+            self._encoder = self._road.encoder.to(around.device)
             self._learner = self._learner.around(self._encoder)
         self._pretraining: Pretraining | None = None
 
@@ -204,12 +206,13 @@ class _Cell:
         return learner.to(self._around.device)
 
     def _pretrain(self) -> Pretraining | None:
-        """Ordinary classification first, or the weights that it gave another cell already."""
+        """What an encoder is taught as a whole, or the weights that it gave another cell already."""
         options = self._settings.pretrain
         if options is None or not trainable(self._encoder):
             return None
         head = self._learner.pretrain_head
-        kept = self._around.pretrained(self._cell, head)
+        catalogue = self._data.source(self._cell.source).catalogue("train")
+        kept = self._around.pretrained(self._cell, "pairs" if pairing(options, catalogue) else head)
 
         def progress(epoch: int, loss: float) -> None:
             self._around.notify(
@@ -240,31 +243,10 @@ class _Cell:
     def _has_training(self) -> bool:
         return self._learner.trains and bool(trainable(self._learner)) and self._settings.train.episodes > 0
 
-    def _embedding_cache(self) -> EmbeddingCache | None:
-        """Where each example is embedded once; none where its embedding changes in training or by episode."""
-        fixed = self._tuned.fixed
-        learner = self._learner
-        if fixed is None or learner.adapts_encoder or learner.batch_statistics != "frozen":
-            return None
-        encoder = self._cell.encoder
-        built = {
-            "factory": encoder.entry.spec.factory,
-            "provider": encoder.entry.provider,
-            "options": encoder.record,
-        }
-        return EmbeddingCache(fixed.eval(), built, self._around.device)
-
     def _loader(self, split: Split) -> Loader:
-        if self._cache is None:
-            loader = self._data.loader(self._cell, self._encoder, split)
-            self._truncated[split] = loader.truncated or 0
-            return loader
-        self._stage("embed")
-        source = self._data.source(self._cell.source)
-        catalogue, keys = source.catalogue(split), self._data.keys(self._cell.source, split)
-        found = self._cache.split(source, catalogue, keys)
-        self._truncated[split] = found.truncated
-        return ResidentLoader(catalogue, {EMBEDDING: found.embeddings}, self._around.device)
+        loader = self._road.loader(split)
+        self._truncated[split] = loader.truncated or 0
+        return loader
 
     def _train(self) -> Training:
         cell, options = self._cell, self._settings.train
@@ -333,7 +315,7 @@ class _Cell:
     def _begin(self) -> None:
         loader = self._loader("train")
         positions = np.arange(len(loader.catalogue))
-        embedded = embed_positions(self._learner.encoder, loader.gather, positions)
+        embedded = embed_examples(self._learner.encoder, loader, positions)
         self._learner.begin(embedded, torch.from_numpy(loader.catalogue.labels).to(embedded.device))
 
     def _samplers(self) -> Sequence[AnySampler]:
@@ -346,7 +328,10 @@ class _Cell:
         self._stage("evaluate")
         metrics = self._around.plan.metrics[self._cell.modality]
         notify, cell, scores = self._around.notify, self._cell.id, list[Scored]()
-        with scoring(self._learner, loader, samplers, options.episodes, metrics=metrics) as score:
+        rejection = rejection_of(options)
+        with scoring(
+            self._learner, loader, samplers, options.episodes, metrics=metrics, rejection=rejection
+        ) as score:
             for sampler in samplers:
                 shape, count = str(sampler.shape), sampler.count(options.episodes)
                 notify("kshot_evaluation_started", cell=cell, shape=shape, episodes=count)
@@ -379,6 +364,16 @@ class _Cell:
             metrics=_derived(scored.outcomes, shape.way) | _measures(scored.metrics),
             classes=len(sampler.catalogue.classes) - len(sampler.left_out),
             left_out=list(sampler.left_out),
+            unknown=self._unknown(sampler, episodes),
+        )
+
+    def _unknown(self, sampler: AnySampler, episodes: int) -> results.UnknownQueries | None:
+        asked = rejection_of(self._settings.evaluate)
+        if asked is None:
+            return None
+        manifest = asked.sampler(sampler).manifest(episodes)
+        return results.UnknownQueries(
+            classes=asked.classes, queries=asked.queries, score=asked.score, manifest=manifest
         )
 
     def _stage(self, stage: str) -> None:

@@ -9,10 +9,20 @@ import torch
 
 from kshot.benchmark.drawing import Drawing
 from kshot.benchmark.plan import Part, Plan, PlannedCell
-from kshot.config import Configuration, settings_of
+from kshot.config import Configuration, Evaluate, settings_of
 from kshot.errors import DataError, KshotError, listing, nearest
 from kshot.interfaces import Encoder, Source, Split
-from kshot.loading import Loader, example_keys, make_loader
+from kshot.loading import (
+    Loader,
+    PartedLoader,
+    SensedSource,
+    StreamingLoader,
+    example_keys,
+    make_loader,
+)
+from kshot.making import make_source
+from kshot.rejection import Rejection
+from kshot.resolving import Resolved
 from kshot.results import Sample
 from kshot.sampling import AnySampler, FixedSampler, Sampler
 from kshot.shapes import SPLITS, Fixed, Shape
@@ -29,16 +39,19 @@ class Data:
     """Sources by id, opened when first asked for, and the loaders of the pairing at work.
 
     Loaders hold whole splits in memory; only those of the latest source and encoder are kept,
-    and cells run in that order.
+    and cells run in that order. What several sources are made of is opened and prepared once.
     """
 
     def __init__(self, configuration: Configuration, device: torch.device) -> None:
         self._configuration = configuration
         self._device = device
         self._sources: dict[str, Source] = {}
-        self._pairing: tuple[str, str] | None = None
+        self._made: dict[str, Source] = {}
+        self._pairing: tuple[str, str, str] | None = None
         self._loaders: dict[Split, Loader] = {}
-        self._keys: dict[tuple[str, Split], np.ndarray] = {}
+        self._parts: dict[tuple[int, Split], Loader] = {}
+        self._keys: dict[tuple[int, Split], np.ndarray] = {}
+        self._origins: dict[int, str] = {}
 
     def source(self, part: Part) -> Source:
         """The opened source.
@@ -48,24 +61,60 @@ class Data:
         """
         if part.id not in self._sources:
             try:
-                self._sources[part.id] = part.factory(**part.options)
+                self._sources[part.id] = make_source(part.what, self._made)
+                self._note(part.what)
             except KshotError as error:
                 raise KshotError(f"sources.{part.id}: {error}") from error
         return self._sources[part.id]
 
+    def _note(self, what: Resolved) -> None:
+        """Keep what stands for the content of a source whose code has no version."""
+        entry = what.entry
+        self._origins[id(self._made[what.identity])] = entry.identity if entry.made else ""
+        for part in what.parts.values():
+            self._note(part)
+
     def loader(self, cell: PlannedCell, encoder: Encoder, split: Split) -> Loader:
         """The loader of one split, prepared by ``encoder``."""
-        pairing = (cell.source.id, cell.encoder.id)
-        if pairing != self._pairing:
-            self._loaders.clear()
-            self._pairing = pairing
+        source = self.source(cell.source)
+        self._begin(cell, source)
         if split not in self._loaders:
-            source = self.source(cell.source)
-            catalogue = source.catalogue(split)
-            self._loaders[split] = make_loader(
-                source, catalogue, encoder, self._device, self._configuration.loading
-            )
+            self._loaders[split] = self._loader(source, encoder, split)
         return self._loaders[split]
+
+    def part_loader(self, cell: PlannedCell, part: Source, encoder: Encoder, split: Split) -> Loader:
+        """The loader of one split of what a cell's source is made of."""
+        self._begin(cell, self.source(cell.source))
+        return self._part_loader(part, encoder, split)
+
+    def _loader(self, source: Source, encoder: Encoder, split: Split) -> Loader:
+        catalogue, options = source.catalogue(split), self._configuration.loading
+        if catalogue.blocks is None:
+            return make_loader(source, catalogue, encoder, self._device, options)
+        parts = [self._part_loader(part, encoder, split) for part in source.parts.values()]
+        if options.workers and any(isinstance(one, StreamingLoader) for one in parts):
+            return StreamingLoader(source, catalogue, encoder, self._device, options.workers)
+        return PartedLoader(catalogue, parts)
+
+    def _part_loader(self, part: Source, encoder: Encoder, split: Split) -> Loader:
+        key = id(part), split
+        if key not in self._parts:
+            options = self._configuration.loading
+            sensed = SensedSource(part)
+            self._parts[key] = make_loader(sensed, part.catalogue(split), encoder, self._device, options)
+        return self._parts[key]
+
+    def _begin(self, cell: PlannedCell, source: Source) -> None:
+        """Let go of what the pairing does not use."""
+        # An encoder may have been fitted to the training classes: other classes, other inputs.
+        pairing = (cell.source.id, cell.encoder.id, _fingerprint(source, "train"))
+        if pairing == self._pairing:
+            return
+        same = self._pairing is not None and self._pairing[1:] == pairing[1:]
+        kept = {id(part) for part in source.parts.values()} if same else set[int]()
+        self._parts = {key: one for key, one in self._parts.items() if key[0] in kept}
+        self._loaders.clear()
+        self._pairing = pairing
 
     @overload
     def sampler(self, part: Part, split: Split, shape: Shape, seed: int, together: int = 1) -> Sampler: ...
@@ -91,13 +140,12 @@ class Data:
         except DataError as error:
             raise DataError(f"sources.{part.id}: {error}") from error
 
-    def keys(self, part: Part, split: Split) -> np.ndarray:
+    def keys(self, source: Source, split: Split) -> np.ndarray:
         """(N,) content hashes of a split's examples, computed once."""
-        if (part.id, split) not in self._keys:
-            source = self.source(part)
-            origin = part.entry.identity if part.entry.made else ""
-            self._keys[part.id, split] = example_keys(source, source.catalogue(split), origin)
-        return self._keys[part.id, split]
+        if (id(source), split) not in self._keys:
+            origin = self._origins[id(source)]
+            self._keys[id(source), split] = example_keys(source, source.catalogue(split), origin)
+        return self._keys[id(source), split]
 
     def fingerprints(self, part: Part) -> list[str]:
         """Hashes of the classes of every split, and of all fixed lists of test episodes."""
@@ -105,6 +153,10 @@ class Data:
         lists = [_fixed(source, "test", name) for name in sorted(source.fixed_episodes("test"))]
         classes = [_fingerprint(source, split) for split in SPLITS]
         return classes + [one.manifest(len(one)) for one in lists]
+
+    def training_fingerprint(self, part: Part) -> str:
+        """Hash of the training classes; empty where there are none."""
+        return _fingerprint(self.source(part), "train")
 
     def sample(self, part: Part) -> Sample:
         """The first test episode, drawn for people."""
@@ -123,22 +175,52 @@ def data_problems(plan: Plan, data: Data) -> list[str]:
         except KshotError as error:
             problems.append(str(error))
             continue
+        problems += _towerless(plan, data, part)
         for split, shape in _wanted(plan, part):
             try:
                 data.sampler(part, split, shape, 0)
             except KshotError as error:
                 mend = f" ({PATIENCE})" if split == "validation" else ""
                 problems.append(f"{error}{mend}")
+        problems += _rejection_problems(plan, data, part)
     return list(dict.fromkeys(problems))
 
 
+def rejection_of(evaluate: Evaluate) -> Rejection | None:
+    """The unknown queries that are asked for; None where there are none."""
+    asked = evaluate.unknown
+    return Rejection(asked.classes, asked.queries, evaluate.seed, asked.score) if asked else None
+
+
+def _rejection_problems(plan: Plan, data: Data, part: Part) -> list[str]:
+    """Where a source has too few classes for unknown queries beside its test episodes."""
+    problems: list[str] = []
+    for cell in plan.to_run():
+        rejection = rejection_of(cell.settings.evaluate)
+        if cell.source.id != part.id or rejection is None:
+            continue
+        for shape in cell.settings.evaluate.all_shapes():
+            try:
+                sampler = data.sampler(part, "test", shape, 0)
+            except KshotError:  # told of the shape itself
+                continue
+            try:
+                rejection.sampler(sampler)
+            except DataError as error:
+                mend = f"set sources.{part.id}.evaluate.unknown, false: none"
+                problems.append(f"sources.{part.id}: {error} ({mend})")
+    return problems
+
+
 def left_out(plan: Plan, data: Data) -> list[str]:
-    """How many examples each source skips, and which classes are too small for which shape.
+    """What is to be known of each source, how many examples it skips, and which classes are too small
+    for which shape.
 
     One line each, of data without problems.
     """
     lines: list[str] = []
     for part in _sources(plan):
+        lines += [f"sources.{part.id}: {note}" for note in data.source(part).notes]
         if skipped := data.source(part).skipped:
             lines.append(f"sources.{part.id}: unusable examples, which are skipped: {len(skipped)}")
         for split, shape in _wanted(plan, part):
@@ -148,6 +230,20 @@ def left_out(plan: Plan, data: Data) -> list[str]:
                 where = f"sources.{part.id}: {shape.asked} of the {split} split"
                 lines.append(f"{where} leaves out {len(names)} classes too small for it: {listing(names)}")
     return lines
+
+
+def _towerless(plan: Plan, data: Data, source: Part) -> list[str]:
+    """Modalities of a source that an encoder made of others has no tower for."""
+    wanted = {name: part.modality for name, part in data.source(source).parts.items()}
+    encoders = {cell.encoder.id: cell.encoder for cell in plan.to_run() if cell.source.id == source.id}
+    return [
+        f"sources.{source.id}: '{name}' is {modality}, and encoder '{encoder.id}' has no tower for it (it has: "
+        f"{listing(encoder.what.parts)}); add `{modality}: ENCODER` to it"
+        for encoder in encoders.values()
+        if encoder.what.parts
+        for name, modality in wanted.items()
+        if modality not in encoder.what.parts
+    ]
 
 
 def _sources(plan: Plan) -> list[Part]:

@@ -12,9 +12,8 @@ from kshot.benchmark.patterns import Parts, matches, no_match
 from kshot.benchmark.variants import Expanded, expand, is_id
 from kshot.config import Configuration, Overrides, Settings, Tuning, Variant, check, settings_of
 from kshot.errors import ConfigurationError, KshotError
-from kshot.options import OptionsOf
-from kshot.options.given import given_options
 from kshot.registry import Entry, Registry
+from kshot.resolving import Resolved, Resolver
 from kshot.specs import MetricSpec
 
 RESERVED = ("encoder", "way")
@@ -27,21 +26,38 @@ class Part:
 
     Attributes:
         id: the variant's id, or the source's.
-        entry: what the registry found.
-        factory: builds it from ``options``.
-        options: every option with its value, defaults included.
-        record: the same as JSON values, for the results.
-        tuning: how the outer loop trains it (encoders).
+        what: the registered thing with its options, and what it is made of.
         own: settings of its own.
     """
 
     id: str
-    entry: Entry
-    factory: Callable[..., Any]
-    options: Mapping[str, Any]
-    record: Mapping[str, Any]
-    tuning: Tuning = field(default_factory=Tuning)
+    what: Resolved
     own: Overrides = field(default_factory=Overrides)
+
+    @property
+    def entry(self) -> Entry:
+        """What the registry found."""
+        return self.what.entry
+
+    @property
+    def factory(self) -> Callable[..., Any]:
+        """Makes it of its options, and of its parts where it has some."""
+        return self.what.factory
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """Every option with its value, defaults included; parts aside."""
+        return self.what.options
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """Every option with its value, defaults included, as JSON values."""
+        return self.what.record
+
+    @property
+    def tuning(self) -> Tuning:
+        """How the outer loop trains it (encoders)."""
+        return self.what.tuning
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +138,7 @@ def make_plan(raw: Mapping[str, Any], where: str, registry: Registry) -> Plan:
     configuration, problems = check(raw)
     if configuration is None:
         raise ConfigurationError(where, problems)
-    planner = _Planner(registry, problems)
+    planner = _Planner(registry, problems, configuration)
     sources = planner.sources(configuration)
     encoders = planner.encoders(configuration)
     learners = planner.learners(configuration)
@@ -153,19 +169,25 @@ def make_plan(raw: Mapping[str, Any], where: str, registry: Registry) -> Plan:
 class _Planner:
     """Looks names up and checks options, gathering problems instead of raising them."""
 
-    def __init__(self, registry: Registry, problems: list[str]) -> None:
+    def __init__(self, registry: Registry, problems: list[str], configuration: Configuration) -> None:
         self._registry = registry
-        self._problems = problems
+        self._resolver = Resolver(registry, configuration.sources)
+        self._problems = self._resolver.problems = problems
 
     def sources(self, configuration: Configuration) -> list[Part]:
+        """Those that are to run; one that others are made of needs no encoder, and is then a part only."""
         parts: list[Part] = []
         for key, entry in configuration.sources.items():
             where = f"sources.{key}"
             if not is_id(key):
                 self._problems.append(f"{where}: a source's name may hold letters, digits and '_.+=,-' only")
-            part = self._part("sources", Expanded(key, entry.use, entry.options, entry), where, None)
+            written = Expanded(key, entry.use, entry.options, entry)
+            part = self._part("sources", written, where, None, (key,))
             parts += [part] if part else []
-        return parts
+        named = set[str]().union(*(part.what.everything_named for part in parts))
+        return [
+            part for part in parts if part.id not in named or part.entry.modality in configuration.encoders
+        ]
 
     def encoders(self, configuration: Configuration) -> dict[str, list[Part]]:
         parts: dict[str, list[Part]] = {}
@@ -272,24 +294,24 @@ class _Planner:
             if one.pretrain
         ]
 
-    def _part(self, kind: str, variant: Expanded, where: str, modality: str | None) -> Part | None:
-        name, colon, after = variant.use.partition(":")
-        try:
-            entry = self._registry.find(kind, name, modality)
-            given = given_options(entry.spec, variant.options, after if colon else None)
-            factory = entry.resolve()
-            options = OptionsOf(factory, reserved=RESERVED if kind == "learners" else ())
-        except KshotError as error:
-            self._problems.append(f"{where}: {error}")
-            return None
-        problems = options.problems(given, where, type(variant.origin).model_fields)
-        if problems:
-            self._problems += problems
-            return None
-        if variant.tuning.lora and importlib.util.find_spec("peft") is None:
-            self._problems.append(f'{where}.lora: needs peft; pip install "kshot[lora]"')
-            return None
-        resolved = options.resolve(given)
-        return Part(
-            variant.id, entry, factory, resolved.arguments, resolved.record, variant.tuning, variant.own
+    def _part(
+        self, kind: str, variant: Expanded, where: str, modality: str | None, above: Sequence[str] = ()
+    ) -> Part | None:
+        what = self._resolver.resolve(
+            kind,
+            (variant.use, variant.options),
+            where,
+            modality=modality,
+            reserved=RESERVED if kind == "learners" else (),
+            beside=type(variant.origin).model_fields,
+            tuning=variant.tuning,
+            above=above,
         )
+        if what is None:
+            return None
+        tuned = {where: variant.tuning} | {f"{where}.{name}": one.tuning for name, one in what.parts.items()}
+        lacking = [
+            place for place, one in tuned.items() if one.lora and importlib.util.find_spec("peft") is None
+        ]
+        self._problems += [f'{place}.lora: needs peft; pip install "kshot[lora]"' for place in lacking]
+        return None if lacking else Part(variant.id, what, variant.own)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kshot.loading import Loader, embed_positions
+from kshot.loading import Loader, embed_examples
 from kshot.results import Projection
 from kshot.sampling import Catalogue
 
@@ -45,7 +45,7 @@ def project(encoder: nn.Module, loader: Loader) -> Projection | None:
     """
     catalogue = loader.catalogue
     positions, labels, classes = _chosen(catalogue)
-    embedded = embed_positions(encoder, loader.gather, positions)
+    embedded = embed_examples(encoder, loader, positions)
     found = principal(embedded)
     if found is None:
         return None

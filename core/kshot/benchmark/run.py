@@ -29,7 +29,7 @@ from kshot.errors import ConfigurationError, KshotError, PluginError
 from kshot.files import content_hash, write_atomic
 from kshot.functional.noting import Watcher
 from kshot.hookspecs import INSIDE
-from kshot.interfaces import Learner, PretrainHead
+from kshot.interfaces import Learner
 from kshot.outcomes import Outcomes, outcomes_path, write_outcomes
 from kshot.statistics import compared
 from kshot.training import CHECKPOINT, Alone, Checkpoint, PretrainedEncoder, Processes, write_learner
@@ -284,13 +284,23 @@ class _Store:
         path = self._path(cell).with_name(CHECKPOINT)
         return Checkpoint(path, _hash(depends), train.start, train.checkpoint_seconds)
 
-    def pretrained(self, cell: PlannedCell, head: PretrainHead) -> PretrainedEncoder:
+    def pretrained(self, cell: PlannedCell, head: str) -> PretrainedEncoder:
         """Where the pretrained encoder lies, for every cell that begins with it."""
         described = self._training(cell)
         depends = {key: value for key, value in described.items() if key not in ("id", "learner")}
         depends["options"] = {k: v for k, v in described["options"].items() if k != "learner"}
         depends |= {"factories": described["factories"][1:], "head": head}
-        name = f"{cell.encoder.id}.{cell.source.id}.{cell.seed}-{_hash(depends)[:16]}.safetensors"
+        source = cell.source.id
+        if cell.source.what.parts:
+            # Examples of the parts, whatever support and queries are made of, and whatever is tested.
+            source = "+".join(cell.source.what.parts)
+            depends |= {
+                "source": source,
+                "options": described["options"]["encoder"],
+                "factories": [entry.identity for entry in cell.encoder.what.entries],
+                "data": self._data.training_fingerprint(cell.source),
+            }
+        name = f"{cell.encoder.id}.{source}.{cell.seed}-{_hash(depends)[:16]}.safetensors"
         return PretrainedEncoder(self._folder / "pretrained" / name, cell.settings.train.checkpoint_seconds)
 
     def _outcomes(self, cell: PlannedCell) -> str:
@@ -322,7 +332,11 @@ class _Store:
         pretrain = cell.settings.pretrain
         return {
             **identity(cell),
-            "factories": [part.entry.identity for part in (cell.learner, cell.encoder, cell.source)],
+            "factories": [
+                entry.identity
+                for part in (cell.learner, cell.encoder, cell.source)
+                for entry in part.what.entries
+            ],
             "data": self._data.fingerprints(cell.source),
             "pretrain": pretrain.model_dump(mode="json") if pretrain else None,
             "versions": self._versions,

@@ -8,6 +8,7 @@ from kshot.encoders import Tuned, tune
 from kshot.errors import CellError
 from kshot.interfaces import Encoder
 from kshot.loading import RawExamples
+from kshot.making import make_encoder
 
 
 def build_encoder(cell: PlannedCell, data: Data) -> Tuned:
@@ -17,7 +18,7 @@ def build_encoder(cell: PlannedCell, data: Data) -> Tuned:
         KshotError: it cannot be built, or not trained as the configuration says.
     """
     part = cell.encoder
-    encoder: Encoder = part.factory(**part.options)
+    encoder = make_encoder(part.what)
     if type(encoder).fit is not Encoder.fit:
         source = data.source(cell.source)
         encoder.fit(RawExamples.of_split(source, source.catalogue("train")))

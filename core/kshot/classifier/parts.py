@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 
+from kshot.classifier.mixed import MixedReader
 from kshot.classifier.recipe import Named, Recipe
 from kshot.encoders import tune
-from kshot.errors import KshotError
+from kshot.errors import ConfigurationError, KshotError
 from kshot.interfaces import Encoder, Learner, Reader
+from kshot.making import make_encoder
 from kshot.options import OptionsOf
-from kshot.options.given import given_options
 from kshot.registry import Registry
+from kshot.resolving import Resolved, Resolver
 
 _RESERVED = ("encoder", "way")
+MIXED = "mixed"
+"""The modality of what has several."""
 
 
 def build_encoder(registry: Registry, recipe: Recipe) -> Encoder:
@@ -26,9 +28,9 @@ def build_encoder(registry: Registry, recipe: Recipe) -> Encoder:
         KshotError: unknown, or options that do not fit.
     """
     named = recipe.encoder
-    factory, options = _resolved(registry, "encoders", named, ())
+    what = _resolved(registry, "encoders", named, ())
     try:
-        return tune(factory(**options), recipe.tuning).encoder.eval()
+        return tune(make_encoder(what), recipe.tuning).encoder.eval()
     except ValueError as error:
         raise KshotError(f"encoder '{named.use}': {error}") from error
 
@@ -46,10 +48,11 @@ def build_learner(registry: Registry, recipe: Recipe, encoder: torch.nn.Module, 
         KshotError: unknown, options that do not fit, or a method that cannot serve so.
     """
     named = recipe.learner
-    factory, options = _resolved(registry, "learners", named, _RESERVED)
-    takes_way = "way" in OptionsOf(factory, reserved=("encoder",)).names
+    what = _resolved(registry, "learners", named, _RESERVED)
+    takes_way = "way" in OptionsOf(what.factory, reserved=("encoder",)).names
+    given = {"way": recipe.way or way} if takes_way else {}
     try:
-        learner: Learner = factory(encoder, **({"way": recipe.way or way} if takes_way else {}), **options)
+        learner: Learner = what.factory(encoder, **given, **what.options)
     except ValueError as error:
         raise KshotError(f"learner '{named.use}': {error}") from error
     if recipe.batch_statistics:
@@ -63,6 +66,9 @@ def build_reader(registry: Registry, modality: str) -> Reader:
     Raises:
         KshotError: no installed plugin brings one.
     """
+    if modality == MIXED:
+        brought = registry.entries("readers")
+        return MixedReader({entry.name: entry.resolve()() for entry in brought})
     return registry.find("readers", modality).resolve()()
 
 
@@ -87,11 +93,11 @@ def refuse_folder(registry: Registry, encoder: Named) -> None:
         )
 
 
-def _resolved(
-    registry: Registry, kind: str, named: Named, reserved: tuple[str, ...]
-) -> tuple[Callable[..., Any], Mapping[str, Any]]:
-    name, colon, after = named.use.partition(":")
-    entry = registry.find(kind, name)
-    given = given_options(entry.spec, named.options, after if colon else None)
-    factory = entry.resolve()
-    return factory, OptionsOf(factory, reserved=reserved).resolve(given, f"{kind[:-1]}_options").arguments
+def _resolved(registry: Registry, kind: str, named: Named, reserved: tuple[str, ...]) -> Resolved:
+    registry.find(kind, named.use.partition(":")[0])  # whose own words say what is unknown
+    resolver = Resolver(registry)
+    where = f"{kind[:-1]}_options"
+    what = resolver.resolve(kind, (named.use, named.options), where, reserved=reserved)
+    if what is None:
+        raise ConfigurationError(f"{kind[:-1]} '{named.use}'", resolver.problems)
+    return what

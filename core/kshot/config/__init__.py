@@ -10,16 +10,17 @@ from kshot.config.parts import (
     Overrides,
     SourceEntry,
     Subset,
+    Tower,
     Tuning,
     Use,
     Variant,
 )
-from kshot.config.problems import check
+from kshot.config.problems import check, problems_of
 from kshot.config.reading import read
 from kshot.config.schema import json_schema
 from kshot.config.settings import Settings, settings_of
 from kshot.config.shapes import FixedEntry, ShapeEntry, TestedShape
-from kshot.config.stages import Evaluate, Loading, Optimisation, Pretrain, Train
+from kshot.config.stages import Evaluate, Loading, Optimisation, Pretrain, Train, Unknown
 from kshot.config.strict import Strict
 from kshot.config.text import parse
 
@@ -41,14 +42,17 @@ __all__ = [
     "Strict",
     "Subset",
     "TestedShape",
+    "Tower",
     "Train",
     "Tuning",
+    "Unknown",
     "Use",
     "Variant",
     "check",
     "json_schema",
     "override",
     "parse",
+    "problems_of",
     "read",
     "settings_of",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema
 
 from kshot.config.forms import KeysOf
 from kshot.config.shapes import TestedShape
-from kshot.config.stages import Pretrain, Train
+from kshot.config.stages import Pretrain, Train, Unknown
 from kshot.config.strict import Strict
 
 Subset = Literal["none", "head", "last", "lora", "all"]
@@ -94,16 +94,35 @@ class Tuning(Strict):
         return {name: value for name, value in self.model_dump().items() if value != fields[name].default}
 
 
+class Tower(Use, Tuning):
+    """An encoder that another one is made of, its options, and how the outer loop trains it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+    @model_validator(mode="after")
+    def _one_rate(self) -> Self:
+        if self.layer_decay is not None:
+            raise ValueError("layer_decay is nothing that a tower has of its own; leave it out")
+        return self
+
+    @property
+    def tuning(self) -> Tuning:
+        """How the outer loop trains it."""
+        return Tuning.model_validate({name: getattr(self, name) for name in Tuning.model_fields})
+
+
 class EvaluateOverride(Strict):
     """What may be evaluated otherwise than the rest; seed, queries and episodes are everybody's.
 
     Attributes:
         shapes: other shapes of the test episodes.
         batch_statistics: other statistics of batch norms.
+        unknown: other queries of unknown classes; ``false``: none.
     """
 
     shapes: list[TestedShape] | None = Field(default=None, min_length=1)
     batch_statistics: Literal["frozen", "support", "query"] | None = None
+    unknown: Unknown | Literal[False] | None = None
 
 
 class Overrides(Strict):
@@ -112,7 +131,7 @@ class Overrides(Strict):
     Attributes:
         train: keys of ``train`` with other values.
         pretrain: keys of ``pretrain`` with other values; ``false``: none.
-        evaluate: other shapes, other batch statistics.
+        evaluate: other shapes, other batch statistics, other unknown queries.
     """
 
     train: Annotated[dict[str, Any], KeysOf(Train)] = Field(default_factory=dict[str, Any])

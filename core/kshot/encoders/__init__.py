@@ -2,6 +2,7 @@
 
 from kshot.encoders.embedded import Embedded
 from kshot.encoders.hub import HubEncoder, without_dropout
+from kshot.encoders.joint import Joint
 from kshot.encoders.probing import take_part
 from kshot.encoders.projected import Projected
 from kshot.encoders.tuned import Tuned, select_trainable, tune
@@ -9,6 +10,7 @@ from kshot.encoders.tuned import Tuned, select_trainable, tune
 __all__ = [
     "Embedded",
     "HubEncoder",
+    "Joint",
     "Projected",
     "Tuned",
     "select_trainable",

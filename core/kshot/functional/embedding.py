@@ -108,21 +108,34 @@ def embed_jointly(
 ) -> tuple[Tensor, Tensor]:
     """Support and query in one pass, as metric learners train: (T, S, dim) and (T, Q, dim).
 
-    An encoder in evaluation mode (a frozen one) keeps its running statistics.
+    Blocks of unlike inputs, which come from different modalities, have a pass each. An encoder in
+    evaluation mode (a frozen one) keeps its running statistics.
 
     Args:
         encoder: maps inputs with leaves (B, …) to (B, dim).
         support: blocks with leaves (T, S, …).
         query: blocks with leaves (T, Q, …).
     """
-    example = next(iter(support[0].values()))
-    current = Pass(len(example), own=encoder.training)
-    if len(support) == len(query) == 1 and support[0].keys() == query[0].keys():
-        count = example.shape[1]
-        both = {name: _concatenate(leaf, query[0][name]) for name, leaf in support[0].items()}
-        embedded = embed(encoder, [both], current)
-        return embedded[:, :count], embedded[:, count:]
-    return embed(encoder, support, current), embed(encoder, query, current)
+    blocks = [*support, *query]
+    current = Pass(len(next(iter(support[0].values()))), own=encoder.training)
+    alike: dict[frozenset[str], list[int]] = {}
+    for number, block in enumerate(blocks):
+        alike.setdefault(frozenset(block), []).append(number)
+    embedded: dict[int, Tensor] = {}
+    for numbers in alike.values():
+        joined = dict(blocks[numbers[0]])
+        for number in numbers[1:]:
+            joined = {name: _concatenate(leaf, blocks[number][name]) for name, leaf in joined.items()}
+        counts = [next(iter(blocks[number].values())).shape[1] for number in numbers]
+        parts = embed(encoder, [joined], current).split(counts, dim=1)
+        embedded.update(zip(numbers, parts, strict=True))
+    ordered = [embedded[number] for number in range(len(blocks))]
+    return _side(ordered[: len(support)]), _side(ordered[len(support) :])
+
+
+def _side(parts: Sequence[Tensor]) -> Tensor:
+    """(T, n, dim) of each block → all of them, in order."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts), dim=1)
 
 
 def _concatenate(a: Tensor, b: Tensor) -> Tensor:

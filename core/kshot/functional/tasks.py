@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, final
 
 import torch
@@ -53,6 +54,7 @@ class Tasks:
         labels: (T, S).
         policy: where batch-dependent norms take their statistics from, in support and query.
         strategy: how the network is mapped over tasks.
+        resting: statistics (1, C) of norms that no example of the support passes; default: running ones.
     """
 
     def __init__(
@@ -62,12 +64,14 @@ class Tasks:
         labels: Tensor,
         policy: BatchStatistics,
         strategy: Strategy,
+        resting: Mapping[nn.Module, Moments] = MappingProxyType({}),
     ) -> None:
         self._encoder = encoder
         self._support = support
         self._labels = labels
         self._policy: BatchStatistics = policy
         self._strategy = strategy
+        self._resting = dict(resting)
         self._norms: list[nn.Module] = [
             one for one in encoder.modules() if isinstance(one, EpisodicBatchNorm) and not one.fixed
         ]
@@ -109,25 +113,28 @@ class Tasks:
             shared: dict[str, Tensor],
             own: dict[str, Tensor],
             blocks: tuple[Inputs, ...],
-            moments: tuple[Moments, ...],
+            moments: dict[str, Moments],
         ) -> Tensor:
-            recorded = dict(zip(self._norms, moments, strict=True)) if moments else {}
+            reached = {self._norms[int(number)]: one for number, one in moments.items()}
+            recorded = {**self._resting, **reached}
             current = self._pass(own=self._policy == "query", recorded=recorded)
             return self._logits({**shared, **own}, blocks, current)
 
         return self._map(one, weights, query, self._moments(weights))
 
-    def _moments(self, weights: Weights) -> tuple[Moments, ...]:
-        """Under ``support``, what the norms see of the support at the adapted weights: (T, 1, C) each."""
+    def _moments(self, weights: Weights) -> dict[str, Moments]:
+        """Under ``support``, what the norms see of the support at the adapted weights: (T, 1, C) each, by
+        the norms' numbers. A norm that the support does not pass, of another modality, sees nothing."""
         if self._policy != "support" or not self._norms:
-            return ()
+            return {}
 
         def one(
             shared: dict[str, Tensor], own: dict[str, Tensor], blocks: tuple[Inputs, ...]
-        ) -> tuple[Moments, ...]:
+        ) -> dict[str, Moments]:
             current = self._pass(own=True, records=True)
             self._logits({**shared, **own}, blocks, current)
-            return tuple(current.recorded[norm] for norm in self._norms)
+            reached = [(str(k), current.recorded.get(norm)) for k, norm in enumerate(self._norms)]
+            return {number: moments for number, moments in reached if moments is not None}
 
         return self._map(one, weights, self._support)
 

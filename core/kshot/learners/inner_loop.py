@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, final
 
 import torch
@@ -26,7 +27,7 @@ from kshot.functional import (
     support_pass,
     width_of,
 )
-from kshot.functional.norms import EpisodicBatchNorm
+from kshot.functional.norms import EpisodicBatchNorm, Moments
 from kshot.functional.strategy import Strategy, StrategyName, choose
 from kshot.functional.tasks import HEAD_BIAS, HEAD_WEIGHT, Tasks, Weights, prefixed
 from kshot.interfaces import BatchStatistics, Classifier, Learner
@@ -47,8 +48,10 @@ class InnerLoopLearner(Learner, ABC):
     Where the encoder is adapted, the default batch-statistics policy is ``support``, in training
     too: running statistics belong to weights that the inner loop leaves behind. Under ``frozen``
     training takes each pass's own statistics and updates the running ones from the support at
-    the initial weights, as batch norm does elsewhere. With ``head`` the default is ``frozen``, and
-    support and query pass together in training, as metric learners train.
+    the initial weights, as batch norm does elsewhere. Norms of a modality that only the queries have
+    keep to running statistics under ``support`` too, which training updates from the queries. With
+    ``head`` the default is ``frozen``, and support and query pass together in training, as metric
+    learners train.
     """
 
     head: Head
@@ -147,20 +150,31 @@ class InnerLoopLearner(Learner, ABC):
         if not self.adapts_encoder:
             embedded, queries = embed_jointly(self.encoder, inputs_of(support), query)
             return *self._head_tasks(embedded, labels, way), ({EMBEDDING: queries},)
-        policy = self.batch_statistics
-        if policy == "frozen" and self.encoder.training:
-            policy = "query"
-            self._track(inputs_of(support), len(labels))
-        return *self._tasks(inputs_of(support), labels, way, policy), query
+        policy, blocks = self.batch_statistics, inputs_of(support)
+        resting: dict[nn.Module, Moments] = {}
+        if self.encoder.training:
+            # Norms of a modality that the support lacks learn nothing from it: these need running
+            # statistics, as they were before this batch, whose episodes must not see each other.
+            known = {frozenset(block) for block in blocks}
+            foreign = tuple(block for block in query if frozenset(block) not in known)
+            resting = _running(self.encoder) if foreign and policy == "support" else resting
+            self._track((*(blocks if policy == "frozen" else ()), *foreign), len(labels))
+            policy = "query" if policy == "frozen" else policy
+        return *self._tasks(blocks, labels, way, policy, resting), query
 
     @torch.no_grad()
-    def _track(self, support: tuple[Inputs, ...], tasks: int) -> None:
+    def _track(self, blocks: tuple[Inputs, ...], tasks: int) -> None:
         """Update the running statistics, outside of any transform."""
-        if any(isinstance(module, EpisodicBatchNorm) for module in self.encoder.modules()):
-            embed(self.encoder, support, Pass(tasks, own=True))
+        if blocks and any(isinstance(module, EpisodicBatchNorm) for module in self.encoder.modules()):
+            embed(self.encoder, blocks, Pass(tasks, own=True))
 
     def _tasks(
-        self, support: tuple[Inputs, ...], labels: Tensor, way: int, policy: BatchStatistics
+        self,
+        support: tuple[Inputs, ...],
+        labels: Tensor,
+        way: int,
+        policy: BatchStatistics,
+        resting: Mapping[nn.Module, Moments] = MappingProxyType({}),
     ) -> tuple[Tasks, Weights]:
         """Tasks that adapt the encoder, and the weights they start from."""
         own = dict(self.encoder.named_parameters())
@@ -168,7 +182,7 @@ class InnerLoopLearner(Learner, ABC):
         strategy = choose(
             self._strategy, self.encoder, labels.device, sum(w.numel() for w in adapted.values())
         )
-        tasks = Tasks(self.encoder, support, labels, policy, strategy)
+        tasks = Tasks(self.encoder, support, labels, policy, strategy, resting)
         embedded = None
         if self.head.sees_support:
             passed = Pass(len(labels), own=policy != "frozen", tracks=False)
@@ -199,6 +213,17 @@ def _classified(tasks: Tasks, path: Sequence[Weights], query: tuple[Inputs, ...]
 def mean_query_loss(tasks: Tasks, weights: Weights, query: tuple[Inputs, ...], labels: Tensor) -> Tensor:
     """Mean cross-entropy of the queries (T, Q) under adapted weights, in nats."""
     return query_cross_entropy(tasks.logits(weights, query), labels)
+
+
+def _running(encoder: nn.Module) -> dict[nn.Module, Moments]:
+    """The running statistics of its norms, (1, C) each, as they are now."""
+    return {
+        norm: (norm.running_mean.clone().unsqueeze(0), norm.running_var.clone().unsqueeze(0))
+        for norm in encoder.modules()
+        if isinstance(norm, EpisodicBatchNorm)
+        and norm.running_mean is not None
+        and norm.running_var is not None
+    }
 
 
 def _subset(encoder: nn.Module, adapt: Adapted) -> list[str]:

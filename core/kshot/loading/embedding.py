@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from kshot.episode import Inputs
 from kshot.functional import concurrently, embed_flat
 from kshot.functional.embedding import CHUNK
+from kshot.loading.loader import Loader
 from kshot.loading.prepare import trimmed
 
 PREPARE_CHUNK = 1024
@@ -32,6 +33,18 @@ def embed_positions(
     finally:
         encoder.train(training)
     return torch.cat(parts)
+
+
+def embed_examples(encoder: nn.Module, loader: Loader, positions: np.ndarray) -> Tensor:
+    """Embed (N,) positions of a loader with running statistics → (N, dim), part by part where its
+    examples come from several."""
+    blocks = loader.catalogue.blocks
+    if blocks is None:
+        return embed_positions(encoder, loader.gather, positions)
+    groups = blocks.grouped(positions)
+    embedded = torch.cat([embed_positions(encoder, loader.gather, positions[one]) for one in groups])
+    order = torch.from_numpy(np.argsort(np.concatenate(groups), kind="stable"))
+    return embedded[order.to(embedded.device)]
 
 
 def _embed_chunk(encoder: nn.Module, inputs: Inputs) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -11,6 +11,9 @@ from torch import Tensor
 
 from kshot.episode import Episodes, Examples
 from kshot.sampling import AnySampler, Catalogue, Drawn
+
+Gather = Callable[[np.ndarray], dict[str, Tensor]]
+"""(…,) positions → inputs with leaves (…, features)."""
 
 
 class Loader(ABC):
@@ -29,23 +32,43 @@ class Loader(ABC):
 
     @abstractmethod
     def gather(self, positions: np.ndarray) -> dict[str, Tensor]:
-        """(B,) positions → inputs with leaves (B, …) on the device."""
+        """(B,) positions → inputs with leaves (B, …) on the device.
+
+        Where the catalogue's examples come from several parts, all positions must be of one.
+        """
 
     @abstractmethod
     def episodes(self, sampler: AnySampler, start: int, stop: int, size: int) -> Iterator[Episodes]:
         """Episodes ``start`` … ``stop`` - 1, batched as ``sampler.batches`` says; up to ``size`` each."""
 
 
-def assemble(drawn: Drawn, inputs: dict[str, Tensor], catalogue: Catalogue) -> Episodes:
-    """Inputs of support and query together, leaves (T, S + Q, …), and what was drawn → episodes."""
-    count = drawn.support.shape[1]
-    support = {name: leaf[:, :count] for name, leaf in inputs.items()}
-    query = {name: leaf[:, count:] for name, leaf in inputs.items()}
-    device = next(iter(inputs.values())).device
-    names = catalogue.classes
-    way = drawn.classes.shape[1]
+def assemble(drawn: Drawn, catalogue: Catalogue, gather: Gather) -> Episodes:
+    """What was drawn, and the inputs of its examples → episodes, one block for each part of the catalogue.
+
+    Args:
+        drawn: T episodes.
+        catalogue: whose positions they are.
+        gather: (T, n) positions, all of one part → leaves (T, n, …).
+    """
+    way, names = drawn.classes.shape[1], catalogue.classes
+    if catalogue.blocks is None:
+        # One call, so that support and query are padded alike.
+        both = gather(np.concatenate([drawn.support, drawn.query], axis=1))
+        count = drawn.support.shape[1]
+        first = [({name: leaf[:, :count] for name, leaf in both.items()}, drawn.support_labels)]
+        second = [({name: leaf[:, count:] for name, leaf in both.items()}, drawn.query_labels)]
+    else:
+        first, second = (
+            [(gather(at[:, run]), labels[:, run]) for _, run in catalogue.blocks.runs(at)]
+            for at, labels in ((drawn.support, drawn.support_labels), (drawn.query, drawn.query_labels))
+        )
     return Episodes(
-        support=(Examples(support, torch.from_numpy(drawn.support_labels).to(device), way),),
-        query=(Examples(query, torch.from_numpy(drawn.query_labels).to(device), way),),
+        support=tuple(_examples(*one, way) for one in first),
+        query=tuple(_examples(*one, way) for one in second),
         classes=tuple(tuple(names[c] for c in row) for row in drawn.classes.tolist()),
     )
+
+
+def _examples(inputs: dict[str, Tensor], labels: np.ndarray, way: int) -> Examples:
+    device = next(iter(inputs.values())).device
+    return Examples(inputs, torch.from_numpy(np.ascontiguousarray(labels)).to(device), way)

@@ -44,8 +44,16 @@ class ResidentLoader(Loader):
 
     def episodes(self, sampler: AnySampler, start: int, stop: int, size: int) -> Iterator[Episodes]:
         """Draw and gather, batch by batch."""
-        for drawn in sampler.drawn(start, stop, size):
-            both = self.gather(np.concatenate([drawn.support, drawn.query], axis=1))
-            if self.device.type == "cpu":  # elsewhere the length would have to be waited for
-                both = trimmed(both)
-            yield assemble(drawn, both, self.catalogue)
+        yield from gathered(self, sampler, start, stop, size)
+
+
+def gathered(loader: Loader, sampler: AnySampler, start: int, stop: int, size: int) -> Iterator[Episodes]:
+    """Episodes whose examples lie ready in a loader, batch by batch."""
+
+    def gather(positions: np.ndarray) -> dict[str, Tensor]:
+        inputs = loader.gather(positions)
+        # Elsewhere than on a CPU the length would have to be waited for.
+        return trimmed(inputs) if loader.device.type == "cpu" else inputs
+
+    for drawn in sampler.drawn(start, stop, size):
+        yield assemble(drawn, loader.catalogue, gather)

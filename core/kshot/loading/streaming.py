@@ -58,10 +58,7 @@ class StreamingLoader(Loader):
 
     def batch(self, sampler: AnySampler, numbers: np.ndarray) -> Episodes:
         """The episodes of (T,) numbers, of one size, on the CPU."""
-        drawn = sampler.take(numbers)
-        # One call, so that support and query are padded alike.
-        both = self._prepare(np.concatenate([drawn.support, drawn.query], axis=1))
-        return assemble(drawn, both, self.catalogue)
+        return assemble(sampler.take(numbers), self.catalogue, self._prepare)
 
     def _prepare(self, positions: np.ndarray) -> dict[str, Tensor]:
         unique, inverse = np.unique(positions.reshape(-1), return_inverse=True)

@@ -37,10 +37,11 @@ def media_size(sample: Sample) -> int:
 
 
 def _size(examples: Iterable[SampleExample]) -> int:
-    drawn: Counter[int] = Counter()
+    drawn: Counter[tuple[int, str]] = Counter()
     size = 0
     for example in examples:
-        drawn[example.label] += 1
-        if drawn[example.label] <= MOST[example.media]:
+        own = example.label, example.media
+        drawn[own] += 1
+        if drawn[own] <= MOST[example.media]:
             size += len(example.data)
     return size

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any, Final
 
 from kshot.interfaces import Presentation
-from kshot.report.panels import PANELS, Box
+from kshot.report.panels import Box, panel_of
 from kshot.report.writing import SOFT, without_glyphs, wrapped, write
 from kshot.results.text import printable
 
@@ -45,7 +45,7 @@ def contact_sheet(title: str, subtitle: str, rows: Sequence[Row]) -> bytes:
     Args:
         title: what the examples are of.
         subtitle: a line below it.
-        rows: one at least, with an example at least, all of one media type.
+        rows: one at least, with an example at least.
 
     Raises:
         ValueError: an example is not of the media type that it claims.
@@ -53,7 +53,7 @@ def contact_sheet(title: str, subtitle: str, rows: Sequence[Row]) -> bytes:
     from matplotlib.figure import Figure
 
     examples = [example for row in rows for example in (*row.before, *row.examples)]
-    panel = PANELS[examples[0].media](examples)
+    panel = panel_of(examples)
     left = max(len(row.before) for row in rows)
     columns = left + max(len(row.examples) for row in rows)
     across, down = panel.width + _GAP, panel.height + _GAP

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from kshot.report.budget import MOST, within_budget
@@ -65,8 +66,12 @@ def _class(sample: Sample, label: int, title: str) -> Html:
 
 
 def _set(sample: Sample, examples: Sequence[SampleExample], role: str) -> Html:
-    most = MOST[examples[0].media] if examples else 0
-    drawn = [_example(sample, example, role) for example in examples[:most]]
+    counts = Counter[str]()
+    drawn: list[Html] = []
+    for example in examples:
+        counts[example.media] += 1
+        if counts[example.media] <= MOST[example.media]:
+            drawn.append(_example(sample, example, role))
     rest = len(examples) - len(drawn)
     more = [element("span", f"and {rest} more", class_="more")] if rest else []
     return element("div", *drawn, *more, class_=f"set {role}")

@@ -25,6 +25,7 @@ from kshot.report.projections import projections_section
 from kshot.report.protocol import protocol_section
 from kshot.report.provenance import provenance_section
 from kshot.report.published import published_section
+from kshot.report.rejection import rejection_section
 from kshot.report.scores import scores_section
 from kshot.report.shots import shots_section
 from kshot.report.worst import worst_section
@@ -71,6 +72,7 @@ def page(material: Material) -> str:
         ("curves", "Learning curves", curves_section(results)),
         ("inside", "Inside the learners", inside_section(material)),
         ("calibration", "Calibration", calibration_section(material)),
+        ("unknown", "Unknown", rejection_section(results)),
         ("protocol", "How to read", protocol_section(results)),
         ("cells", "All cells", cells_section(results)),
         ("environment", "Provenance", provenance_section(results)),

@@ -5,6 +5,7 @@ from kshot.results.entry import Entry
 from kshot.results.inside import INSIDE, Inside, Moment, inside_path
 from kshot.results.legend import legend
 from kshot.results.projection import PROJECTION, Projection, projection_path
+from kshot.results.rejection import RejectionRow, RejectionTable, rejection_legend, rejection_tables
 from kshot.results.sample import Sample, SampleExample, sample_path
 from kshot.results.schema import (
     SCHEMA,
@@ -31,6 +32,7 @@ from kshot.results.store import (
 )
 from kshot.results.summary import summary
 from kshot.results.tables import Column, Row, Table, Value, labeller, tables
+from kshot.results.unknown import UnknownQueries
 
 __all__ = [
     "FILE",
@@ -50,6 +52,8 @@ __all__ = [
     "Projection",
     "Ranked",
     "Ranking",
+    "RejectionRow",
+    "RejectionTable",
     "Results",
     "Row",
     "Sample",
@@ -57,6 +61,7 @@ __all__ = [
     "Score",
     "Table",
     "Train",
+    "UnknownQueries",
     "Value",
     "inside_path",
     "labeller",
@@ -66,6 +71,8 @@ __all__ = [
     "load_worst",
     "projection_path",
     "read_entry",
+    "rejection_legend",
+    "rejection_tables",
     "sample_path",
     "save",
     "save_sample",

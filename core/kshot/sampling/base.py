@@ -10,7 +10,8 @@ from typing import final
 
 import numpy as np
 
-from kshot.sampling.catalogue import Catalogue, IntArray
+from kshot.sampling.blocks import IntArray
+from kshot.sampling.catalogue import Catalogue
 from kshot.shapes import Shape
 
 BLOCK = 1024
@@ -112,13 +113,15 @@ class AnySampler(ABC):
     @final
     def drawn(self, start: int, stop: int, size: int) -> Iterator[Drawn]:
         """The episodes of each of :meth:`batches`; many are drawn at a time, which costs little more than one."""
-        if not self.shape.one_size:
-            yield from map(self.take, self.batches(start, stop, size))
-            return
         ahead = max(1, BLOCK // size) * size
         for first in range(start, stop, ahead):
-            block = self.draw(first, min(first + ahead, stop))
-            yield from (block.slice(at, at + size) for at in range(0, len(block), size))
+            numbers = np.arange(first, min(first + ahead, stop))
+            sizes = self.sizes(numbers)
+            if (sizes == sizes[0]).all():
+                block = self.take(numbers)
+                yield from (block.slice(at, at + size) for at in range(0, len(block), size))
+            else:
+                yield from map(self.take, self.batches(first, first + len(numbers), size))
 
     @final
     def blocks(self, episodes: int, size: int = BLOCK) -> Iterator[Drawn]:

@@ -7,11 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kshot.errors import DataError, listing
-
-IntArray = NDArray[np.int64]
+from kshot.sampling.blocks import Blocks, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +27,7 @@ class Catalogue:
         class_groups: for each group's name (such as ``"alphabet"``) one value per class.
         example_groups: for each group's name (such as ``"utterance"``) an (N,) array of codes.
         fingerprint: hash of class names, example keys and the content version.
+        blocks: where a class's examples come from several parts; none: from one.
     """
 
     classes: tuple[str, ...]
@@ -37,6 +36,7 @@ class Catalogue:
     fingerprint: str
     class_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     example_groups: Mapping[str, IntArray] = field(default_factory=dict[str, IntArray])
+    blocks: Blocks | None = None
 
     @classmethod
     def build(

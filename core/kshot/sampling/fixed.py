@@ -8,7 +8,8 @@ import numpy as np
 
 from kshot.errors import DataError
 from kshot.sampling.base import AnySampler, Drawn
-from kshot.sampling.catalogue import Catalogue, IntArray
+from kshot.sampling.blocks import IntArray
+from kshot.sampling.catalogue import Catalogue
 from kshot.shapes import Shape
 
 

@@ -9,7 +9,8 @@ from typing import Any, final
 import numpy as np
 
 from kshot.errors import DataError, listing, nearest
-from kshot.sampling.catalogue import Catalogue, IntArray
+from kshot.sampling.blocks import IntArray, Shares, Sides, indivisible
+from kshot.sampling.catalogue import Catalogue
 from kshot.sampling.streams import Words, distinct, orders
 from kshot.shapes import Shape
 
@@ -115,6 +116,82 @@ class Separate(Members):
         support = distinct(draws[:, :shot], split)
         query = distinct(draws[:, shot : shot + queries], len(codes) - split) + split[:, None]
         return np.take_along_axis(listed, np.concatenate([support, query], axis=1), axis=1)
+
+
+@final
+class Blocked(Members):
+    """Examples of several parts, as the shares of an episode's sides say.
+
+    Each part has words of its own, and its queries are drawn before its support: episodes of one
+    number have the same queries whatever their support is made of.
+    """
+
+    def __init__(self, catalogue: Catalogue, shape: Shape, sides: Sides) -> None:
+        blocks = catalogue.blocks
+        assert blocks is not None
+        self._support, self._query = sides.support, sides.query
+        parts = len(blocks.names)
+        labels = catalogue.labels
+        self._sizes = np.bincount(labels * parts + blocks.of, minlength=parts * len(catalogue.classes))
+        self._sizes = self._sizes.reshape(-1, parts).astype(np.int64)
+        self._starts = np.cumsum(self._sizes, axis=1) - self._sizes
+        self._most = _most(shape)
+        self.width = parts * self._most
+
+    def room(self, classes: IntArray, shots: IntArray | int) -> IntArray:
+        """What the support leaves in the part that has least for its share; negative where the support
+        itself asks for more than there is."""
+        left = self._sizes[classes] - np.stack([_share(shots, self._support, k) for k in self._parts], -1)
+        asked = [k for k in self._parts if self._query[k]]
+        room = np.stack([left[:, k] // self._query[k] for k in asked]).min(axis=0) * sum(self._query)
+        return np.where((left < 0).any(axis=1), -1, room)
+
+    def draw(self, classes: IntArray, shots: IntArray, queries: IntArray, words: Words) -> IntArray:
+        """Rows of equal numbers at a time, part by part."""
+        members = np.zeros((len(classes), int((shots + queries).max())), dtype=np.int64)
+        kinds, kind = np.unique(np.stack([shots, queries], axis=1), axis=0, return_inverse=True)
+        for number, (shot, query) in enumerate(kinds.tolist()):
+            rows = np.flatnonzero(kind.reshape(-1) == number)
+            drawn = [self._of_part(k, classes[rows], shot, query, words[rows]) for k in self._parts]
+            sides = [one for one, _ in drawn] + [one for _, one in drawn]
+            members[rows, : shot + query] = np.concatenate(sides, axis=1)
+        return members
+
+    def _of_part(
+        self, part: int, classes: IntArray, shot: int, query: int, words: Words
+    ) -> tuple[IntArray, IntArray]:
+        """Members of one part, for the support and for the queries."""
+        first = query * self._query[part] // sum(self._query)
+        count = first + shot * self._support[part] // sum(self._support)
+        own = words[:, part * self._most : part * self._most + count]
+        drawn = distinct(own, self._sizes[classes, part]) + self._starts[classes, part][:, None]
+        return drawn[:, first:], drawn[:, :first]
+
+    @property
+    def _parts(self) -> range:
+        return range(len(self._support))
+
+
+def _share(count: IntArray | int, shares: Shares, part: int) -> Any:
+    return count * shares[part] // sum(shares)
+
+
+def members_of(catalogue: Catalogue, shape: Shape) -> list[Members]:
+    """What draws the examples of episodes; one for each of the directions in which they take turns.
+
+    Raises:
+        DataError: a group that the source does not declare, or a shape that its parts cannot share.
+    """
+    if catalogue.blocks is None:
+        return [(Separate if shape.apart else Free)(catalogue, shape)]
+    if shape.apart:
+        raise DataError(
+            f"{shape}: examples of several modalities have no common groups that could be kept apart; leave "
+            "'apart' out"
+        )
+    if problem := indivisible(shape, catalogue.blocks):
+        raise DataError(f"{shape.asked}: {problem}")
+    return [Blocked(catalogue, shape, sides) for sides in catalogue.blocks.sides]
 
 
 def group_of(groups: Mapping[str, Any], name: str, kind: str) -> Any:

@@ -8,8 +8,9 @@ import numpy as np
 
 from kshot.errors import DataError, listing
 from kshot.sampling.base import AnySampler, Drawn
-from kshot.sampling.catalogue import Catalogue, IntArray
-from kshot.sampling.members import Free, Members, Separate, group_of
+from kshot.sampling.blocks import Blocks, IntArray
+from kshot.sampling.catalogue import Catalogue
+from kshot.sampling.members import group_of, members_of
 from kshot.sampling.sizes import SizeStream, fewest_queries, query_counts, query_words
 from kshot.sampling.streams import Stream, Words, below, distinct, orders
 from kshot.shapes import Shape
@@ -47,10 +48,11 @@ class Sampler(AnySampler):
         self.split = split
         self.shape = shape
         self.seed = seed
-        self._members: Members = (Separate if shape.apart else Free)(catalogue, shape)
-        fits = self._members.room(np.arange(len(catalogue.classes)), shape.shots.high) >= fewest_queries(
-            shape
-        )
+        # One of each direction; a class serves where it can in all of them.
+        self._members, self._together = members_of(catalogue, shape), together
+        every = np.arange(len(catalogue.classes))
+        rooms = [one.room(every, shape.shots.high) for one in self._members]
+        fits = np.min(rooms, axis=0) >= fewest_queries(shape)
         self._pools = self._class_pools(fits)
         self.left_out = tuple(name for name, fit in zip(catalogue.classes, fits, strict=True) if not fit)
         queries = [shape.queries] if isinstance(shape.queries, int) else []  # a total stands in the name
@@ -58,7 +60,7 @@ class Sampler(AnySampler):
         self._sizes = SizeStream(identity, shape, together)
         # One word picks the pool, then the classes, then examples class by class, then the orders.
         way = shape.ways.high
-        self._widths = [1, way, way * self._members.width, shape.most_examples, query_words(shape)]
+        self._widths = [1, way, way * self._members[0].width, shape.most_examples, query_words(shape)]
         self._stream = Stream(identity, sum(self._widths))
 
     def take(self, numbers: IntArray) -> Drawn:
@@ -71,15 +73,21 @@ class Sampler(AnySampler):
         way = int(sizes.way[0])
         if (sizes.way != way).any() or (sizes.support != sizes.support[0]).any():
             raise ValueError(f"episodes {listing(map(str, numbers))} of {self.shape} are not of one size")
+        turns = self._turns(numbers)
+        if (turns != turns[0]).any():
+            raise ValueError(
+                f"episodes {listing(map(str, numbers))} of {self.shape} are not of one direction"
+            )
+        drawing = self._members[int(turns[0])]
         pick, choose, inner, shuffle, urn = np.split(
             self._stream.of(numbers), np.cumsum(self._widths)[:-1], axis=1
         )
         classes = self._choose_classes(pick[:, 0], choose[:, :way])
-        flat, width = classes.reshape(-1), self._members.width
+        flat, width = classes.reshape(-1), drawing.width
         shots = sizes.shots[:, :way].reshape(-1)
-        room = self._members.room(flat, shots).reshape(classes.shape)
+        room = drawing.room(flat, shots).reshape(classes.shape)
         queries = query_counts(self.shape, urn, way, room).reshape(-1)
-        members = self._members.draw(flat, shots, queries, inner[:, : way * width].reshape(-1, width))
+        members = drawing.draw(flat, shots, queries, inner[:, : way * width].reshape(-1, width))
         positions = members + self.catalogue.offsets[flat][:, None]
         labels = np.tile(np.arange(way), len(numbers))
         place, count = np.arange(members.shape[1]), len(numbers)
@@ -90,18 +98,31 @@ class Sampler(AnySampler):
         order, then = np.split(shuffle, [support.shape[1]], axis=1)
         return Drawn(
             classes,
-            *_shuffled(support, np.repeat(labels, shots).reshape(count, -1), order),
-            *_shuffled(query, np.repeat(labels, queries).reshape(count, -1), then[:, : query.shape[1]]),
+            *self._shuffled(support, np.repeat(labels, shots).reshape(count, -1), order),
+            *self._shuffled(query, np.repeat(labels, queries).reshape(count, -1), then[:, : query.shape[1]]),
         )
 
     def sizes(self, numbers: IntArray) -> IntArray:
-        """(T, 2) way and number of support examples."""
+        """(T, 2) way and number of support examples; (T, 3) with the direction, where these take turns."""
         sizes = self._sizes.sizes(numbers)
-        return np.stack([sizes.way, sizes.support], axis=1)
+        turns = [self._turns(numbers)] if len(self._members) > 1 else []
+        return np.stack([sizes.way, sizes.support, *turns], axis=1)
 
     def count(self, wanted: int) -> int:
         """As many as are wanted: there is no end of them."""
         return wanted
+
+    def _turns(self, numbers: IntArray) -> IntArray:
+        """(T,) direction of each episode; those that are processed together share one."""
+        return numbers // self._together % len(self._members)
+
+    def _shuffled(self, positions: IntArray, labels: IntArray, words: Words) -> tuple[IntArray, IntArray]:
+        """(T, n) positions, labels and words → the first two, shuffled alike; part by part."""
+        order = orders(words)
+        if (blocks := self.catalogue.blocks) is not None:
+            parts = blocks.of[np.take_along_axis(positions, order, axis=1)]
+            order = np.take_along_axis(order, np.argsort(parts, axis=1, kind="stable"), axis=1)
+        return np.take_along_axis(positions, order, axis=1), np.take_along_axis(labels, order, axis=1)
 
     def _choose_classes(self, pick: Words, choose: Words) -> IntArray:
         if len(self._pools) == 1:
@@ -133,7 +154,9 @@ class Sampler(AnySampler):
         place = (
             f"the {self.split} split has {len(catalogue.classes)} classes, of which {len(usable)} can serve"
         )
-        if shape.apart:
+        if catalogue.blocks is not None:
+            rule = f"each class needs {_needs(catalogue.blocks, shot, queries)}"
+        elif shape.apart:
             rule = f"each class needs {shot} + {queries} examples with '{shape.apart}' kept apart"
         else:
             rule = f"each class needs {shot} + {queries} = {shot + queries} examples"
@@ -143,12 +166,31 @@ class Sampler(AnySampler):
             problem += f", at most {best} of them within one '{shape.within}'"
         short = np.setdiff1d(np.arange(len(catalogue.classes)), usable)
         if len(short):
-            names = listing(f"{catalogue.classes[c]} ({catalogue.sizes[c]})" for c in short)
+            names = listing(f"{catalogue.classes[c]} ({_has(catalogue, int(c))})" for c in short)
             problem += f"; short of examples: {names}"
-        return problem + "; ask for a smaller way, shot or query count, or add data"
+        mend = "; ask for a smaller way, shot or query count, or add data"
+        if len(self._members) > 1:
+            mend += ", or set `directions: one`, so that training episodes are like those that test"
+        return problem + mend
 
 
-def _shuffled(positions: IntArray, labels: IntArray, words: Words) -> tuple[IntArray, IntArray]:
-    """(T, n) positions, labels and words → the first two, shuffled alike."""
-    order = orders(words)
-    return np.take_along_axis(positions, order, axis=1), np.take_along_axis(labels, order, axis=1)
+def _needs(blocks: Blocks, shot: int, queries: int) -> str:
+    """What the directions ask of a class, part by part."""
+    told = list[str]()
+    for k, name in enumerate(blocks.names):
+        counts = {
+            (shot * one.support[k] // sum(one.support), queries * one.query[k] // sum(one.query))
+            for one in blocks.sides
+        }
+        most = max(counts, key=sum)
+        told += [f"{most[0]} + {most[1]} examples of {name}"] if sum(most) else []
+    return " and ".join(told)
+
+
+def _has(catalogue: Catalogue, number: int) -> str:
+    """How many examples a class has, part by part."""
+    start, stop = catalogue.offsets[number : number + 2].tolist()
+    if catalogue.blocks is None:
+        return str(stop - start)
+    counts = np.bincount(catalogue.blocks.of[start:stop], minlength=len(catalogue.blocks.names))
+    return ", ".join(f"{count} {name}" for count, name in zip(counts, catalogue.blocks.names, strict=True))

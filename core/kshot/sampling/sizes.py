@@ -8,7 +8,7 @@ from typing import final
 
 import numpy as np
 
-from kshot.sampling.catalogue import IntArray
+from kshot.sampling.blocks import IntArray
 from kshot.sampling.streams import Stream, Words, below
 from kshot.shapes import Each, Imbalanced, Shape
 

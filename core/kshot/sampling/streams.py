@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kshot.sampling.catalogue import IntArray
+from kshot.sampling.blocks import IntArray
 
 Words = NDArray[np.uint64]
 

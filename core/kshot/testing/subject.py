@@ -35,6 +35,8 @@ class Subject:
         raw: the raw examples, class by class: at least 6 classes of at least 8 examples each,
             which the encoder tells apart well enough to learn from.
         device: where encoders and episodes live.
+        asked: examples of the same classes, likewise, which queries are drawn from where they are of
+            another modality than the support; none: queries are drawn from ``raw``.
         hostile: raw examples that are hard or impossible to take, by what is wrong with each.
     """
 
@@ -42,9 +44,14 @@ class Subject:
     build: Callable[[], Encoder]
     raw: Sequence[Sequence[Any]]
     device: torch.device = CPU
+    asked: Sequence[Sequence[Any]] | None = None
     hostile: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
+        if self.asked is not None and len(self.asked) != len(self.raw):
+            raise ValueError(
+                f"subject '{self.name}': raw has {len(self.raw)} classes, asked {len(self.asked)}"
+            )
         if len(self.raw) < 6 or min(len(examples) for examples in self.raw) < 8:
             sizes = [len(examples) for examples in self.raw]
             raise ValueError(f"subject '{self.name}' needs 6 classes of 8 examples or more, got {sizes}")
@@ -59,7 +66,7 @@ class Subject:
     @property
     def flat(self) -> list[Any]:
         """All raw examples, one class after the other."""
-        return [example for examples in self.raw for example in examples]
+        return _flat(self.raw)
 
     @property
     def labels(self) -> Tensor:
@@ -118,35 +125,50 @@ class Subject:
         pool = torch.tensor(list(range(len(self.raw)) if classes is None else classes))
         for number in range(count):
             chosen = pool[torch.randperm(len(pool), generator=generator)[:way]]
-            rows = [self._rows(int(one), generator) for one in chosen]
+            rows = [_rows(self.raw, int(one), generator) for one in chosen]
             some, more = _each(shots, way, number), _each(queries, way, number)
             support.append(_shuffled([own[:n] for own, n in zip(rows, some, strict=True)], generator))
-            taken = [own[n : n + m] for own, n, m in zip(rows, some, more, strict=True)]
+            if self.asked is None:
+                taken = [own[n : n + m] for own, n, m in zip(rows, some, more, strict=True)]
+            else:
+                others = [_rows(self.asked, int(one), generator) for one in chosen]
+                taken = [own[:m] for own, m in zip(others, more, strict=True)]
             query.append(_shuffled(taken, generator))
             names.append(tuple(f"class-{one}" for one in chosen))
+        first = self.inputs(dtype)
+        second = first if self.asked is None else self.place(self._prepared_asked, dtype)
         return Episodes(
-            (self._examples(support, way, dtype),), (self._examples(query, way, dtype),), tuple(names)
+            (self._examples(first, support, way),), (self._examples(second, query, way),), tuple(names)
         )
 
     @cached_property
     def _fitted(self) -> Encoder:
         encoder = self.fresh()
-        encoder.fit(self.flat)
+        encoder.fit([*self.flat, *_flat(self.asked or ())])
         return encoder
 
     @cached_property
     def _prepared(self) -> Inputs:
         return self._fitted.prepare(self.flat)
 
-    def _rows(self, number: int, generator: torch.Generator) -> Tensor:
-        """Rows of one class's examples, in random order."""
-        start = sum(len(examples) for examples in self.raw[:number])
-        return start + torch.randperm(len(self.raw[number]), generator=generator)
+    @cached_property
+    def _prepared_asked(self) -> Inputs:
+        return self._fitted.prepare(_flat(self.asked or ()))
 
-    def _examples(self, drawn: Sequence[tuple[Tensor, Tensor]], way: int, dtype: torch.dtype) -> Examples:
+    def _examples(self, inputs: Inputs, drawn: Sequence[tuple[Tensor, Tensor]], way: int) -> Examples:
         rows = torch.stack([one for one, _ in drawn]).to(self.device)
         labels = torch.stack([one for _, one in drawn]).to(self.device)
-        return Examples({name: leaf[rows] for name, leaf in self.inputs(dtype).items()}, labels, way)
+        return Examples({name: leaf[rows] for name, leaf in inputs.items()}, labels, way)
+
+
+def _flat(raw: Sequence[Sequence[Any]]) -> list[Any]:
+    return [example for examples in raw for example in examples]
+
+
+def _rows(raw: Sequence[Sequence[Any]], number: int, generator: torch.Generator) -> Tensor:
+    """Rows of one class's examples, in random order."""
+    start = sum(len(examples) for examples in raw[:number])
+    return start + torch.randperm(len(raw[number]), generator=generator)
 
 
 def subject_from(

@@ -12,7 +12,7 @@ from kshot.training.handover import (
 )
 from kshot.training.meta import train
 from kshot.training.optimisation import trainable
-from kshot.training.pretraining import PretrainedEncoder, pretrain
+from kshot.training.pretraining import PretrainedEncoder, pairing, pretrain
 from kshot.training.processes import Alone, Processes, join_processes
 from kshot.training.record import CurvePoint, Pretraining, Training
 
@@ -31,6 +31,7 @@ __all__ = [
     "join_processes",
     "lasting_encoder_state",
     "lasting_state",
+    "pairing",
     "pretrain",
     "read_learner",
     "train",

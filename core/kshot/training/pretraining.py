@@ -1,29 +1,30 @@
-"""Pretraining: ordinary classification of the training classes, with a head that is thrown away."""
+"""Pretraining: an encoder taught as a whole, before episodes or instead of them."""
 
 from __future__ import annotations
 
 import itertools
 import json
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import final
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
+from torch import nn
 
 from kshot.config import Pretrain
+from kshot.episode import Inputs
 from kshot.errors import CellError
-from kshot.functional import embed_flat
 from kshot.interfaces import Encoder, PretrainHead
 from kshot.loading import Loader
+from kshot.loading.prepare import trimmed
+from kshot.sampling import Catalogue
 from kshot.tensorfiles import write_tensors
 from kshot.training.checkpoint import Checkpoint, State, learned_state
+from kshot.training.objectives import Classes, Objective, Pairs
 from kshot.training.optimisation import (
     Meter,
     Optimiser,
@@ -33,9 +34,6 @@ from kshot.training.optimisation import (
     training_mode,
 )
 from kshot.training.record import Pretraining
-
-COSINE_SCALE = 10.0
-"""Start of the cosine head's factor, which is learnt; Chen et al. fix 2, or 30 beyond 200 classes."""
 
 MEND = "lower pretrain.learning_rate or set pretrain.clip"
 
@@ -92,36 +90,45 @@ def pretrain(
     checkpoint: Checkpoint | None = None,
     rates: Mapping[nn.Parameter, float] | None = None,
 ) -> Pretraining:
-    """Teach an encoder to classify the training classes, as transfer learning does.
+    """Teach an encoder to classify the training classes, or to bring modalities together.
 
-    Chen et al., "A Closer Look at Few-shot Classification", ICLR 2019; Chen et al., "Meta-Baseline",
-    ICCV 2021. The caller's random state is left as it was.
+    The caller's random state is left as it was.
 
     Args:
         encoder: on the loader's device; its parameters that train are trained, it is left in
             training mode.
         loader: the training split's tensors.
-        options: epochs, batch, optimiser and schedule.
-        head: ``linear``, or ``cosine`` (Baseline++).
+        options: objective, epochs, batch, optimiser and schedule.
+        head: ``linear``, or ``cosine`` (Baseline++); of a classification.
         seed: of the head's start, the order of the examples and the augmentation.
         progress: told after each epoch.
         checkpoint: where the state is kept; the pretraining goes on from what lies there, to the bit.
         rates: factor of the learning rate of a parameter; 1 for one that is not named.
 
     Raises:
-        CellError: the loss is not finite; names the step.
+        CellError: the loss is not finite; names the step. Or pairs are asked for where there are none.
     """
     devices = [loader.device] if loader.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         torch.manual_seed(seed)
-        classes = len(loader.catalogue.classes)
-        classify = _head(head, encoder.dim, classes).to(loader.device)
-        return _run(encoder, classify, loader, options, seed, progress, checkpoint, rates)
+        pairs = pairing(options, loader.catalogue)
+        objective = (
+            Pairs(loader, options.batch) if pairs else Classes(loader, options.batch, head, encoder.dim)
+        )
+        return _run(encoder, objective, loader, options, seed, progress, checkpoint, rates)
+
+
+def pairing(options: Pretrain, catalogue: Catalogue) -> bool:
+    """True where a pretraining pairs modalities: where it is asked to, or where there are several and
+    nothing is asked."""
+    if options.objective is None:
+        return catalogue.blocks is not None
+    return options.objective == "pairs"
 
 
 def _run(
     encoder: Encoder,
-    head: nn.Module,
+    objective: Objective,
     loader: Loader,
     options: Pretrain,
     seed: int,
@@ -129,9 +136,8 @@ def _run(
     checkpoint: Checkpoint | None,
     rates: Mapping[nn.Parameter, float] | None,
 ) -> Pretraining:
-    labels = torch.from_numpy(loader.catalogue.labels).to(loader.device)
-    per_epoch = sum(1 for _ in _batches(len(labels), options.batch, seed, 0))
-    both = nn.ModuleDict({"encoder": encoder, "head": head})
+    per_epoch = objective.count(seed)
+    both = nn.ModuleDict({"encoder": encoder, "head": objective.head})
     optimiser = Optimiser(trainable(both), options, options.epochs * per_epoch, options.batch, rates)
     augmentation = torch.Generator(loader.device).manual_seed(seed)
     generators = random_generators(loader.device, augmentation)
@@ -139,15 +145,22 @@ def _run(
     if checkpoint:
         checkpoint.load(state)
     training_mode(encoder)
+
+    def gather(positions: np.ndarray) -> Inputs:
+        inputs = loader.gather(positions)
+        # Elsewhere than on a CPU the length would have to be waited for.
+        inputs = trimmed(inputs) if trims else inputs
+        with torch.autocast(loader.device.type, enabled=False):
+            return encoder.augment(inputs, augmentation)
+
+    trims = loader.catalogue.blocks is not None and loader.device.type == "cpu"
     result, before, started = state.record, state.record.seconds, time.perf_counter()
     last_save = started
     while result.epochs < options.epochs:
-        batches = _batches(len(labels), options.batch, seed, result.epochs)
-        for positions in itertools.islice(batches, result.steps - per_epoch * result.epochs, None):
-            inputs = encoder.augment(loader.gather(positions), augmentation)
+        batches = objective.batches(seed, result.epochs)
+        for batch in itertools.islice(batches, result.steps - per_epoch * result.epochs, None):
             with precision(options, loader.device):
-                logits = head(embed_flat(encoder, inputs))
-                batch_loss = F.cross_entropy(logits.float(), labels[torch.from_numpy(positions)])
+                batch_loss = objective.loss(encoder, batch, gather)
             optimiser.step(batch_loss, result.steps)
             state.losses.add(batch_loss, result.steps)
             result.steps += 1
@@ -167,30 +180,3 @@ def _save(checkpoint: Checkpoint, state: State[Pretraining]) -> None:
     if not state.finite:
         raise CellError(f"parameters are not finite after {state.record.steps} steps; {MEND}")
     checkpoint.save(state)
-
-
-def _batches(count: int, size: int, seed: int, epoch: int) -> Iterator[np.ndarray]:
-    """Positions in a random order that seed and epoch determine; no batch of a single example."""
-    order = np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(count)
-    for start in range(0, count, size):
-        batch = order[start : start + size]
-        if len(batch) > 1:
-            yield batch
-
-
-def _head(kind: PretrainHead, dim: int, classes: int) -> nn.Module:
-    return nn.Linear(dim, classes) if kind == "linear" else _Cosine(dim, classes)
-
-
-@final
-class _Cosine(nn.Module):
-    """Cosine between an embedding and a learnt vector per class, times a learnt factor."""
-
-    def __init__(self, dim: int, classes: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(classes, dim))
-        self.log_scale = nn.Parameter(torch.tensor(math.log(COSINE_SCALE)))
-
-    def forward(self, embedded: Tensor) -> Tensor:
-        """(B, dim) → (B, classes)."""
-        return self.log_scale.exp() * F.linear(F.normalize(embedded, dim=1), F.normalize(self.weight, dim=1))

@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import yaml
 
-from kshot.config import check, parse, read
+from kshot.config import SourceEntry, check, parse, read
 from kshot.errors import ConfigurationError, DataError, KshotError, listing, nearest
 from kshot.interfaces import Source
-from kshot.options import OptionsOf
-from kshot.options.given import given_options
+from kshot.making import make_source
 from kshot.registry import Entry, Registry
+from kshot.resolving import Resolver
 from kshot.specs import SourceSpec
 from kshot.splits import rule_of
 
@@ -51,34 +51,32 @@ def open_source(name: str, overrides: Sequence[str], registry: Registry) -> Open
         ConfigurationError: options that do not fit.
         KshotError: an unknown name, or data that cannot be had; the text says how to give them.
     """
-    use, options = _written(name)
+    use, options, sources = _written(name)
     problems = [problem for one in overrides if (problem := _override(options, one))]
     if problems:
         raise ConfigurationError(f"{name} with --set", problems)
-    use, colon, after = use.partition(":")
-    entry = registry.find("sources", use)
-    assert isinstance(entry.spec, SourceSpec)
-    given = given_options(entry.spec, options, after if colon else None)
-    factory = entry.resolve()
-    known = OptionsOf(factory, reserved=())
-    if problems := known.problems(given, ""):
-        raise ConfigurationError(f"{name} (options are given by --set key=value)", problems)
-    resolved = known.resolve(given)
+    spec = registry.find("sources", use.partition(":")[0]).spec
+    assert isinstance(spec, SourceSpec)
+    resolver = Resolver(registry, sources)
+    what = resolver.resolve("sources", (use, options), "")
+    if what is None:
+        raise ConfigurationError(f"{name} (options are given by --set key=value)", resolver.problems)
     try:
-        source = factory(**resolved.arguments)
+        source = make_source(what)
     except DataError as error:
-        raise DataError(f"{error}{_hint(resolved.record.get('path'))}") from error
-    asked = {**entry.spec.options, **options}.get("split")
-    return Opened(name, entry, resolved.record, _split(asked, resolved.arguments, entry.spec), source)
+        raise DataError(f"{error}{_hint(what.record.get('path'))}") from error
+    asked = {**spec.options, **options}.get("split")
+    return Opened(name, what.entry, what.record, _split(asked, what.options, spec), source)
 
 
-def _written(name: str) -> tuple[str, dict[str, Any]]:
-    """What is used and its options: a registered name has none yet, a configuration's source may."""
+def _written(name: str) -> tuple[str, dict[str, Any], Mapping[str, SourceEntry]]:
+    """What is used, its options, and the sources that it may be made of: a registered name has none of
+    these yet, a configuration's source may."""
     path, _, key = name.rpartition(":")
     if Path(name).suffix in (".yaml", ".yml"):
         path, key = name, ""
     if Path(path).suffix not in (".yaml", ".yml"):
-        return name, {}
+        return name, {}, {}
     configuration, problems = check(read(Path(path)))
     if configuration is None or problems:
         raise ConfigurationError(path, problems)
@@ -87,7 +85,7 @@ def _written(name: str) -> tuple[str, dict[str, Any]]:
         raise KshotError(
             f"which source of {path}? write {path}:ID with one of {listing(known)}{nearest(key, known)}"
         )
-    return known[key].use, known[key].options
+    return known[key].use, known[key].options, known
 
 
 def _hint(path: Any) -> str:
