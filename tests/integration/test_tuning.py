@@ -58,7 +58,7 @@ def checkpoint(folder: Path, cell: str) -> dict[str, Tensor]:
 
 def test_a_projection_changes_nothing_before_it_trains() -> None:
     encoder = toy_encoder()
-    raw = [torch.randn(16) for _ in range(5)]
+    raw = [torch.randn(16).numpy() for _ in range(5)]
     projected = Projected(encoder).eval()
     inputs = projected.prepare(raw)
     assert torch.equal(projected(inputs), encoder.eval()(inputs))
