@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+
 from kshot.cli.episodes.asked import Asked
 from kshot.errors import DataError
 from kshot.interfaces import Presentation
@@ -20,17 +23,22 @@ def episode_sheet(asked: Asked, number: int) -> bytes:
     """
     rows: list[Row] = []
     for name, support, query in asked.sides(number):
-        first = _present(asked, support[0])
-        if first.media not in MOST:
-            raise DataError(f"no picture can be drawn of {first.media}")
-        few, many = MOST[first.media]
-        before = [first, *(_present(asked, row) for row in support[1:few])]
-        after = [_present(asked, row) for row in query[:many]]
+        before = _drawn(asked, support, 0)
+        after = _drawn(asked, query, 1)
         rows.append(Row(name, f"{len(support)} support, {len(query)} query", after, before))
     title = f"{asked.part.id}, {asked.sampler.split} episode {number}"
     subtitle = f"{asked.sampler.shape.asked} · support left of the line, queries right of it"
     return contact_sheet(title, subtitle, rows)
 
 
-def _present(asked: Asked, row: int) -> Presentation:
-    return asked.source.present(asked.source.fetch(row))
+def _drawn(asked: Asked, rows: Sequence[int], side: int) -> list[Presentation]:
+    """The first examples of each media type, as many as there is room for."""
+    drawn: list[Presentation] = []
+    for _, some in itertools.groupby(rows, asked.medium):
+        first, *others = some
+        shown = asked.source.present(asked.source.fetch(first))
+        if shown.media not in MOST:
+            raise DataError(f"no picture can be drawn of {shown.media}")
+        more = others[: MOST[shown.media][side] - 1]
+        drawn += [shown, *(asked.source.present(asked.source.fetch(row)) for row in more)]
+    return drawn
