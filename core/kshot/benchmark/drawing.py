@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, final
 
@@ -71,12 +72,14 @@ class Drawing:
         wrong_first = sorted(
             range(len(labels)), key=lambda k: (labels[k], said[k] is None or said[k] == labels[k], k)
         )
+        blocks = self._sampler.catalogue.blocks
         shown: list[SampleExample] = []
-        counts: dict[int, int] = {}
+        counts: Counter[tuple[int, int]] = Counter()  # of a class in one modality
         for k in wrong_first:
             label = labels[k]
-            counts[label] = counts.get(label, 0) + 1
-            if counts[label] <= most:
+            own = label, int(blocks.of[positions[k]]) if blocks else 0
+            counts[own] += 1
+            if counts[own] <= most:
                 shown.append(self._example(int(positions[k]), label, said[k]))
         return shown
 

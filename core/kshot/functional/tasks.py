@@ -104,6 +104,8 @@ class Tasks:
 
     def logits(self, weights: Weights, query: tuple[Inputs, ...]) -> Tensor:
         """Query inputs with leaves (T, Q, …) → (T, Q, way)."""
+        # In training a norm that the support did not pass goes by the queries, as batch norm does there.
+        foreign = self._policy == "support" and self._encoder.training
 
         def one(
             shared: dict[str, Tensor],
@@ -112,7 +114,7 @@ class Tasks:
             moments: dict[str, Moments],
         ) -> Tensor:
             recorded = {self._norms[int(number)]: one for number, one in moments.items()}
-            current = self._pass(own=self._policy == "query", recorded=recorded)
+            current = self._pass(own=self._policy == "query" or foreign, recorded=recorded)
             return self._logits({**shared, **own}, blocks, current)
 
         return self._map(one, weights, query, self._moments(weights))

@@ -43,7 +43,7 @@ class InnerLoopLearner(Learner, ABC):
     too: running statistics belong to weights that the inner loop leaves behind. Under ``frozen``
     training takes each pass's own statistics and updates the running ones from the support at
     the initial weights, as batch norm does elsewhere. Norms of a modality that only the queries have
-    keep to running statistics under ``support`` too, which training updates from the queries. With
+    go by these in training, which updates their running statistics, and by the latter afterwards. With
     ``head`` the default is ``frozen``, and support and query pass together in training, as metric
     learners train.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from kshot.report.budget import MOST, within_budget
 from kshot.report.figures import plural
@@ -51,7 +51,7 @@ def draw_episode(sample: Sample) -> Html:
     kinds = {example.media for example in (*sample.support, *sample.query)}
     head = element("div", *(element("span", word) for word in ("class", "support", "query")), class_="head")
     classes = [_class(sample, label, title) for label, title in enumerate(sample.classes)]
-    return element("div", head, *classes, class_=f"episode {' '.join(sorted(_kind(kind) for kind in kinds))}")
+    return element("div", head, *classes, class_=f"episode {_layout(kinds)}")
 
 
 def _class(sample: Sample, label: int, title: str) -> Html:
@@ -65,8 +65,11 @@ def _class(sample: Sample, label: int, title: str) -> Html:
 
 
 def _set(sample: Sample, examples: Sequence[SampleExample], role: str) -> Html:
-    most = MOST[examples[0].media] if examples else 0
-    drawn = [_example(sample, example, role) for example in examples[:most]]
+    by_media: dict[str, list[SampleExample]] = {}
+    for example in examples:
+        by_media.setdefault(example.media, []).append(example)
+    chosen = [one for media, some in by_media.items() for one in some[: MOST[media]]]
+    drawn = [_example(sample, example, role) for example in chosen]
     rest = len(examples) - len(drawn)
     more = [element("span", f"and {rest} more", class_="more")] if rest else []
     return element("div", *drawn, *more, class_=f"set {role}")
@@ -81,6 +84,11 @@ def _example(sample: Sample, example: SampleExample, role: str) -> Html:
     else:
         said = element("span", name(sample.classes[example.answer]), class_="said")
     return element("div", drawn, said, class_="answered")
+
+
+def _layout(kinds: Set[str]) -> str:
+    """That of the media type, or one for several."""
+    return "mixed" if len(kinds) > 1 else " ".join(_kind(kind) for kind in kinds)
 
 
 def _kind(media: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import final
 
 import numpy as np
@@ -14,9 +15,13 @@ from kshot.episode import Inputs
 from kshot.errors import DataError
 from kshot.interfaces import SPLITS, Encoder, Presentation, Sensed, Source, Split
 from kshot.sampling import Catalogue
+from kshot.testing.subject import Subject
 
-WIDTH = 6
+WIDTH = 3
 """Numbers that a thing is: what both senses show, each in its own way."""
+
+MOST = 32
+"""Steps of a sequence that have a place of their own."""
 
 LENGTHS = 3, 5
 """Of a sequence of the second sense."""
@@ -24,7 +29,7 @@ LENGTHS = 3, 5
 
 @final
 class Sense(Source):
-    """One sense of things that are points in a space of six dimensions.
+    """One sense of things that are points in a space of three dimensions.
 
     ``seen`` shows a thing as 12 numbers, ``heard`` as a sequence of 3 to 5 times 4 numbers; each by a
     fixed random map of its own, and noise. Equal seeds mean the same things.
@@ -127,7 +132,7 @@ class Hearing(Encoder):
     def __init__(self, *, dim: int = 16) -> None:
         super().__init__()
         self.modality, self.dim = "heard", dim
-        self.place = nn.Parameter(0.5 * torch.randn(LENGTHS[1] + 4, 4))
+        self.place = nn.Parameter(0.5 * torch.randn(MOST, 4))
         self.first = nn.Linear(8, 4 * dim)
         self.last = nn.Linear(4 * dim, dim)
 
@@ -152,8 +157,14 @@ def joint(*, dim: int = 16, norm: bool = True) -> Joint:
     return Joint(of={"seen": Seeing(norm=norm), "heard": Hearing()}, dim=dim)
 
 
-def sensed(sense: str, classes: int = 12, examples: int = 12, noise: float = 0.3) -> list[list[Sensed]]:
-    """Raw examples of training classes, class by class, for a conformance subject."""
+@cache
+def crossmodal_subject(support: str = "seen", query: str = "heard") -> Subject:
+    """The joint encoder, on episodes whose support is of one sense and whose queries are of the other."""
+    return Subject(f"{support}-{query}", lambda: joint(dim=8), sensed(support), asked=sensed(query))
+
+
+def sensed(sense: str, classes: int = 40, examples: int = 8, noise: float = 0.1) -> list[list[Sensed]]:
+    """Raw examples of training classes, class by class."""
     source = Sense(sense=sense, classes=classes, examples=examples, noise=noise)
     catalogue = source.catalogue("train")
     ends = zip(catalogue.offsets[:-1], catalogue.offsets[1:], strict=True)

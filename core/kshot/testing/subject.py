@@ -32,17 +32,22 @@ class Subject:
         raw: the raw examples, class by class: at least 6 classes of at least 8 examples each,
             which the encoder tells apart well enough to learn from.
         device: where encoders and episodes live.
+        asked: as ``raw``, of the same classes in another modality: episodes then have their queries from
+            these, and their support from ``raw``.
     """
 
     name: str
     build: Callable[[], Encoder]
     raw: Sequence[Sequence[Any]]
     device: torch.device = CPU
+    asked: Sequence[Sequence[Any]] = ()
 
     def __post_init__(self) -> None:
         if len(self.raw) < 6 or min(len(examples) for examples in self.raw) < 8:
             sizes = [len(examples) for examples in self.raw]
             raise ValueError(f"subject '{self.name}' needs 6 classes of 8 examples or more, got {sizes}")
+        if self.asked and [len(some) for some in self.asked] != [len(some) for some in self.raw]:
+            raise ValueError(f"subject '{self.name}': the two modalities have unequal numbers of examples")
 
     def __str__(self) -> str:
         return self.name
@@ -119,29 +124,35 @@ class Subject:
             taken = [own[n : n + m] for own, n, m in zip(rows, some, more, strict=True)]
             query.append(_shuffled(taken, generator))
             names.append(tuple(f"class-{one}" for one in chosen))
+        seen = self.inputs(dtype)
+        heard = self.place(self._prepared_asked, dtype) if self.asked else seen
         return Episodes(
-            (self._examples(support, way, dtype),), (self._examples(query, way, dtype),), tuple(names)
+            (self._examples(support, way, seen),), (self._examples(query, way, heard),), tuple(names)
         )
 
     @cached_property
     def _fitted(self) -> Encoder:
         encoder = self.fresh()
-        encoder.fit(self.flat)
+        encoder.fit([*self.flat, *(one for some in self.asked for one in some)])
         return encoder
 
     @cached_property
     def _prepared(self) -> Inputs:
         return self._fitted.prepare(self.flat)
 
+    @cached_property
+    def _prepared_asked(self) -> Inputs:
+        return self._fitted.prepare([one for some in self.asked for one in some])
+
     def _rows(self, number: int, generator: torch.Generator) -> Tensor:
         """Rows of one class's examples, in random order."""
         start = sum(len(examples) for examples in self.raw[:number])
         return start + torch.randperm(len(self.raw[number]), generator=generator)
 
-    def _examples(self, drawn: Sequence[tuple[Tensor, Tensor]], way: int, dtype: torch.dtype) -> Examples:
+    def _examples(self, drawn: Sequence[tuple[Tensor, Tensor]], way: int, inputs: Inputs) -> Examples:
         rows = torch.stack([one for one, _ in drawn]).to(self.device)
         labels = torch.stack([one for _, one in drawn]).to(self.device)
-        return Examples({name: leaf[rows] for name, leaf in self.inputs(dtype).items()}, labels, way)
+        return Examples({name: leaf[rows] for name, leaf in inputs.items()}, labels, way)
 
 
 @cache
