@@ -10,7 +10,7 @@ INSTALLED := -e . -e plugins/image -e "plugins/audio[voices]" -e "plugins/text[m
 TESTED := -e ".[lora,track,ray,serve,test]" -e "plugins/image[efficientnet,hf]" -e "plugins/audio[voices,ge2e,ecapa,hf]" -e "plugins/text[minilm,test]"
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: bench test test-slow lint install install-test clean
+.PHONY: bench test test-slow speed lint install install-test clean
 .DELETE_ON_ERROR:
 
 bench: install
@@ -21,6 +21,14 @@ test: install-test lint
 
 test-slow: install-test
 	$(PYTEST) -m slow
+
+# Minutes to hours of an otherwise idle machine; it refuses to measure beside other work.
+speed: install .venv-peers/bin/python
+	$(BIN)/python benchmarks/speed/harness.py --page docs/results/speed.md
+
+.venv-peers/bin/python: benchmarks/speed/peers.sh
+	benchmarks/speed/peers.sh $(PYTHON) .venv-peers
+	touch $@
 
 lint: install-test
 	$(BIN)/ruff check .
@@ -47,4 +55,4 @@ $(STAMPS)/test: $(STAMPS)/venv $(PROJECTS)
 	touch $(STAMPS)/run $@
 
 clean:
-	rm -rf $(VENV) runs
+	rm -rf $(VENV) .venv-peers runs

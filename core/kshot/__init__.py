@@ -6,10 +6,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from kshot.hookspecs import hookimpl
-from kshot.specs import KSHOT_API, EncoderSpec, LearnerSpec, MetricSpec, ReaderSpec, SourceSpec
+from kshot.specs import KSHOT_API, EncoderSpec, LearnerSpec, MetricSpec, ReaderSpec, SourceSpec, Trial
 
 if TYPE_CHECKING:
     from kshot.classifier import FewShotClassifier as FewShotClassifier
+    from kshot.registry import register_encoder as register_encoder
+    from kshot.registry import register_learner as register_learner
+    from kshot.registry import register_metric as register_metric
+    from kshot.registry import register_reader as register_reader
+    from kshot.registry import register_source as register_source
 
 __version__ = "0.1.0"
 
@@ -21,13 +26,26 @@ __all__ = [
     "MetricSpec",
     "ReaderSpec",
     "SourceSpec",
+    "Trial",
     "__version__",
     "hookimpl",
+    "register_encoder",
+    "register_learner",
+    "register_metric",
+    "register_reader",
+    "register_source",
 ]
+
+_LATE = {
+    "FewShotClassifier": "kshot.classifier",
+    **dict.fromkeys(("register_encoder", "register_learner"), "kshot.registry"),
+    **dict.fromkeys(("register_metric", "register_reader", "register_source"), "kshot.registry"),
+}
 
 
 def __getattr__(name: str) -> Any:
-    # The classifier needs torch; whoever only registers a plugin or asks for help does not.
-    if name == "FewShotClassifier":
-        return import_module("kshot.classifier").FewShotClassifier
+    # The classifier needs torch, and the registry the plugins; whoever only declares specs or asks for
+    # help needs neither.
+    if name in _LATE:
+        return getattr(import_module(_LATE[name]), name)
     raise AttributeError(f"module 'kshot' has no attribute '{name}'")

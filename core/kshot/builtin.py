@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kshot.hookspecs import hookimpl
-from kshot.specs import EncoderSpec, LearnerSpec, MetricSpec, SourceSpec
+from kshot.specs import EncoderSpec, LearnerSpec, MetricSpec, SourceSpec, Trial
 
 KSHOT_API = 1
+
+_RANDOM_ROWS = {"label_equivariance": "each row of the classifier starts at random numbers of its own"}
+_LEARNT_ROWS = {"label_equivariance": "each row of the linear head starts from learnt weights of its own"}
 
 
 @hookimpl
@@ -25,6 +28,9 @@ def kshot_learners() -> Sequence[LearnerSpec]:
             summary="attention over the support, whose labels it adds up",
             factory="kshot.learners.matching:Matching",
             paper="Vinyals, Blundell, Lillicrap, Kavukcuoglu, Wierstra 2016, arXiv:1606.04080",
+            trial=Trial(
+                exceptions={"support_order": "full context embeddings read the support as a sequence"}
+            ),
         ),
         LearnerSpec(
             name="siamese",
@@ -37,12 +43,14 @@ def kshot_learners() -> Sequence[LearnerSpec]:
             summary="an initialisation from which a few gradient steps suffice",
             factory="kshot.learners.maml:MAML",
             paper="Finn, Abbeel, Levine 2017, arXiv:1703.03400",
+            trial=Trial(exceptions=_LEARNT_ROWS),
         ),
         LearnerSpec(
             name="meta_lstm",
             summary="an LSTM that learns how to update a classifier's weights",
             factory="kshot.learners.meta_lstm:MetaLSTM",
             paper="Ravi, Larochelle 2017, OpenReview rJY0-Kcll",
+            trial=Trial({"inner_steps": 2, "hidden": 4}, _LEARNT_ROWS),
         ),
         LearnerSpec(
             name="simpleshot",
@@ -61,6 +69,11 @@ def kshot_learners() -> Sequence[LearnerSpec]:
             summary="a cosine classifier on frozen embeddings; pretrain the encoder first",
             factory="kshot.learners.baseline_plus:BaselinePlusPlus",
             paper="Chen, Liu, Kira, Wang, Huang 2019, arXiv:1904.04232",
+            trial=Trial(
+                exceptions={
+                    "label_equivariance": "each row of the classifier starts at random numbers of its own"
+                }
+            ),
         ),
     )
 
@@ -76,6 +89,7 @@ def kshot_encoders() -> Sequence[EncoderSpec]:
             factory="kshot.encoders.joint:Joint",
             paper="Radford et al. 2021, arXiv:2103.00020",
             parts="of",
+            trial=Trial(needs="towers"),
         ),
     )
 
@@ -90,7 +104,7 @@ def kshot_sources() -> Sequence[SourceSpec]:
             summary="several sources joined by class name: support in one modality, queries in another",
             factory="kshot.sources.aligned:Aligned",
             parts="of",
-            episodic=("support", "query", "directions"),
+            trial=Trial(needs="two sources to join"),
         ),
         SourceSpec(
             name="class_names",
@@ -99,6 +113,7 @@ def kshot_sources() -> Sequence[SourceSpec]:
             factory="kshot.sources.class_names:ClassNames",
             paper="Lin, Yu, Kuang, Pathak, Ramanan 2023, arXiv:2301.06267",
             parts="of",
+            trial=Trial(needs="a source whose classes are named"),
         ),
     )
 

@@ -10,6 +10,10 @@ class KshotError(Exception):
     """An error that a user can mend; its text is complete without a traceback."""
 
 
+class InputError(KshotError, ValueError):
+    """Examples or labels that were handed over and cannot serve; a ``ValueError`` too, as scikit-learn has it."""
+
+
 class DataError(KshotError):
     """A source, a file or an example that cannot be used."""
 

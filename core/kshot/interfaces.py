@@ -111,6 +111,15 @@ class Source(ABC):
         del row
         return None
 
+    def hostile(self) -> Mapping[str, Any]:
+        """Examples that are hard or impossible to take, by what is wrong with each (empty, huge, NaN);
+        default: none.
+
+        The conformance suite shows those of a modality's tiny source to every encoder of the modality,
+        which refuses one with a ``DataError`` or embeds it as finite numbers.
+        """
+        return {}
+
     def fixed_episodes(self, split: Split) -> Mapping[str, Drawn]:
         """Published lists of episodes of one split, by name; default: none.
 
@@ -131,8 +140,8 @@ class Reader(ABC):
     """
 
     suffixes: Sequence[str]
-    unit: str
-    most: float
+    unit: str = "bytes"
+    most: float = 1_000_000
 
     @abstractmethod
     def read(self, given: Any) -> Any:
@@ -146,9 +155,8 @@ class Reader(ABC):
             OSError: a file cannot be read.
         """
 
-    @abstractmethod
     def decode(self, content: bytes, most: float) -> Any:
-        """The content of a file that a stranger sent → the raw example.
+        """The content of a file that a stranger sent → the raw example; default: none is taken.
 
         No path is looked at and no other program started, whatever the content says; a file that
         unpacks to more than ``most`` is refused before its whole is in memory.
@@ -160,6 +168,8 @@ class Reader(ABC):
         Raises:
             ValueError: it cannot be used; with a short reason.
         """
+        del content, most
+        raise ValueError(f"{type(self).__name__} takes no files that were sent")
 
     @abstractmethod
     def present(self, raw: Any) -> Presentation:
@@ -199,7 +209,7 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def forward(self, inputs: Inputs) -> Tensor:
         """(B, …) inputs → (B, dim) embeddings; independent of padding and of companions,
-        batch norms in training aside."""
+        batch norms in training aside. Without gradients several threads may call it at once."""
 
     def fit(self, raw: Sequence[Any]) -> None:
         """Learn from the raw training examples, once, before training (a tokenizer, say)."""
@@ -316,6 +326,13 @@ class Learner(nn.Module, ABC):
             labels: (N,) class numbers.
         """
         del embeddings, labels
+
+    def concurrent(self) -> bool:
+        """True where the loss of a batch is the mean of its episodes' losses, which have nothing in common
+        but weights: on a CPU a training may then compute them on several threads, with copies of the
+        learner that share its parameters. Default: False.
+        """
+        return False
 
     def weights_per_episode(self) -> int:
         """Numbers that one episode's classifier holds as weights of its own; bounds a batch."""

@@ -23,9 +23,14 @@ def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
     Returns:
         (T,) values in 0 … 1.
     """
+    return hits(logits, labels).mean(dim=-1)
+
+
+def hits(logits: Tensor, labels: Tensor) -> Tensor:
+    """(T, Q, way) and (T, Q) → (T, Q) what :func:`accuracy` is the mean of: 1 where right, shares of ties."""
     best = logits == logits.amax(dim=-1, keepdim=True)
     hit = best.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
-    return (hit / best.sum(dim=-1)).double().mean(dim=-1)
+    return (hit / best.sum(dim=-1)).double()
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -50,11 +55,78 @@ def equal_error_rate(logits: Tensor, labels: Tensor) -> Tensor:
         (T,) values in 0 … 1; 0.5 is a guess.
     """
     scores = logits.double().log_softmax(dim=-1).flatten(1)
-    genuine = F.one_hot(labels, logits.shape[-1]).flatten(1).double()
-    scores, order = scores.sort(dim=-1, descending=True)
-    genuine = genuine.gather(-1, order)
+    return _equal_error(scores, F.one_hot(labels, logits.shape[-1]).flatten(1))
+
+
+def auroc(known: Tensor, unknown: Tensor) -> Tensor:
+    """Area under the ROC curve: how often a known query scores above an unknown one, ties by half.
+
+    Args:
+        known: (T, Q) scores of known queries, the higher the more known.
+        unknown: (T, U) scores of unknown ones.
+
+    Returns:
+        (T,) values in 0 … 1; 0.5 is a guess.
+    """
+    return _above(known, unknown).mean(dim=-1)
+
+
+def false_positive_rate(known: Tensor, unknown: Tensor, accepted: float = 0.95) -> Tensor:
+    """Share of the unknown queries that pass for known where no fewer than ``accepted`` of the known do.
+
+    Args:
+        known: (T, Q) scores of known queries, the higher the more known.
+        unknown: (T, U) scores of unknown ones.
+        accepted: share of the known that the threshold must let pass (FPR95: 0.95).
+
+    Returns:
+        (T,) values in 0 … 1, the lower the better.
+    """
+    needed = math.ceil(accepted * known.shape[-1] - 1e-9)
+    threshold = known.sort(dim=-1, descending=True).values[..., needed - 1 : needed]
+    return (unknown >= threshold).double().mean(dim=-1)
+
+
+def oscr(known: Tensor, unknown: Tensor, right: Tensor) -> Tensor:
+    """Area under the open-set classification rate curve (Dhamija, Günther and Boult, NeurIPS 2018).
+
+    Over all thresholds: the share of known queries that are accepted and rightly classified, against the share
+    of unknown ones that are accepted. It is at most the accuracy, and at most the AUROC.
+
+    Args:
+        known: (T, Q) scores of known queries, the higher the more known.
+        unknown: (T, U) scores of unknown ones.
+        right: (T, Q) 1 where a known query is classified rightly, else 0; shares of ties.
+
+    Returns:
+        (T,) values in 0 … 1.
+    """
+    return (right * _above(known, unknown)).mean(dim=-1)
+
+
+def detection_error(known: Tensor, unknown: Tensor) -> Tensor:
+    """Equal error rate of telling (T, Q) known from (T, U) unknown by their scores → (T,); 0.5 is a guess.
+
+    Where as large a share of the unknown passes for known as of the known for unknown.
+    """
+    genuine = torch.cat([torch.ones_like(known), torch.zeros_like(unknown)], dim=-1)
+    return _equal_error(torch.cat([known, unknown], dim=-1), genuine)
+
+
+def _above(known: Tensor, unknown: Tensor) -> Tensor:
+    """(T, Q) and (T, U) → (T, Q) the share of the unknown that each known lies above, ties by half."""
+    known, ordered = known.contiguous(), unknown.sort(dim=-1).values
+    below = torch.searchsorted(ordered, known)
+    up_to = torch.searchsorted(ordered, known, right=True)
+    return (below + up_to).double() / (2 * unknown.shape[-1])
+
+
+def _equal_error(scores: Tensor, genuine: Tensor) -> Tensor:
+    """(T, n) scores and (T, n) ones and zeros → (T,) where both error rates meet."""
+    scores, order = scores.double().sort(dim=-1, descending=True)
+    genuine = genuine.double().gather(-1, order)
     accepted = (1 - genuine).cumsum(dim=-1)
-    accepted = accepted / accepted[:, -1:]  # wrong claims accepted at each threshold, and right ones rejected
+    accepted = accepted / accepted[:, -1:]  # wrong ones accepted at each threshold, and right ones rejected
     rejected = 1 - genuine.cumsum(dim=-1) / genuine.sum(dim=-1, keepdim=True)
     # Equal scores share a threshold: each takes the rates at the last of them.
     places = torch.arange(scores.shape[1], device=scores.device).expand_as(scores)

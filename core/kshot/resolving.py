@@ -48,7 +48,13 @@ class Resolved:
     @property
     def identity(self) -> str:
         """Equal where the same is made."""
-        return json.dumps([self.entry.spec.factory, self.entry.provider, self.record], sort_keys=True)
+        built = [[entry.identity, entry.provider] for entry in self.entries]
+        return json.dumps([built, self.record], sort_keys=True)
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Its own, and those of all that it is made of."""
+        return [self.entry, *(entry for part in self.parts.values() for entry in part.entries)]
 
     @property
     def everything_named(self) -> set[str]:

@@ -19,6 +19,35 @@ _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True)
+class Trial:
+    """How the conformance suite (``kshot plugins check``) tries an entry, where its defaults will not do.
+
+    Args:
+        options: what the factory is given, small enough for every check to take a moment; or
+            ``"module:attribute"``, a function that is given the path of an empty folder and returns
+            them, for an entry that needs files.
+        exceptions: checks that cannot hold, each with the reason.
+        modules: modules of an extra; where one is not installed, the checks are excepted for want of it.
+        needs: what no check can bring, such as a data set's own files: then only the factory and the
+            options of the spec are checked.
+        encoder: the registered encoder that a learner is tried on; default: a toy of the suite's own.
+    """
+
+    options: Mapping[str, Any] | str = field(default_factory=dict[str, Any])
+    exceptions: Mapping[str, str] = field(default_factory=dict[str, str])
+    modules: tuple[str, ...] = ()
+    needs: str = ""
+    encoder: str = ""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.options, str) and not _FACTORY.fullmatch(self.options):
+            raise ValueError(f"trial: options {self.options!r} are neither a mapping nor 'module:attribute'")
+        for check, reason in self.exceptions.items():
+            if not reason.strip():
+                raise ValueError(f"trial: the exception from '{check}' needs its reason")
+
+
+@dataclass(frozen=True)
 class Spec:
     """What every kind of spec has in common.
 
@@ -31,6 +60,7 @@ class Spec:
         licence: licence of the data or weights that the factory brings, where it brings any.
         parts: name of the factory's argument that takes other things of the same kind, by name, where
             it is made of such; it is given what these were made to, a configuration names them.
+        trial: how the conformance suite tries it.
     """
 
     name: str
@@ -39,6 +69,7 @@ class Spec:
     paper: str = ""
     licence: str = ""
     parts: str = field(default="", kw_only=True)
+    trial: Trial = field(default_factory=Trial, hash=False, kw_only=True)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -98,13 +129,14 @@ class SourceSpec(_OfModality):
     Args:
         options: what the factory is given where a configuration says nothing else.
         splits: published class splits: name → what the name stands for after ``split:``.
-        episodic: options that say how episodes are put together and nothing else, so that what an
-            encoder is taught as a whole does not depend on them.
+        tiny: True for a modality's tiny separable source, on which the conformance suite tries encoders
+            and readers of the modality: with its trial's options it trains on six classes of eight
+            examples or more, which differ by more than chance.
     """
 
     options: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
     splits: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
-    episodic: tuple[str, ...] = ()
+    tiny: bool = False
 
 
 @dataclass(frozen=True)

@@ -61,9 +61,9 @@ def noting() -> Iterator[list[torch.Tensor]]:
     seen: list[torch.Tensor] = []
     of = evaluation._Answers.of.__func__
 
-    def noted(cls: type, numbers: np.ndarray, logits: torch.Tensor, labels: torch.Tensor) -> Any:
+    def noted(cls: type, numbers: np.ndarray, logits: torch.Tensor, *more: Any) -> Any:
         seen.extend(logits.detach().float())
-        return of(cls, numbers, logits, labels)
+        return of(cls, numbers, logits, *more)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluation._Answers, "of", classmethod(noted))

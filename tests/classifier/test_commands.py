@@ -40,7 +40,8 @@ def test_fit_tells_how_accuracy_grows(tickets: Path, capsys: Capture) -> None:
     first, last = (float(lines[n].split()[1]) for n in (2, 4))
     assert first < last <= 100
     assert lines[5] == f"the last 2 of 4 examples brought {last - float(lines[3].split()[1]):+.1f} points"
-    assert lines[6] == f"classifier: {out}"
+    assert lines[6].startswith("probabilities: temperature ")
+    assert lines[7:] == ["unknown: nothing is", f"classifier: {out}"]
 
 
 def test_predict_prints_for_people_programs_and_spreadsheets(model: str, capsys: Capture) -> None:

@@ -62,7 +62,8 @@ def test_prototypes_are_those_computed_by_hand() -> None:
     embedded = encoder(encoder.prepare(images))
     means = torch.stack([embedded[:4].mean(0), embedded[4:].mean(0)])
     expected = -torch.cdist(embedded, means).square()
-    np.testing.assert_allclose(fitted.decision_function(images), expected.numpy(), rtol=1e-4, atol=1e-3)
+    gap = (expected[:, 1] - expected[:, 0]).numpy()
+    np.testing.assert_allclose(fitted.decision_function(images), gap, rtol=1e-4, atol=1e-3)
 
 
 def test_what_is_like_nothing_is_unknown() -> None:
@@ -325,3 +326,35 @@ def test_a_failed_fit_leaves_a_fitted_classifier_as_it_was() -> None:
     with pytest.raises(KshotError, match="unknown: no class has two examples"):
         fitted.set_params(unknown=0.1).fit(["boil flour", "engine wheel"], ["cook", "drive"])
     np.testing.assert_array_equal(fitted.predict_proba(["song"]), before)
+
+
+def test_scores_take_labels_as_they_were_given() -> None:
+    words, labels = texts()
+    numbers = [["cook", "drive", "sing"].index(label) for label in labels]
+    fitted = FewShotClassifier("tfidf").fit(words, numbers)
+    assert fitted.predict(words[:1]).tolist() == ["0"]
+    assert fitted.score(words, numbers) == 1
+    assert cross_val_score(FewShotClassifier("tfidf"), words, numbers, cv=2).mean() > 0.5
+    two = [word for word, number in zip(words, numbers, strict=True) if number < 2]
+    auc = cross_val_score(FewShotClassifier("tfidf"), two, [0] * 5 + [1] * 5, cv=2, scoring="roc_auc")
+    assert auc.min() > 0.5
+
+
+def test_a_data_frame_is_its_column_of_examples_or_its_rows() -> None:
+    pandas = pytest.importorskip("pandas")
+    words, labels = texts()
+    frame = pandas.DataFrame({"number": range(15), "text": words})
+    fitted = FewShotClassifier("tfidf").fit(frame, pandas.Series(labels))
+    np.testing.assert_array_equal(
+        fitted.predict_proba(frame[:3]),
+        FewShotClassifier("tfidf").fit(words, labels).predict_proba(words[:3]),
+    )
+
+
+def test_examples_that_cannot_serve_are_a_value_error_too() -> None:
+    with pytest.raises(ValueError, match="1 class"):
+        FewShotClassifier("tfidf").fit(["flour"], ["cook"])
+    with pytest.raises(ValueError, match="sparse matrices are not supported"):
+        from scipy.sparse import eye_array
+
+        FewShotClassifier("tfidf").fit(eye_array(3), ["a", "b", "c"])

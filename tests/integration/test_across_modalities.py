@@ -1,215 +1,199 @@
-"""Benchmarks across modalities, from configuration to results."""
+"""Learn from one modality, recognise in another: from a configuration to results, report and episodes."""
 
 from __future__ import annotations
 
-import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from kshot import EncoderSpec, SourceSpec, builtin, results
-from kshot.benchmark import data_problems, left_out
-from kshot.benchmark.data import Data
+import yaml
+from kshot import builtin, results
+from kshot.benchmark import make_plan, run_benchmark
+from kshot.cli import main
 from kshot.errors import ConfigurationError
-from kshot.registry import Registry
+from kshot.report import write_report
+from kshot.results import Results
 
-from .conftest import plan, run, toy_registry
+from tests.senses import SENSES
 
-SENSES = "kshot.testing.senses"
-PARTS = {
-    "pictures": {"use": "seen", "classes": 40, "noise": 0.1},
-    "sounds": {"use": "heard", "classes": 40, "noise": 0.1},
-}
-ENCODER = {"use": "joint", "seen": "seeing", "heard": "hearing", "dim": 16}
+from .conftest import toy_registry
 
+JOINING = [
+    *(("encoders", spec) for spec in builtin.kshot_encoders()),
+    *(("sources", spec) for spec in builtin.kshot_sources()),
+]
 
-def registry() -> Registry:
-    options = {"options": {"sense": "heard"}}
-    return toy_registry(
-        ("sources", SourceSpec("seen", "seen things", f"{SENSES}:Sense", modality="seen")),
-        ("sources", SourceSpec("heard", "heard things", f"{SENSES}:Sense", modality="heard", **options)),
-        ("encoders", EncoderSpec("seeing", "sees", f"{SENSES}:Seeing", modality="seen")),
-        ("encoders", EncoderSpec("hearing", "hears", f"{SENSES}:Hearing", modality="heard")),
-        *(("encoders", spec) for spec in builtin.kshot_encoders()),
-        *(("sources", spec) for spec in builtin.kshot_sources()),
-    )
+LEARNERS: list[Any] = [
+    "prototypical",
+    "matching",
+    "siamese",
+    {"use": "maml", "adapt": "head", "head": "prototype"},
+    {"use": "meta_lstm", "adapt": "head", "head": "prototype", "inner_steps": 2},
+    "linear_probe",
+]
 
 
-def pair(**options: Any) -> dict[str, Any]:
-    return {"use": "aligned", "of": ["pictures", "sounds"], **options}
-
-
-def configured(**changes: Any) -> dict[str, Any]:
+def configuration(**changes: Any) -> dict[str, Any]:
+    both = {"use": "aligned", "of": ["seen", "heard"]}
     return {
-        "sources": {**PARTS, "see_hear": pair(support="pictures", query="sounds")},
-        "encoders": {"mixed": ENCODER},
-        "evaluate": {"shapes": ["5w1s"], "queries": 5, "episodes": 60},
+        "name": "senses",
+        "sources": {
+            "seen": {"use": "sight", "classes": 30},
+            "heard": {"use": "sound", "classes": 30},
+            "see_hear": {**both, "support": "seen", "query": "heard"},
+            "hear_see": {**both, "support": "heard", "query": "seen"},
+            "mix_see": {
+                **both,
+                "support": {"seen": 1, "heard": 1},
+                "query": "seen",
+                "train": {"shot": 2},
+                "evaluate": {"shapes": ["5w2s"]},
+            },
+        },
+        "encoders": {"mixed": {"use": "joint", "sight": "see", "sound": {"use": "hear", "dim": 6}, "dim": 8}},
+        "learners": ["prototypical"],
+        "pretrain": {"epochs": 12, "learning_rate": 0.01},
+        "train": {"episodes": 12, "meta_batch": 4, "queries": 3, "validations": 1, "learning_rate": 0.001},
+        "evaluate": {"shapes": ["5w1s"], "queries": 4, "episodes": 40},
         **changes,
     }
 
 
-def problems(**changes: Any) -> list[str]:
-    with pytest.raises(ConfigurationError) as caught:
-        plan(registry(), **configured(**changes))
-    return list(caught.value.problems)
+def planned(raw: dict[str, Any]) -> Any:
+    return make_plan(raw, "senses.yaml", toy_registry(*SENSES, *JOINING))
 
 
-DIRECTIONS = {
-    **PARTS,
-    "see_hear": pair(support="pictures", query="sounds"),
-    "hear_see": pair(support="sounds", query="pictures"),
-    "see_see": pair(support="pictures", query="pictures"),
-    "both": pair(
-        support={"pictures": 1, "sounds": 1},
-        query="sounds",
-        train={"shot": 2},
-        evaluate={"shapes": ["5w2s"]},
-    ),
-}
+def run(folder: Path, **changes: Any) -> Results:
+    return run_benchmark(planned(configuration(**changes)), folder, "senses.yaml", torch.device("cpu"))
 
 
-def test_five_learners_learn_in_one_modality_and_recognise_in_the_other(tmp_path: Path) -> None:
-    learners = [
-        "prototypical",
-        "matching",
-        "siamese",
-        {"use": "maml", "head": "prototype"},
-        {"use": "meta_lstm", "adapt": "last", "head": "prototype", "hidden": 4},
-        "linear_probe",
-    ]
-    changes = configured(
-        sources=DIRECTIONS,
-        learners=learners,
-        pretrain={"epochs": 10, "learning_rate": 0.003},
-        train={"episodes": 40, "meta_batch": 4, "validations": 1},
+def refused(**changes: Any) -> str:
+    with pytest.raises(ConfigurationError) as error:
+        plan = planned(configuration(**changes))
+        run_benchmark(plan, Path("nowhere"), "senses.yaml", torch.device("cpu"))
+    return str(error.value)
+
+
+def test_every_learner_recognises_in_one_sense_what_it_met_in_the_other(tmp_path: Path) -> None:
+    found = run(tmp_path, learners=LEARNERS)
+    assert len(found.cells) == 3 * len(LEARNERS)  # the parts have no encoder of their own: parts only
+    for cell in found.cells:
+        assert cell.status == "finished", cell.error
+        [score] = cell.scores
+        assert score.accuracy - score.ci95 > score.chance + 0.1, cell.id
+    # One pretraining, whatever support and queries are made of.
+    assert len(list((tmp_path / "pretrained").iterdir())) == 1
+    assert {cell.train.pretrain_epochs for cell in found.cells} == {12}
+    first = found.cells[0]
+    assert first.modality == "mixed"
+    assert first.options["encoder"]["sound"] == {"use": "hear", "dim": 6, "norm": False}
+    assert first.options["source"]["of"]["seen"]["classes"] == 30
+    # The worst episodes and the sample show both modalities.
+    for samples in (results.load_worst(tmp_path), results.load_samples(tmp_path)):
+        one = next(sample for sample in samples if sample.source == "see_hear")
+        assert {example.data.split()[0] for example in one.support} == {"sight"}
+        assert {example.data.split()[0] for example in one.query} == {"sound"}
+    page = write_report(tmp_path).read_text()
+    assert "sight +" in page or "sight -" in page
+    # The same command does nothing twice.
+    assert results.without_times(run(tmp_path, learners=LEARNERS)) == results.without_times(found)
+
+
+def test_a_frozen_tower_and_a_frozen_encoder_are_embedded_once(tmp_path: Path) -> None:
+    tower = {"use": "see", "train": "none"}
+    found = run(
+        tmp_path,
+        encoders={
+            "mixed": [
+                {"id": "half", "use": "joint", "sight": tower, "sound": "hear"},
+                {"id": "none", "use": "joint", "sight": "see", "sound": "hear", "train": "none"},
+            ],
+            "sight": "see",
+        },
+        learners=["prototypical", {"use": "maml", "inner_steps": 1}],
+        pretrain=None,
     )
-    found = run(tmp_path, registry(), **changes)
-    assert [cell.error for cell in found.cells if cell.error] == []
-    assert len(found.cells) == 24
-    accuracy = {(cell.source, cell.learner): cell.scores[0].accuracy for cell in found.cells}
-    assert {one: value for one, value in accuracy.items() if value < 0.4} == {}
-    # One pretraining serves all directions and learners.
-    assert len(list((tmp_path / "pretrained").glob("*.safetensors"))) == 1
-    assert {cell.modality for cell in found.cells} == {"mixed"}
-    options = found.cells[0].options
-    assert options["source"]["of"]["sounds"]["use"] == "heard"
-    assert options["encoder"]["heard"] == {"use": "hearing", "dim": 16}
+    assert {cell.status for cell in found.cells} == {"finished"}
+    unimodal = [cell for cell in found.cells if cell.source == "seen"]
+    assert [cell.modality for cell in unimodal] == ["sight", "sight"]
+    notes = {cell.encoder: cell.note for cell in found.cells if cell.learner == "prototypical"}
+    assert notes == {"half": "", "none": "nothing to train", "see": ""}
+    told = {cell.encoder: cell.options["encoder"] for cell in found.cells}
+    assert told["half"]["sight"]["train"] == "none"
 
 
-def test_a_run_of_several_modalities_is_taken_up(tmp_path: Path) -> None:
-    first = run(tmp_path, registry(), **configured())
-    again = run(tmp_path, registry(), **configured())
-    assert first.cells == again.cells
-    sample = json.loads((tmp_path / "samples" / "see_hear.json").read_text())
-    assert sample["source"] == "see_hear"
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"encoders": {"mixed": {"use": "joint", "sight": "see"}}},
+            "'heard' is sound, and encoder 'joint' has no tower for it (it has: sight); add `sound: ENCODER`",
+        ),
+        (
+            {"encoders": {"mixed": {"use": "joint", "sight": "sea", "sound": "hear"}}},
+            "encoders.mixed.joint.sight: unknown encoder 'sea'; did you mean 'see'",
+        ),
+        (
+            {"encoders": {"mixed": {"use": "joint", "sight": "see", "sond": "hear"}}},
+            "encoders.mixed.joint.sond: unknown option; did you mean 'sound'",
+        ),
+        (
+            {"encoders": {"mixed": {"use": "joint", "sight": {"use": "see", "dmi": 3}, "sound": "hear"}}},
+            "encoders.mixed.joint.sight.dmi: unknown option; did you mean 'dim'",
+        ),
+        (
+            {"encoders": {"mixed": {"use": "joint", "sight": "hear", "sound": "hear"}}},
+            "encoder 'hear' of kshot-toy 1.0 is for sound, not sight",
+        ),
+        ({"encoders": {"mixed": {"use": "joint"}}}, "what it is made of"),
+    ],
+)
+def test_encoders_that_do_not_fit(changes: dict[str, Any], words: str) -> None:
+    assert words in refused(**changes)
 
 
-def test_test_episodes_are_frozen_and_a_source_may_run_by_itself_too(tmp_path: Path) -> None:
-    one = run(tmp_path / "one", registry(), **configured())
-    encoders = {"mixed": ENCODER, "seen": "seeing"}
-    other = run(
-        tmp_path / "other", registry(), **configured(encoders=encoders, learners=["matching", "prototypical"])
-    )
-    assert {cell.source for cell in other.cells} == {"pictures", "see_hear"}
-    manifests = {cell.scores[0].manifest for cell in (*one.cells, *other.cells) if cell.source == "see_hear"}
-    assert len(manifests) == 1
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ({"of": ["seen", "sen"]}, "nor a source of this configuration; did you mean 'seen'"),
+        ({"of": ["seen"]}, "`of` needs two sources at least"),
+        ({}, "is missing: what it is made of"),
+        ({"of": ["seen", "both"]}, "'both' is made of itself"),
+        (
+            {"of": ["seen", "heard"], "query": "hear"},
+            "there is no part or modality 'hear'; did you mean 'heard'",
+        ),
+        ({"of": ["seen", "toy"]}, "no class is in every one of seen, toy"),
+        (
+            {"of": {"a": {"use": "sight"}, "b": {"use": "sound", "lacking": 11}}},
+            "the train split has 1 classes, of which 1 can serve",
+        ),
+        ({"of": ["seen", "heard"], "evaluate": {"shapes": ["5w14s"]}}, "14 + 0 examples of seen"),
+        (
+            {"of": ["seen", "heard"], "support": {"seen": 2, "heard": 1}},
+            "cannot share 1: the shot of a class counts all modalities and must be a multiple of 3",
+        ),
+    ],
+)
+def test_sources_that_do_not_fit(source: dict[str, Any], words: str) -> None:
+    there: dict[str, Any] = {"seen": {"use": "sight", "lacking": 11}} if "toy" in source.get("of", ()) else {}
+    there = {"seen": {"use": "sight"}, "heard": {"use": "sound"}, "toy": {"classes": 3}} | there
+    named = [name for name in there if name in source.get("of", ())]
+    sources = {**{name: there[name] for name in named}, "both": {"use": "aligned", **source}}
+    assert words in refused(sources=sources)
 
 
-def test_frozen_towers_are_embedded_once_and_change_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_episodes_of_a_configuration_can_be_seen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    frozen = {"seen": {"use": "seeing", "train": "none"}, "heard": {"use": "hearing", "train": "none"}}
-    changes = configured(
-        encoders={"mixed": {**ENCODER, **frozen}},
-        learners=["prototypical", {"use": "maml", "head": "prototype"}],
-    )
-    cached = run(tmp_path / "cached", registry(), **changes)
-    stages: list[str] = []
-    monkeypatch.setattr("kshot.encoders.joint.Joint.stays", lambda self, modality: stages.append(modality))
-    plain = run(tmp_path / "plain", registry(), **changes)
-    assert stages
-    for one, other in zip(cached.cells, plain.cells, strict=True):
-        assert one.error is None
-        assert one.scores[0].accuracy == pytest.approx(other.scores[0].accuracy, abs=0.02)
-
-
-def test_a_linear_map_on_top_of_a_joint_encoder_trains_alone(tmp_path: Path) -> None:
-    found = run(tmp_path, registry(), **configured(encoders={"mixed": {**ENCODER, "train": "head"}}))
-    assert [cell.error for cell in found.cells] == [None]
-    none = run(tmp_path, registry(), **configured(encoders={"mixed": {**ENCODER, "train": "none"}}))
-    assert [cell.note for cell in none.cells] == ["nothing to train"]
-
-
-def test_classes_of_one_part_alone_are_told_with_the_plan() -> None:
-    sources = {**PARTS, "sounds": {**PARTS["sounds"], "lacking": 2}, "see_hear": pair()}
-    made = plan(registry(), **configured(sources=sources))
-    told = left_out(made, Data(made.configuration, torch.device("cpu")))
-    assert told[0] == (
-        "sources.see_hear: train: 2 classes of 'pictures' have no counterpart and are left out: train-000, train-001"
-    )
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        (
-            {"encoders": {"mixed": {**ENCODER, "sen": "seeing"}}},
-            "encoders.mixed.joint.sen: unknown option; did you mean 'seen'?",
-        ),
-        (
-            {"encoders": {"mixed": {**ENCODER, "seen": "seing"}}},
-            "unknown encoder 'seing'; did you mean 'seeing'",
-        ),
-        (
-            {"encoders": {"mixed": {**ENCODER, "seen": {"use": "seeing", "dmi": 4}}}},
-            "joint.seen.dmi: unknown option; did you mean 'dim'?",
-        ),
-        ({"encoders": {"mixed": {**ENCODER, "seen": "hearing"}}}, "is for heard, not seen"),
-        ({"encoders": {"mixed": {"use": "joint"}}}, "encoders.mixed.joint.of: is missing"),
-        (
-            {"encoders": {"mixed": {**ENCODER, "seen": {"use": "seeing", "layer_decay": 0.5}}}},
-            "layer_decay is nothing that a tower has",
-        ),
-        ({"sources": {**PARTS, "x": {"use": "aligned"}}}, "sources.x.of: is missing"),
-        (
-            {"sources": {**PARTS, "x": {"use": "aligned", "of": ["pictures", "sound"]}}},
-            "nor a source of this configuration; did you mean 'sounds'?",
-        ),
-        ({"sources": {**PARTS, "x": {"use": "aligned", "of": ["x", "sounds"]}}}, "'x' is made of itself"),
-        ({"sources": {**PARTS, "x": pair(support=3)}}, "sources.x.support: should be"),
-    ],
-)
-def test_what_is_wrong_with_parts_is_told(changes: Any, message: str) -> None:
-    found = problems(**changes)
-    assert any(message in one for one in found), found
-    assert len(found) == 1
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        (
-            {"encoders": {"mixed": {"use": "joint", "seen": "seeing"}}},
-            "sources.see_hear: 'sounds' is heard, and encoder 'joint' has no tower for it (it has: seen); add "
-            "`heard: ENCODER` to it",
-        ),
-        (
-            {"evaluate": {"shapes": ["5w20s"], "queries": 5, "episodes": 20}},
-            "each class needs 20 + 0 examples of pictures and 0 + 5 examples of sounds",
-        ),
-        (
-            {"sources": {**PARTS, "see_hear": pair(support={"pictures": 1, "sounds": 1}, query="sounds")}},
-            "sources.see_hear: 5w1s with 5 queries: a support of 1 pictures : 1 sounds cannot share 1",
-        ),
-    ],
-)
-def test_data_that_cannot_serve_are_told_before_anything_runs(changes: Any, message: str) -> None:
-    made = plan(registry(), **configured(**changes))
-    found = data_problems(made, Data(made.configuration, torch.device("cpu")))
-    assert any(message in one for one in found), found
-
-
-def test_results_read_back(tmp_path: Path) -> None:
-    run(tmp_path, registry(), **configured())
-    assert results.load(tmp_path).cells[0].options["source"]["support"] == "pictures"
+    monkeypatch.setattr("kshot.registry.load_registry", lambda *_: toy_registry(*SENSES, *JOINING))
+    path = tmp_path / "senses.yaml"
+    path.write_text(yaml.safe_dump(configuration()))
+    assert main(["check", str(path)]) == 0
+    assert main(["episodes", str(path), "--source", "mix_see", "--show", "2"]) == 0
+    out = capsys.readouterr().out
+    assert "5w2s" in out
+    assert "sight" in out and "sound" in out
+    shutil.rmtree(tmp_path)

@@ -59,6 +59,14 @@ def picture(label: int, generator: np.random.Generator) -> Image.Image:
     return image
 
 
+def strip(label: int, generator: np.random.Generator) -> Image.Image:
+    """The same, on paper of any width."""
+    drawn = picture(label, generator)
+    paper = Image.new("L", (int(generator.integers(24, 49)), 24), "white")
+    paper.paste(drawn)
+    return paper
+
+
 def recording(label: int, generator: np.random.Generator) -> Any:
     """A tenth of a second of a tone, its pitch the class's own, in some noise."""
     from kshot_audio.waveform import Waveform
@@ -130,10 +138,19 @@ _PLUGINS: Mapping[str, Family] = {
         slow=True,
         exceptions={"vmap": _LOUD},
     ),
+    "crnn": Family(
+        _encoder("kshot_image.encoders.crnn:crnn", dim=8, width=3, heads=2, height=8, longest=20), strip
+    ),
     "dvector_tdnn": Family(_DVECTOR(network="tdnn"), recording),
     "dvector_lstm": Family(_DVECTOR(network="lstm"), recording),
     "mel_statistics": Family(
         _encoder("kshot_audio.encoders.mel_statistics:MelStatistics", rate=4000, mels=8, seconds=0.2),
+        recording,
+    ),
+    "mel_crnn": Family(
+        _encoder(
+            "kshot_audio.encoders.mel_crnn:MelCRNN", dim=8, width=8, heads=2, rate=4000, mels=8, seconds=0.2
+        ),
         recording,
     ),
     "xvector": Family(
@@ -164,6 +181,10 @@ _PLUGINS: Mapping[str, Family] = {
             word_dropout=0.0,
             max_length=40,
         ),
+        sentence,
+    ),
+    "char_cnn_gru": Family(
+        _encoder("kshot_text.encoders.char_cnn_gru:char_cnn_gru", dim=8, width=8, heads=2, max_length=40),
         sentence,
     ),
     "hf_text": Family(

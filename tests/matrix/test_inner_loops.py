@@ -22,7 +22,7 @@ from torch.func import functional_call
 
 from . import families
 
-ADAPTABLE = ["toy", "conv4", "dvector_tdnn", "dvector_lstm", "mini_transformer", "hf_text"]
+ADAPTABLE = ["toy", "conv4", "dvector_tdnn", "dvector_lstm", "crnn", "mini_transformer", "hf_text"]
 PAIRS = [
     *(
         (family, method)

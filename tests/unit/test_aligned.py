@@ -1,280 +1,241 @@
-"""Sources joined by class name, and the episodes that cross from one to another."""
+"""Sources joined by class name, their episodes, loaders, and the pretraining by pairs."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from kshot.config import Loading, Pretrain
+from kshot.encoders import Joint
+from kshot.encoders.embedded import EMBEDDING
+from kshot.encoders.joint import MARK
 from kshot.errors import DataError
-from kshot.interfaces import Presentation, Sensed, Source, Split
-from kshot.sampling import Catalogue, Drawn, Sampler, Sides, shares_of
-from kshot.shapes import Each, Imbalanced, Range, Shape
+from kshot.evaluation import evaluate
+from kshot.interfaces import Sensed, Source
+from kshot.learners.prototypical import Prototypical
+from kshot.loading import RawExamples
+from kshot.sampling import Sampler
+from kshot.shapes import Imbalanced, Range, Shape
 from kshot.sources import Aligned, ClassNames
+from kshot.testing import toy_encoder
+from kshot.training import pretrain
+
+from tests.senses import Sensing, joint, loader_of, see
+
+SHAPE = Shape(3, 2, 4)
 
 
-class Named(Source):
-    """A made-up source: class names, and so many examples of each; a row is told as text."""
-
-    def __init__(self, modality: str, classes: Sequence[str], examples: int = 20) -> None:
-        self.modality = modality
-        labels = [name for name in classes for _ in range(examples)]
-        keys = [f"{number:03d}" for _ in classes for number in range(examples)]
-        self._catalogue = Catalogue.build(labels, keys, version=modality)
-
-    def catalogue(self, split: Split) -> Catalogue:
-        if split == "validation":
-            raise DataError("none")
-        return self._catalogue
-
-    def fetch(self, row: int) -> str:
-        return f"{self.modality} {row}"
-
-    def present(self, raw: str) -> Presentation:
-        return Presentation("text/plain", raw.encode())
-
-    def place(self, row: int) -> str:
-        return f"{self.modality} place {row}"
-
-
-CLASSES = [f"class {number}" for number in range(8)]
+def senses(**more: Any) -> dict[str, Source]:
+    return {"seen": Sensing("sight"), "heard": Sensing("sound", **more)}
 
 
 def aligned(**options: Any) -> Aligned:
-    parts = {
-        "photos": Named("image", CLASSES),
-        "clips": Named("audio", CLASSES, 12),
-        "tags": Named("text", CLASSES, 9),
-    }
-    return Aligned(of=parts, **options)
+    return Aligned(of=senses(), **options)
 
 
-def draw(
-    source: Source, shape: Shape, count: int = 6, split: Split = "test", together: int = 1
-) -> list[Drawn]:
-    sampler = Sampler(source.catalogue(split), split, shape, 0, together)
-    return [sampler.draw(number, number + 1) for number in range(count)]
-
-
-def parts_of(source: Source, positions: np.ndarray, split: Split = "test") -> list[str]:
+def parts_drawn(source: Source, shape: Shape, numbers: range = range(20), split: Any = "test") -> Any:
+    """Per episode the parts of the support examples and of the query examples, and the draw."""
     catalogue = source.catalogue(split)
-    return [source.fetch(int(row)).modality for row in catalogue.rows[positions].ravel()]
+    assert catalogue.blocks is not None
+    sampler = Sampler(catalogue, split, shape, 0)
+    for number in numbers:
+        drawn = sampler.draw(number, number + 1)
+        yield catalogue.blocks.of[drawn.support[0]], catalogue.blocks.of[drawn.query[0]], drawn
 
 
-def test_support_and_query_come_from_the_parts_that_are_named() -> None:
-    source = aligned(support="clips", query="tags")
-    for one in draw(source, Shape(5, 2, 3)):
-        assert set(parts_of(source, one.support)) == {"audio"}
-        assert set(parts_of(source, one.query)) == {"text"}
-        assert one.support.shape == (1, 10)
-        assert one.query.shape == (1, 15)
+def test_support_and_query_come_from_their_parts() -> None:
+    source = aligned(support="seen", query="heard")
+    labels = source.catalogue("test").labels
+    for support, query, drawn in parts_drawn(source, SHAPE):
+        assert (support == 0).all() and (query == 1).all()
+        for positions, own in ((drawn.support, drawn.support_labels), (drawn.query, drawn.query_labels)):
+            assert (labels[positions] == np.take_along_axis(drawn.classes, own, axis=1)).all()
+            assert len(np.unique(positions)) == positions.size
 
 
-def test_labels_are_those_of_the_classes() -> None:
-    source = aligned(support={"photos": 1, "clips": 1}, query="tags")
-    catalogue = source.catalogue("test")
-    for one in draw(source, Shape(4, 2, 3)):
-        for positions, labels in ((one.support, one.support_labels), (one.query, one.query_labels)):
-            assert (catalogue.labels[positions] == np.take_along_axis(one.classes, labels, axis=1)).all()
-
-
-def test_a_mix_is_shared_within_every_class() -> None:
-    source = aligned(support={"photos": 3, "tags": 2}, query={"clips": 0.5, "photos": 0.5})
-    for one in draw(source, Shape(3, 5, 4)):
+def test_a_mix_has_its_counts_in_every_class() -> None:
+    source = aligned(support={"seen": 3, "heard": 2}, query={"sight": 1, "sound": 1})
+    for support, query, drawn in parts_drawn(source, Shape(3, 5, 4)):
         for label in range(3):
-            mine = one.support[one.support_labels == label]
-            assert sorted(parts_of(source, mine)) == ["image"] * 3 + ["text"] * 2
-            asked = one.query[one.query_labels == label]
-            assert sorted(parts_of(source, asked)) == ["audio"] * 2 + ["image"] * 2
+            assert np.bincount(support[drawn.support_labels[0] == label]).tolist() == [3, 2]
+            assert np.bincount(query[drawn.query_labels[0] == label]).tolist() == [2, 2]
+        assert not set(drawn.support[0].tolist()) & set(drawn.query[0].tolist())
 
 
-def test_the_examples_of_a_part_stand_together() -> None:
-    source = aligned(support={"photos": 3, "tags": 2}, query="clips")
-    blocks = source.catalogue("test").blocks
-    assert blocks
-    for one in draw(source, Shape(3, 5, 4)):
-        assert blocks.runs(one.support) == [(0, slice(0, 9)), (2, slice(9, 15))]
+def test_directions_with_the_same_queries_are_comparable() -> None:
+    """Whatever the support is made of, episode i has the same classes and the same queries."""
+    first = list(parts_drawn(aligned(support="seen", query="heard"), SHAPE))
+    second = list(parts_drawn(aligned(support={"seen": 1, "heard": 1}, query="heard"), SHAPE))
+    for (_, _, one), (_, _, other) in zip(first, second, strict=True):
+        assert one.classes.tolist() == other.classes.tolist()
+        assert sorted(one.query[0].tolist()) == sorted(other.query[0].tolist())
 
 
-@pytest.mark.parametrize("support", ["photos", {"photos": 2, "clips": 1}])
-def test_one_modality_on_both_sides_shares_no_example(support: Any) -> None:
-    source = aligned(support=support, query="photos")
-    for one in draw(source, Shape(5, 3, 10), 20):
-        assert not set(one.support.ravel()) & set(one.query.ravel())
+def test_training_takes_turns_and_testing_does_not() -> None:
+    source = aligned(support="seen", query="heard")
+    turns = [int(support[0]) for support, _, _ in parts_drawn(source, SHAPE, range(4), "train")]
+    assert turns == [0, 1, 0, 1]
+    source = aligned(support="seen", query="heard", directions="one")
+    assert {int(support[0]) for support, _, _ in parts_drawn(source, SHAPE, range(4), "train")} == {0}
+    meta_batch = Sampler(aligned().catalogue("train"), "train", SHAPE, 0, together=2)
+    blocks = aligned().catalogue("train").blocks
+    assert blocks is not None
+    assert [int(blocks.of[meta_batch.draw(i, i + 1).support[0, 0]]) for i in range(4)] == [0, 0, 1, 1]
 
 
-def test_episodes_have_the_same_classes_and_queries_whatever_their_support() -> None:
-    shape = Shape(5, 2, 3)
-    first, *others = [
-        draw(aligned(support=support, query="tags"), shape)
-        for support in ("photos", "clips", "tags", {"photos": 1, "clips": 1})
-    ]
-    for other in others:
-        for one, two in zip(first, other, strict=True):
-            assert (one.classes == two.classes).all()
-            assert set(one.query.ravel()) == set(two.query.ravel())
-    turned = draw(aligned(support="tags", query="photos"), shape)
-    assert all((one.classes == two.classes).all() for one, two in zip(first, turned, strict=True))
+def test_classes_of_one_part_alone_are_told_and_left_out() -> None:
+    source = Aligned(of=senses(lacking=2))
+    assert len(source.catalogue("test").classes) == 10
+    assert any(note.startswith("test: 2 classes of 'seen' have no counterpart") for note in source.notes)
 
 
-def test_training_takes_turns_of_directions_and_tests_do_not() -> None:
-    source = aligned(support="photos", query="clips")
-    ways = [parts_of(source, one.support, "train")[0] for one in draw(source, Shape(3, 1, 2), 6, "train")]
-    assert ways == ["image", "audio"] * 3
-    assert {parts_of(source, one.support)[0] for one in draw(source, Shape(3, 1, 2))} == {"image"}
-
-
-def test_the_episodes_of_a_meta_batch_share_a_direction() -> None:
-    source = aligned(support="photos", query="clips", directions="all")
-    sampler = Sampler(source.catalogue("train"), "train", Shape(3, 1, 2), 0, 4)
-    batches = list(sampler.batches(0, 24, 4))
-    assert [len(one) for one in batches] == [4] * 6
-    blocks = source.catalogue("train").blocks
-    assert blocks
-    ways = [(blocks.runs(d.support)[0][0], blocks.runs(d.query)[0][0]) for d in map(sampler.take, batches)]
-    assert sorted(ways) == [(a, b) for a in range(3) for b in range(3) if a != b]
-    with pytest.raises(ValueError, match="not of one direction"):
-        sampler.take(np.array([0, 4]))
-
-
-def test_directions_can_be_one_and_mixes_stay_as_they_are() -> None:
-    one = aligned(support="photos", query="clips", directions="one").catalogue("train").blocks
-    mixed = aligned(support={"photos": 1, "clips": 1}, query="clips").catalogue("train").blocks
-    both = (
-        aligned(support={"photos": 1, "clips": 1}, query="clips", directions="both").catalogue("train").blocks
-    )
-    assert one and mixed and both
-    assert [len(blocks.sides) for blocks in (one, mixed, both)] == [1, 1, 2]
-    assert one.direction(one.sides[0]) == "photos → clips"
-    assert mixed.direction(mixed.sides[0]) == "1 photos : 1 clips → clips"
+def test_names_are_compared_as_asked(tmp_path: Path) -> None:
+    shouted = senses(shouted=True)
+    with pytest.raises(DataError, match=r"no class is in every one of seen, heard.*try `match: normalised`"):
+        Aligned(of=shouted)
+    assert len(Aligned(of=shouted, match="normalised").catalogue("test").classes) == 12
+    names = {"heard": {f"TEST {n:03d}": f"test-{n:03d}" for n in range(24, 29)}}
+    path = tmp_path / "names.json"
+    path.write_text(json.dumps(names))
+    for mapping in (path, names):
+        assert len(Aligned(of=shouted, mapping=mapping).catalogue("test").classes) == 5
+    with pytest.raises(DataError, match="'heard' has no class 'TEST 99'"):
+        Aligned(of=shouted, mapping={"heard": {"TEST 99": "test-024"}})
+    with pytest.raises(DataError, match="there is no part 'herd'; did you mean 'heard'"):
+        Aligned(of=shouted, mapping={"herd": {}})
 
 
 @pytest.mark.parametrize(
-    "shape",
-    [Shape(Range(3, 5), Range(1, 3), 4), Shape(4, Each(Range(1, 3)), 4), Shape(4, 2, Imbalanced(12, 2))],
-)
-def test_shapes_may_be_distributions_where_a_side_is_one_part(shape: Shape) -> None:
-    source = aligned(support="photos", query="clips")
-    for one in draw(source, shape, 12):
-        assert set(parts_of(source, one.support)) == {"image"}
-        assert len(set(one.query.ravel())) == one.query.size
-
-
-def test_examples_tell_their_modality_place_and_presentation() -> None:
-    source = aligned()
-    rows = source.catalogue("test").rows
-    raw = source.fetch(int(rows[25]))
-    assert isinstance(raw, Sensed)
-    assert (raw.modality, source.place(int(rows[25]))) == ("audio", "audio place 5")
-    assert source.present(raw).data == b"audio 5"
-
-
-def test_shares_are_small_whole_numbers() -> None:
-    assert shares_of({"b": 0.6, "a": 0.4}, ["a", "b", "c"]) == (2, 3, 0)
-    assert shares_of({"a": 4, "b": 2}, ["a", "b"]) == (2, 1)
-    assert Sides((1, 0), (0, 1)).turned == Sides((0, 1), (1, 0))
-
-
-def test_classes_of_one_part_alone_are_left_out_and_listed() -> None:
-    source = Aligned(of={"a": Named("image", ["x", "y", "only"]), "b": Named("audio", ["y", "x", "other"])})
-    assert source.catalogue("test").classes == ("x", "y")
-    assert source.notes == [
-        "train: 1 classes of 'a' have no counterpart and are left out: only",
-        "train: 1 classes of 'b' have no counterpart and are left out: other",
-        "test: 1 classes of 'a' have no counterpart and are left out: only",
-        "test: 1 classes of 'b' have no counterpart and are left out: other",
-    ]
-
-
-def test_names_may_be_normalised_or_mapped(tmp_path: Path) -> None:
-    parts = {
-        "a": Named("image", ["Ice_Cream", "New  York", "pc"]),
-        "b": Named("audio", ["ice cream", "new-york", "computer"]),
-    }
-    assert Aligned(of=parts, match="normalised").catalogue("test").classes == ("ice cream", "new york")
-    mapping = {"a": {"pc": "Computer"}}
-    file = tmp_path / "names.json"
-    file.write_text(json.dumps(mapping))
-    for given in (mapping, file):
-        both = Aligned(of=parts, match="normalised", mapping=given)
-        assert both.catalogue("test").classes == ("computer", "ice cream", "new york")
-
-
-def test_the_fingerprint_depends_on_parts_and_names_not_on_directions() -> None:
-    one = aligned(support="photos", query="clips").catalogue("test").fingerprint
-    assert aligned(support="clips", query="photos").catalogue("test").fingerprint == one
-    other = {
-        "photos": Named("image", CLASSES),
-        "clips": Named("audio", CLASSES, 11),
-        "tags": Named("text", CLASSES, 9),
-    }
-    assert Aligned(of=other).catalogue("test").fingerprint != one
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "words"),
     [
-        ({"support": "foto"}, r"support: there is no part or modality 'foto'; did you mean 'photos'\?"),
-        ({"query": "video"}, "query: there is no part or modality 'video'"),
+        ({"support": "sen"}, "support: there is no part or modality 'sen'; did you mean 'seen'"),
         ({"query": {}}, "query: an empty mix"),
-        ({"support": {"photos": 1, "image": 1}}, "support: 'photos' is named twice"),
-        ({"mapping": {"foto": {}}}, r"mapping: there is no part 'foto'; did you mean 'photos'\?"),
-        (
-            {"mapping": {"photos": {"clas 1": "x"}}},
-            r"'photos' has no class 'clas 1'; did you mean 'class 1'\?",
-        ),
-        ({"mapping": Path("nowhere.yaml")}, "nowhere.yaml: cannot be read: No such file"),
-        ({"mapping": {"photos": {"class 1": "class 2"}}}, "'photos' has two classes for 'class 2'"),
+        ({"support": {"seen": 1, "sight": 1}}, "support: 'seen' is named twice"),
     ],
 )
-def test_wrong_options_are_told(options: Any, message: str) -> None:
-    with pytest.raises(DataError, match=message):
+def test_sides_that_are_not_there(options: Any, words: str) -> None:
+    with pytest.raises(DataError, match=words):
         aligned(**options)
 
 
-def test_pairs_without_a_shared_class_are_told_with_what_each_has() -> None:
-    parts = {"a": Named("image", ["Cat", "Dog"]), "b": Named("audio", ["cat", "dog"])}
-    expected = "no class is in every one of a, b, in any split: a has Cat, .*; b has cat, .*; try `match: normalised`"
-    with pytest.raises(DataError, match=expected):
-        Aligned(of=parts)
+def test_a_shape_that_the_shares_do_not_divide_is_refused() -> None:
+    catalogue = aligned(support={"seen": 1, "heard": 1}).catalogue("test")
+    for shape, words in (
+        (Shape(3, 3, 4), "cannot share 3: the shot of a class counts all modalities"),
+        (Shape(3, Range(2, 4), 4), "needs a shot that is one number"),
+        (Shape(3, 2, 4, apart="batch"), "leave 'apart' out"),
+    ):
+        with pytest.raises(DataError, match=words):
+            Sampler(catalogue, "test", shape, 0)
+    Sampler(catalogue, "test", Shape(3, 2, Imbalanced(9, 2.0)), 0).draw(0, 1)
 
 
-def test_one_part_is_too_few() -> None:
-    with pytest.raises(DataError, match="`of` needs two sources at least, got a"):
-        Aligned(of={"a": Named("image", ["x"])})
+def test_more_shots_than_a_modality_has_are_refused() -> None:
+    source = aligned(support={"seen": 1, "heard": 1}, query="heard")
+    with pytest.raises(
+        DataError, match=r"each class needs 9 \+ 0 examples of seen and 9 \+ 4 examples of heard"
+    ):
+        Sampler(source.catalogue("test"), "test", Shape(3, 18, 4), 0)
 
 
-@pytest.mark.parametrize(
-    ("support", "shape", "message"),
-    [
-        ("tags", Shape(5, 10, 2), "each class needs 0 . 2 examples of clips and 10 . 0 examples of tags"),
-        ("tags", Shape(5, 10, 2), r"class 0 \(20 photos, 12 clips, 9 tags\)"),
-        (
-            {"photos": 1, "tags": 1},
-            Shape(5, 3, 2),
-            "support of 1 photos : 1 tags cannot share 3: the shot of a class",
-        ),
-        ({"photos": 1, "tags": 1}, Shape(5, Range(2, 4), 2), "needs a shot that is one number, not 2-4"),
-        ("photos", Shape(5, 1, 1, apart="voice"), "no common groups"),
-    ],
-)
-def test_shapes_that_the_parts_cannot_serve_are_told(support: Any, shape: Shape, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        draw(aligned(support=support, query="clips"), shape)
+def test_both_roads_give_the_same_blocks() -> None:
+    source, encoder = aligned(support={"seen": 1, "heard": 1}, query="heard"), joint()
+    sampler = Sampler(source.catalogue("test"), "test", SHAPE, 0)
+    resident, streaming = (loader_of(source, "test", encoder, Loading(memory_gib=gib)) for gib in (1.0, 1e-9))
+    pairs = zip(resident.episodes(sampler, 0, 6, 3), streaming.episodes(sampler, 0, 6, 3), strict=True)
+    for one, other in pairs:
+        assert [set(block.inputs) for block in one.support] == [
+            {"values", MARK + "sight"},
+            {"values", MARK + "sound"},
+        ]
+        assert [set(block.inputs) for block in one.query] == [{"values", MARK + "sound"}]
+        for a, b in zip((*one.support, *one.query), (*other.support, *other.query), strict=True):
+            assert torch.equal(a.labels, b.labels)
+            assert torch.equal(a.inputs["values"], b.inputs["values"])
 
 
-def test_class_names_are_texts_one_for_each_template() -> None:
-    names = ClassNames(
-        of={"photos": Named("image", ["ice_cream", "pear"])}, templates=["{}", "a photo of a {}"]
-    )
-    catalogue = names.catalogue("test")
-    assert catalogue.classes == ("ice_cream", "pear")
-    texts = [names.fetch(int(row)) for row in catalogue.rows]
-    assert texts == ["ice cream", "a photo of a ice cream", "pear", "a photo of a pear"]
-    with pytest.raises(DataError, match="has no validation split"):
-        names.catalogue("validation")
+def test_a_part_is_what_the_tower_embeds() -> None:
+    """An episode's embeddings are those of each example by its own tower."""
+    source, encoder = aligned(support="seen", query="heard"), joint().eval()
+    catalogue = source.catalogue("test")
+    sampler = Sampler(catalogue, "test", SHAPE, 0)
+    [episodes] = loader_of(source, "test", encoder).episodes(sampler, 0, 1, 1)
+    drawn = sampler.draw(0, 1)
+    for block, positions in ((episodes.support[0], drawn.support), (episodes.query[0], drawn.query)):
+        raw = RawExamples(source, catalogue.rows[positions[0]])
+        expected = encoder(encoder.prepare(raw))
+        found = encoder({name: leaf[0] for name, leaf in block.inputs.items()})
+        torch.testing.assert_close(found, expected)
+
+
+def test_pairs_bring_modalities_together() -> None:
+    source = Aligned(of={sense: Sensing(sense, classes=40) for sense in ("sight", "sound")})
+    sampler = Sampler(source.catalogue("test"), "test", Shape(5, 1, 5), 1)
+    encoders: list[Joint] = []
+    accuracies: list[float] = []
+    for epochs in (0, 15, 15):
+        torch.manual_seed(0)
+        encoder = joint()
+        if epochs:
+            options = Pretrain(epochs=epochs, batch=40, learning_rate=0.01)
+            found = pretrain(encoder, loader_of(source, "train", encoder), options, "linear", 0)
+            assert found.epochs == epochs
+        loader = loader_of(source, "test", encoder)
+        [scored] = evaluate(Prototypical(encoder), loader, [sampler], 60)
+        encoders.append(encoder)
+        accuracies.append(scored.accuracy.mean)
+    assert accuracies[1] > accuracies[0] + 0.2
+    # A function of the seed.
+    for a, b in zip(encoders[1].parameters(), encoders[2].parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_classes_have_names_as_texts() -> None:
+    source = ClassNames(of={"seen": Sensing("sight")}, templates=["a photo of {}", "{}"])
+    catalogue = source.catalogue("test")
+    assert catalogue.classes == Sensing("sight").catalogue("test").classes
+    assert [source.fetch(int(row)) for row in catalogue.rows[:2]] == ["a photo of test-024", "test-024"]
     with pytest.raises(DataError, match=r"a template holds \{\}"):
-        ClassNames(of={"photos": Named("image", ["x"])}, templates=["photo"])
+        ClassNames(of={"seen": Sensing("sight")}, templates=["name"])
+
+
+def test_the_joint_encoder_says_what_it_cannot() -> None:
+    encoder = joint()
+    with pytest.raises(DataError, match="no tower for smell"):
+        encoder.prepare([Sensed("smell", 1)])
+    vector = Sensing("sight").fetch(0)
+    with pytest.raises(DataError, match="one batch; prepare each modality by itself"):
+        encoder.prepare([Sensed("sight", vector), Sensed("sound", vector)])
+    with pytest.raises(DataError, match="not a bare ndarray"):
+        encoder.prepare([vector])
+    with pytest.raises(ValueError, match="do not tell their modality"):
+        encoder({"values": torch.zeros(1, 16)})
+    with pytest.raises(DataError, match="widths must agree"):
+        joint(dim=None)
+    with pytest.raises(DataError, match="the tower of sight is a _ToyEncoder for toy"):
+        Joint(of={"sight": toy_encoder()})
+
+
+def test_a_frozen_tower_stays_and_may_be_embedded_beforehand() -> None:
+    frozen = see()
+    frozen.requires_grad_(False)
+    encoder = Joint(of={"sight": frozen, "sound": joint().tower("sound")}, dim=8).eval()
+    assert encoder.stays("sight") and not encoder.stays("sound")
+    assert not any("towers.sight" in name for name in encoder.parameter_groups()["all"])
+    raw = [Sensed("sight", Sensing("sight").fetch(row)) for row in range(5)]
+    inputs = encoder.prepare(raw)
+    embedded = {EMBEDDING: frozen(inputs), MARK + "sight": inputs[MARK + "sight"]}
+    torch.testing.assert_close(encoder.over(["sight"])(embedded), encoder(inputs))
+
+
+def test_lengths_are_alike_or_each_modality_has_a_norm() -> None:
+    raw = [Sensed("sound", Sensing("sound").fetch(row)) for row in range(6)]
+    length = joint()
+    lengths = length(length.prepare(raw)).norm(dim=1)
+    torch.testing.assert_close(lengths, torch.full((6,), 4.0))
+    layer = joint(normalise="layer")
+    torch.testing.assert_close(layer(layer.prepare(raw)).mean(dim=1), torch.zeros(6), atol=1e-5, rtol=0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
-from unittest import SkipTest
 
 import numpy as np
 import pytest
@@ -13,10 +12,11 @@ import torch
 from kshot.episode import Inputs
 from kshot.errors import DataError
 from kshot.interfaces import Encoder
-from kshot.testing import ENCODER_CHECKS, Subject
+from kshot.testing import ENCODER_CHECKS, Subject, run_checks
 from torch import Tensor, nn
 
 WIDTH = 3
+LARGE = 1e6
 
 
 class Sound(Encoder):
@@ -38,6 +38,8 @@ class Sound(Encoder):
         for one in raw:
             if not isinstance(one, np.ndarray):
                 raise DataError(f"a sequence is an array, not {type(one).__name__}")
+            if not len(one) or not (np.abs(one) < LARGE).all():
+                raise DataError("a sequence is made of numbers that are not too large")
         frames = [torch.from_numpy(one) for one in raw]
         mask = [torch.ones(len(one), dtype=torch.int64) for one in frames]
         pad = torch.nn.utils.rnn.pad_sequence
@@ -149,6 +151,84 @@ class Crashes(Sound):
         return super().prepare([one[:99] for one in raw])
 
 
+class PassesNaN(Sound):
+    """Looks at no value of a sequence."""
+
+    def prepare(self, raw: Sequence[Any]) -> Inputs:
+        plain = [np.zeros((1, WIDTH), np.float32) if _is_spoilt(one) else one for one in raw]
+        inputs = super().prepare(plain)
+        spoilt = torch.tensor([_is_spoilt(one) for one in raw]).reshape(-1, 1, 1)
+        return {**inputs, "values": inputs["values"].masked_fill(spoilt, torch.nan)}
+
+
+def _is_spoilt(one: Any) -> bool:
+    return isinstance(one, np.ndarray) and bool(np.isnan(one).any())
+
+
+class LetsTorchComplain(Sound):
+    def prepare(self, raw: Sequence[Any]) -> Inputs:
+        if any(isinstance(one, np.ndarray) and not len(one) for one in raw):
+            torch.ones(2) @ torch.ones(3)
+        return super().prepare(raw)
+
+
+class LooksAtTheFirst(Sound):
+    """Refuses what it should only where it stands first."""
+
+    def prepare(self, raw: Sequence[Any]) -> Inputs:
+        whole = [one for i, one in enumerate(raw) if not i or (isinstance(one, np.ndarray) and len(one))]
+        return super().prepare(whole)
+
+
+class SinglePrecision(Sound):
+    def forward(self, inputs: Inputs) -> Tensor:
+        return super().forward(inputs).float().to(torch.float32)
+
+
+class HalfOverflows(Sound):
+    def forward(self, inputs: Inputs) -> Tensor:
+        embedded = super().forward(inputs)
+        return embedded / (embedded.dtype != torch.bfloat16)
+
+
+class KeepsATensor(Sound):
+    def __init__(self) -> None:
+        super().__init__()
+        self.offset = {"by": [torch.ones(4)]}
+
+    def pooled(self, hidden: Tensor, inputs: Inputs) -> Tensor:
+        return super().pooled(hidden, inputs) + 0 * hidden.new_tensor(self.offset["by"][0][0].item())
+
+
+class MakesOnTheCPU(Sound):
+    def pooled(self, hidden: Tensor, inputs: Inputs) -> Tensor:
+        return super().pooled(hidden, inputs) + torch.linspace(0, 1, 5).type(hidden.dtype)
+
+
+class MultipliesOnTheCPU(Sound):
+    def pooled(self, hidden: Tensor, inputs: Inputs) -> Tensor:
+        return super().pooled(hidden, inputs) @ torch.eye(5, dtype=hidden.dtype)
+
+
+class MovesWhatItMakes(Sound):
+    """As it may be, if not best."""
+
+    def pooled(self, hidden: Tensor, inputs: Inputs) -> Tensor:
+        return super().pooled(hidden, inputs) + torch.linspace(0, 1, 5).to(hidden) * torch.tensor(2.0)
+
+
+class KeepsWeights(Sound):
+    """Looks its weights up once, where functional_call cannot reach them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        object.__setattr__(self, "_found", [self.last.weight, self.last.bias])
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        pooled = self.pooled(torch.tanh(self.first(inputs["values"] - self.mean)), inputs)
+        return torch.nn.functional.linear(pooled, *self._found)
+
+
 class ForgetsFit(Sound):
     def __init__(self) -> None:
         super().__init__()
@@ -246,6 +326,12 @@ BREAKAGES = [
     ("shapes", WrongWidth, "dim = 6"),
     ("shapes", NoModality, "modality is ''"),
     ("shapes", NotFinite, "not finite"),
+    ("dtype", SinglePrecision, "in float64 it gives torch.float32"),
+    ("dtype", HalfOverflows, "under bfloat16 autocast"),
+    ("device", KeepsATensor, "neither parameter nor buffer"),
+    ("device", MakesOnTheCPU, "tensors of the default device"),
+    ("device", MultipliesOnTheCPU, "tensors of the default device"),
+    ("functional_call", KeepsWeights, "with other weights embeds otherwise"),
     ("companions", SeesCompanions, "depends on its companions"),
     ("companions", KnowsItsPlace, "companions|place"),
     ("companions", ScalesTheBatch, "prepared with"),
@@ -260,6 +346,9 @@ BREAKAGES = [
     ("augment", AugmentsLonger, "shapes"),
     ("hostile", TakesAnything, "is accepted"),
     ("hostile", Crashes, "raises TypeError"),
+    ("hostile", PassesNaN, "NaN is embedded as NaN or infinity"),
+    ("hostile", LetsTorchComplain, "that is empty raises RuntimeError"),
+    ("hostile", LooksAtTheFirst, "refused alone and not so in company"),
     ("round_trip", ForgetsFit, "loaded from its state_dict it embeds otherwise"),
     ("round_trip", ForgetsVocabulary, "loaded from its state_dict it prepares otherwise"),
     ("groups", UnknownGroup, "groups are"),
@@ -280,7 +369,15 @@ def subject(build: Callable[[], Encoder]) -> Subject:
         length = int(generator.integers(2, 7))
         return (generator.normal(size=(length, WIDTH)) + label).astype(np.float32)
 
-    return Subject("sequences", build, [[sequence(label) for _ in range(8)] for label in range(6)])
+    raw = [[sequence(label) for _ in range(8)] for label in range(6)]
+    plain = np.ones((4, WIDTH), np.float32)
+    hostile = {
+        "empty": plain[:0],
+        "NaN": plain * np.nan,
+        "huge": plain * np.float32(1e30),
+        "long": plain.repeat(99, 0),
+    }
+    return Subject("sequences", build, raw, hostile=hostile)
 
 
 @pytest.mark.parametrize("check", ENCODER_CHECKS)
@@ -302,10 +399,47 @@ def test_every_check_is_shown_to_fail() -> None:
     assert {check for check, _, _ in BREAKAGES} == set(ENCODER_CHECKS)
 
 
-def test_an_encoder_that_says_so_is_not_mapped() -> None:
+ONLY = {
+    "shapes": WrongWidth,
+    "dtype": HalfOverflows,
+    "device": MakesOnTheCPU,
+    "companions": ScalesTheBatch,
+    "padding": LeansOnZeros,
+    "determinism": DropsInTraining,
+    "augment": AugmentsInSecret,
+    "hostile": PassesNaN,
+    "round_trip": ForgetsVocabulary,
+    "groups": LeavesOut,
+    "gradients": Unused,
+    "functional_call": KeepsWeights,
+    "second_order": FirstOrder,
+    "vmap": FusedNorm,
+}
+
+
+@pytest.mark.parametrize("check", ENCODER_CHECKS)
+def test_one_fault_fails_one_check(check: str) -> None:
+    failed = [one.name for one in run_checks(ENCODER_CHECKS, subject(ONLY[check])) if one.result == "failed"]
+    assert failed == [check]
+
+
+def test_what_is_moved_to_its_inputs_is_in_its_place() -> None:
+    ENCODER_CHECKS["device"](subject(MovesWhatItMakes))
+
+
+def test_an_encoder_that_says_so_is_excepted_from_vmap_once_the_loop_serves_it() -> None:
     class Declared(FusedNorm):
         vmap = False
 
-    with pytest.raises(SkipTest, match="vmap = False"):
-        ENCODER_CHECKS["vmap"](subject(Declared))
-    ENCODER_CHECKS["second_order"](subject(Declared))
+    outcomes = {one.name: one for one in run_checks(ENCODER_CHECKS, subject(Declared))}
+    assert outcomes["vmap"].result == "excepted"
+    assert "the loop over tasks that takes its place was tried" in outcomes["vmap"].reason
+    assert outcomes["second_order"].result == "passed"
+
+
+def test_the_loop_must_serve_an_encoder_that_is_not_mapped() -> None:
+    class Infinite(InfiniteGradient):
+        vmap = False
+
+    with pytest.raises(AssertionError, match=r"disagree|is not finite"):
+        ENCODER_CHECKS["vmap"](subject(Infinite))

@@ -92,6 +92,19 @@ def test_batches_hold_every_episode_once_and_as_it_is_alone(
             assert all((a[place] == b[0]).all() for a, b in zip(together.arrays, alone.arrays, strict=True))
 
 
+@settings(max_examples=25, deadline=None)
+@given(shape=st.one_of(shapes, st.just(Shape(3, 1, 2))), start=st.integers(0, 500), size=st.integers(1, 40))
+def test_drawing_ahead_changes_no_batch(shape: Shape, start: int, size: int) -> None:
+    sampler = Sampler(catalogue(), "test", shape, 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kshot.sampling.base.BLOCK", 16)
+        ahead = list(sampler.drawn(start, start + 60, size))
+    batches = list(sampler.batches(start, start + 60, size))
+    for numbers, drawn in zip(batches, ahead, strict=True):
+        expected = sampler.take(numbers)
+        assert all((a == b).all() for a, b in zip(drawn.arrays, expected.arrays, strict=True))
+
+
 def test_a_meta_batch_is_of_one_size_and_sizes_differ_between_them() -> None:
     sampler = Sampler(catalogue(), "train", VARYING, 0, together=4)
     batches = list(sampler.batches(0, 80, 4))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -12,15 +12,16 @@ import numpy as np
 import torch
 
 from kshot import results
-from kshot.benchmark.data import Data
+from kshot.benchmark.data import Data, rejection_of
 from kshot.benchmark.memory import MemoryPeak
 from kshot.benchmark.plan import Plan, PlannedCell
 from kshot.benchmark.projection import project
 from kshot.benchmark.roads import road_of
 from kshot.benchmark.tuned import build_encoder
 from kshot.errors import CellError, DataError
-from kshot.evaluation import Scored, evaluate
+from kshot.evaluation import Scored, scoring
 from kshot.files import content_hash
+from kshot.functional.noting import Watcher
 from kshot.interfaces import Learner, Split
 from kshot.loading import Loader, embed_examples
 from kshot.metrics import Interval, interval
@@ -62,6 +63,11 @@ class Surroundings:
         keep_outcomes: keeps what was said of every query of the test episodes, shape by shape.
         keep_projection: keeps where the encoder put some test examples.
         keep_traceback: keeps what a developer needs to mend a failed cell.
+        watcher: calls the hooks inside a stage's computation of episodes of one shape; none where nobody
+            implements one.
+        looking: a block in which a cell is computed, with an observer that looks inside it where the run
+            has one.
+        observe: True where it has.
         processes: that train a cell together.
     """
 
@@ -75,6 +81,9 @@ class Surroundings:
     keep_outcomes: Callable[[PlannedCell, Sequence[Outcomes]], None]
     keep_projection: Callable[[PlannedCell, results.Projection], None]
     keep_traceback: Callable[[PlannedCell, str], None]
+    watcher: Callable[[PlannedCell, str, str], Watcher | None]
+    looking: Callable[[PlannedCell], AbstractContextManager[None]]
+    observe: bool = False
     processes: Processes = field(default_factory=Alone)
 
 
@@ -87,7 +96,7 @@ def run_cell(cell: PlannedCell, around: Surroundings) -> results.Cell:
     Raises:
         KshotError: the cell cannot be built, trained or scored.
     """
-    with _seeded(cell, around), MemoryPeak(around.device) as peak:
+    with _seeded(cell, around), around.looking(cell), MemoryPeak(around.device) as peak:
         return around.processes.everywhere(lambda: _Cell(cell, around)).run(peak)
 
 
@@ -268,7 +277,11 @@ class _Cell:
             checkpoint=self._around.checkpoint(cell),
             rates=self._tuned.rates,
             processes=self._around.processes,
+            watcher=self._watcher("train", str(options.shape)),
         )
+
+    def _watcher(self, stage: str, shape: str) -> Watcher | None:
+        return self._around.watcher(self._cell, stage, shape) if self._around.processes.leads else None
 
     def _validation(self) -> Callable[[int], Interval] | None:
         """A function that scores the learner on validation episodes; None where there are none."""
@@ -282,8 +295,10 @@ class _Cell:
             return None
         loader = self._loader("validation")
 
-        def score(episodes: int) -> dict[str, Any]:
-            [scored] = evaluate(self._learner, loader, [sampler], options.validation_episodes)
+        def validate(episodes: int) -> dict[str, Any]:
+            self._around.notify("kshot_validation_started", cell=self._cell.id, episodes=episodes)
+            with scoring(self._learner, loader, [sampler], options.validation_episodes) as score:
+                scored = score(sampler, self._watcher("validate", str(shape)))
             self._around.notify(
                 "kshot_validated",
                 cell=self._cell.id,
@@ -293,7 +308,7 @@ class _Cell:
             )
             return asdict(scored.accuracy)
 
-        return lambda episodes: Interval(**self._around.processes.first(lambda: score(episodes)))
+        return lambda episodes: Interval(**self._around.processes.first(lambda: validate(episodes)))
 
     def _begin(self) -> None:
         loader = self._loader("train")
@@ -309,21 +324,19 @@ class _Cell:
         options, samplers = self._settings.evaluate, self._samplers()
         loader = self._loader("test")
         self._stage("evaluate")
-        scores = evaluate(
-            self._learner,
-            loader,
-            samplers,
-            options.episodes,
-            metrics=self._around.plan.metrics[self._cell.modality],
-        )
-        for sampler, scored in zip(samplers, scores, strict=True):
-            self._around.notify(
-                "kshot_evaluated",
-                cell=self._cell.id,
-                shape=str(sampler.shape),
-                accuracy=scored.accuracy.mean,
-                ci95=scored.accuracy.ci95,
-            )
+        metrics = self._around.plan.metrics[self._cell.modality]
+        notify, cell, scores = self._around.notify, self._cell.id, list[Scored]()
+        rejection = rejection_of(options)
+        with scoring(
+            self._learner, loader, samplers, options.episodes, metrics=metrics, rejection=rejection
+        ) as score:
+            for sampler in samplers:
+                shape, count = str(sampler.shape), sampler.count(options.episodes)
+                notify("kshot_evaluation_started", cell=cell, shape=shape, episodes=count)
+                scored = score(sampler, self._watcher("evaluate", shape))
+                mean, ci95 = scored.accuracy.mean, scored.accuracy.ci95
+                notify("kshot_evaluated", cell=cell, shape=shape, accuracy=mean, ci95=ci95)
+                scores.append(scored)
         self._around.keep_outcomes(self._cell, [scored.outcomes for scored in scores])
         if projection := project(self._learner.encoder, loader):
             self._around.keep_projection(self._cell, projection)
@@ -349,6 +362,16 @@ class _Cell:
             metrics=_derived(scored.outcomes, shape.way) | _measures(scored.metrics),
             classes=len(sampler.catalogue.classes) - len(sampler.left_out),
             left_out=list(sampler.left_out),
+            unknown=self._unknown(sampler, episodes),
+        )
+
+    def _unknown(self, sampler: AnySampler, episodes: int) -> results.UnknownQueries | None:
+        asked = rejection_of(self._settings.evaluate)
+        if asked is None:
+            return None
+        manifest = asked.sampler(sampler).manifest(episodes)
+        return results.UnknownQueries(
+            classes=asked.classes, queries=asked.queries, score=asked.score, manifest=manifest
         )
 
     def _stage(self, stage: str) -> None:

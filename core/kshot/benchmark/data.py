@@ -10,7 +10,7 @@ import torch
 
 from kshot.benchmark.drawing import Drawing
 from kshot.benchmark.plan import Part, Plan, PlannedCell
-from kshot.config import Configuration, settings_of
+from kshot.config import Configuration, Evaluate, settings_of
 from kshot.errors import DataError, KshotError, listing, nearest
 from kshot.interfaces import Encoder, Source, Split
 from kshot.loading import (
@@ -22,12 +22,14 @@ from kshot.loading import (
     make_loader,
 )
 from kshot.making import make_source
+from kshot.rejection import Rejection
+from kshot.resolving import Resolved
 from kshot.results import Sample
 from kshot.sampling import AnySampler, FixedSampler, Sampler
 from kshot.shapes import SPLITS, Fixed, Shape
 
 NOTE = 400
-"""Characters of a source's note; `kshot sources show` has all of it."""
+"""Characters of a source's note in a plan; `kshot sources show --json` has all of it."""
 
 SAMPLE_QUERIES = 2
 """Queries per class that a sample episode shows."""
@@ -49,10 +51,11 @@ class Data:
         self._device = device
         self._sources: dict[str, Source] = {}
         self._made: dict[str, Source] = {}
-        self._pairing: tuple[str, str] | None = None
+        self._pairing: tuple[str, str, str] | None = None
         self._loaders: dict[Split, Loader] = {}
         self._parts: dict[tuple[int, Split], Loader] = {}
         self._keys: dict[tuple[int, Split], np.ndarray] = {}
+        self._origins: dict[int, str] = {}
 
     def source(self, part: Part) -> Source:
         """The opened source.
@@ -63,9 +66,17 @@ class Data:
         if part.id not in self._sources:
             try:
                 self._sources[part.id] = make_source(part.what, self._made)
+                self._note(part.what)
             except KshotError as error:
                 raise KshotError(f"sources.{part.id}: {error}") from error
         return self._sources[part.id]
+
+    def _note(self, what: Resolved) -> None:
+        """Keep what stands for the content of a source whose code has no version."""
+        entry = what.entry
+        self._origins[id(self._made[what.identity])] = entry.identity if entry.made else ""
+        for part in what.parts.values():
+            self._note(part)
 
     def loader(self, cell: PlannedCell, encoder: Encoder, split: Split) -> Loader:
         """The loader of one split, prepared by ``encoder``."""
@@ -99,10 +110,11 @@ class Data:
 
     def _begin(self, cell: PlannedCell, source: Source) -> None:
         """Let go of what the pairing does not use."""
-        pairing = (cell.source.id, cell.encoder.id)
+        # An encoder may have been fitted to the training classes: other classes, other inputs.
+        pairing = (cell.source.id, cell.encoder.id, _fingerprint(source, "train"))
         if pairing == self._pairing:
             return
-        same = self._pairing is not None and self._pairing[1] == cell.encoder.id
+        same = self._pairing is not None and self._pairing[1:] == pairing[1:]
         kept = {id(part) for part in source.parts.values()} if same else set[int]()
         self._parts = {key: one for key, one in self._parts.items() if key[0] in kept}
         self._loaders.clear()
@@ -135,7 +147,8 @@ class Data:
     def keys(self, source: Source, split: Split) -> np.ndarray:
         """(N,) content hashes of a split's examples, computed once."""
         if (id(source), split) not in self._keys:
-            self._keys[id(source), split] = example_keys(source, source.catalogue(split))
+            origin = self._origins[id(source)]
+            self._keys[id(source), split] = example_keys(source, source.catalogue(split), origin)
         return self._keys[id(source), split]
 
     def fingerprints(self, part: Part) -> list[str]:
@@ -144,6 +157,10 @@ class Data:
         lists = [_fixed(source, "test", name) for name in sorted(source.fixed_episodes("test"))]
         classes = [_fingerprint(source, split) for split in SPLITS]
         return classes + [one.manifest(len(one)) for one in lists]
+
+    def training_fingerprint(self, part: Part) -> str:
+        """Hash of the training classes; empty where there are none."""
+        return _fingerprint(self.source(part), "train")
 
     def sample(self, part: Part) -> Sample:
         """The first test episode, drawn for people."""
@@ -169,7 +186,34 @@ def data_problems(plan: Plan, data: Data) -> list[str]:
             except KshotError as error:
                 mend = f" ({PATIENCE})" if split == "validation" else ""
                 problems.append(f"{error}{mend}")
+        problems += _rejection_problems(plan, data, part)
     return list(dict.fromkeys(problems))
+
+
+def rejection_of(evaluate: Evaluate) -> Rejection | None:
+    """The unknown queries that are asked for; None where there are none."""
+    asked = evaluate.unknown
+    return Rejection(asked.classes, asked.queries, evaluate.seed, asked.score) if asked else None
+
+
+def _rejection_problems(plan: Plan, data: Data, part: Part) -> list[str]:
+    """Where a source has too few classes for unknown queries beside its test episodes."""
+    problems: list[str] = []
+    for cell in plan.to_run():
+        rejection = rejection_of(cell.settings.evaluate)
+        if cell.source.id != part.id or rejection is None:
+            continue
+        for shape in cell.settings.evaluate.all_shapes():
+            try:
+                sampler = data.sampler(part, "test", shape, 0)
+            except KshotError:  # told of the shape itself
+                continue
+            try:
+                rejection.sampler(sampler)
+            except DataError as error:
+                mend = f"set sources.{part.id}.evaluate.unknown, false: none"
+                problems.append(f"sources.{part.id}: {error} ({mend})")
+    return problems
 
 
 def left_out(plan: Plan, data: Data) -> list[str]:

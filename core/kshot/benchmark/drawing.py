@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, final
 
@@ -25,8 +24,8 @@ class Drawing:
         part: the source's entry in the plan.
         source: the source.
         sampler: its episodes.
-        support: support examples of a class that are drawn at most.
-        queries: query examples of a class that are drawn at most.
+        support: support examples of a class, and of a part, that are drawn at most.
+        queries: query examples of a class, and of a part, that are drawn at most.
     """
 
     def __init__(self, part: Part, source: Source, sampler: AnySampler, support: int, queries: int) -> None:
@@ -72,13 +71,13 @@ class Drawing:
         wrong_first = sorted(
             range(len(labels)), key=lambda k: (labels[k], said[k] is None or said[k] == labels[k], k)
         )
-        blocks = self._sampler.catalogue.blocks
         shown: list[SampleExample] = []
-        counts: Counter[tuple[int, int]] = Counter()  # of a class in one modality
+        counts: dict[tuple[int, int], int] = {}
+        blocks = self._sampler.catalogue.blocks
         for k in wrong_first:
             label = labels[k]
             own = label, int(blocks.of[positions[k]]) if blocks else 0
-            counts[own] += 1
+            counts[own] = counts.get(own, 0) + 1
             if counts[own] <= most:
                 shown.append(self._example(int(positions[k]), label, said[k]))
         return shown

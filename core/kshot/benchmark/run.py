@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Generator, Sequence, Set
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,16 @@ from kshot.benchmark.data import Data, data_problems
 from kshot.benchmark.engines import Engine, Local
 from kshot.benchmark.environment import versions
 from kshot.benchmark.exclusive import exclusive
+from kshot.benchmark.observer import Observer
 from kshot.benchmark.plan import Plan, PlannedCell
 from kshot.benchmark.recorded import keep_configuration, uses
+from kshot.benchmark.watching import Watching
 from kshot.benchmark.worst import keep_worst
 from kshot.config import Settings, Train
 from kshot.errors import ConfigurationError, KshotError, PluginError
 from kshot.files import content_hash, write_atomic
+from kshot.functional.noting import Watcher
+from kshot.hookspecs import INSIDE
 from kshot.interfaces import Learner
 from kshot.outcomes import Outcomes, outcomes_path, write_outcomes
 from kshot.statistics import compared
@@ -33,7 +38,13 @@ log = logging.getLogger("kshot")
 
 
 def run_benchmark(
-    plan: Plan, folder: Path, where: str, device: torch.device, engine: Engine | None = None
+    plan: Plan,
+    folder: Path,
+    where: str,
+    device: torch.device,
+    engine: Engine | None = None,
+    *,
+    observe: bool = False,
 ) -> results.Results:
     """Run every selected cell of the plan that ``folder`` does not hold finished already.
 
@@ -48,6 +59,8 @@ def run_benchmark(
         where: the configuration's name, for messages.
         device: where to compute.
         engine: computes the cells; default: a loop in this process.
+        observe: look inside learners now and then, for the report. Figures do not depend on it; a cell
+            that is computed without has nothing to show there.
 
     Returns:
         the results of all finished cells of the plan, as written to ``folder``.
@@ -63,10 +76,12 @@ def run_benchmark(
     if problems:
         raise ConfigurationError(where, problems)
     with exclusive(folder):
-        return _run(plan, folder, data, device, engine)
+        return _run(plan, folder, data, device, engine, observe)
 
 
-def _run(plan: Plan, folder: Path, data: Data, device: torch.device, engine: Engine) -> results.Results:
+def _run(
+    plan: Plan, folder: Path, data: Data, device: torch.device, engine: Engine, observe: bool
+) -> results.Results:
     notify = _tolerant(plan)
     store = _Store(plan, folder, data)
     done = {cell.id: entry for cell in plan.cells if (entry := store.finished(cell))}
@@ -80,44 +95,58 @@ def _run(plan: Plan, folder: Path, data: Data, device: torch.device, engine: Eng
         cells=[cell.id for cell in cells],
         finished=[cell.id for cell in cells if cell.id in done],
     )
-    around = _surroundings(plan, data, device, notify, store)
-    configuration = keep_configuration(plan.configuration, folder)
+    with _ending_told(notify, plan.configuration.name):
+        around = _surroundings(plan, data, device, notify, store, observe)
+        configuration = keep_configuration(plan.configuration, folder)
 
-    def write() -> results.Results:
-        entries = [done[cell.id] for cell in plan.cells if cell.id in done]
-        found = results.Results(
-            schema=results.SCHEMA,
-            name=plan.configuration.name,
-            environment=described,
-            configuration=configuration,
-            uses=uses(plan),
-            cells=entries,
-        )
+        def write() -> results.Results:
+            entries = [done[cell.id] for cell in plan.cells if cell.id in done]
+            found = results.Results(
+                schema=results.SCHEMA,
+                name=plan.configuration.name,
+                environment=described,
+                configuration=configuration,
+                uses=uses(plan),
+                cells=entries,
+            )
+            results.save(folder, found)
+            return found
+
+        found = write()
+        for cell, entry in engine.run([cell for cell in cells if cell.id not in done], around):
+            done[cell.id] = entry
+            store.keep(cell, entry)
+            found = write()
+            if entry.status == "finished":
+                notify("kshot_cell_finished", cell=cell.id, result=entry.model_dump(mode="json"))
+            else:
+                notify("kshot_cell_failed", cell=cell.id, error=entry.error or "")
+        found = compared(found, folder)
         results.save(folder, found)
+        try:
+            keep_worst(plan, data, folder, found)
+        except KshotError as error:  # figures do not depend on it
+            log.warning("the worst episodes cannot be shown: %s", error)
+        notify(
+            "kshot_run_finished",
+            name=plan.configuration.name,
+            finished=[cell.id for cell in cells if done[cell.id].status == "finished"],
+            failed=[cell.id for cell in cells if done[cell.id].status == "failed"],
+        )
         return found
 
-    found = write()
-    for cell, entry in engine.run([cell for cell in cells if cell.id not in done], around):
-        done[cell.id] = entry
-        store.keep(cell, entry)
-        found = write()
-        if entry.status == "finished":
-            notify("kshot_cell_finished", cell=cell.id, result=entry.model_dump(mode="json"))
-        else:
-            notify("kshot_cell_failed", cell=cell.id, error=entry.error or "")
-    found = compared(found, folder)
-    results.save(folder, found)
+
+@contextmanager
+def _ending_told(notify: Callable[..., None], name: str) -> Generator[None]:
+    """Observers hear of what ends the block before its time."""
     try:
-        keep_worst(plan, data, folder, found)
-    except KshotError as error:  # figures do not depend on it
-        log.warning("the worst episodes cannot be shown: %s", error)
-    notify(
-        "kshot_run_finished",
-        name=plan.configuration.name,
-        finished=[cell.id for cell in cells if done[cell.id].status == "finished"],
-        failed=[cell.id for cell in cells if done[cell.id].status == "failed"],
-    )
-    return found
+        yield
+    except BaseException as error:
+        own = isinstance(error, KshotError)
+        text = str(error) if own else f"{type(error).__name__}: {error}"
+        asked = isinstance(error, KeyboardInterrupt)
+        notify("kshot_run_failed", name=name, error="it was asked to stop" if asked else text)
+        raise
 
 
 def surroundings(
@@ -126,6 +155,8 @@ def surroundings(
     device: torch.device,
     notify: Callable[..., None],
     processes: Processes | None = None,
+    *,
+    observe: bool = False,
 ) -> Surroundings:
     """What a cell needs that runs here for a benchmark that another process writes.
 
@@ -135,15 +166,25 @@ def surroundings(
         device: where to compute.
         notify: calls a run-time hook by name.
         processes: that train a cell together; default: this one alone.
+        observe: look inside learners.
     """
     data = Data(plan.configuration, device)
-    around = _surroundings(plan, data, device, notify, _Store(plan, folder, data))
+    around = _surroundings(plan, data, device, notify, _Store(plan, folder, data), observe)
     return replace(around, processes=processes or Alone())
 
 
 def _surroundings(
-    plan: Plan, data: Data, device: torch.device, notify: Callable[..., None], store: _Store
+    plan: Plan, data: Data, device: torch.device, notify: Callable[..., None], store: _Store, observe: bool
 ) -> Surroundings:
+    here = _tolerant(plan)
+
+    def watcher(cell: PlannedCell, stage: str, shape: str) -> Watcher | None:
+        return Watching(here, cell.id, stage, shape) if plan.registry.observed(*INSIDE) else None
+
+    def looking(cell: PlannedCell) -> AbstractContextManager[None]:
+        observer = store.observer(cell, observe)
+        return plan.registry.observing(observer) if observer else nullcontext()
+
     return Surroundings(
         plan=plan,
         data=data,
@@ -155,6 +196,9 @@ def _surroundings(
         keep_outcomes=store.keep_outcomes,
         keep_projection=store.keep_projection,
         keep_traceback=store.keep_traceback,
+        watcher=watcher,
+        looking=looking,
+        observe=observe,
     )
 
 
@@ -213,6 +257,14 @@ class _Store:
         write_atomic(self._path(cell).with_name("traceback.txt"), text)
         log.debug("%s failed\n%s", cell.id, text)
 
+    def observer(self, cell: PlannedCell, wanted: bool) -> Observer | None:
+        """What looks inside a cell; where none is wanted, what an earlier one saw goes."""
+        path = results.inside_path(self._folder, cell.id)
+        if wanted:
+            return Observer(path, self.checkpoint(cell).key)
+        path.unlink(missing_ok=True)
+        return None
+
     def checkpoint(self, cell: PlannedCell) -> Checkpoint:
         """Where a cell's training keeps its state.
 
@@ -239,11 +291,15 @@ class _Store:
         depends["options"] = {k: v for k, v in described["options"].items() if k != "learner"}
         depends |= {"factories": described["factories"][1:], "head": head}
         source = cell.source.id
-        if episodic := getattr(cell.source.entry.spec, "episodic", ()):
-            # Episodes of other directions begin alike.
+        if cell.source.what.parts:
+            # Examples of the parts, whatever support and queries are made of, and whatever is tested.
             source = "+".join(cell.source.what.parts)
-            own = {k: v for k, v in cell.source.record.items() if k not in episodic}
-            depends |= {"source": source, "options": {**depends["options"], "source": own}}
+            depends |= {
+                "source": source,
+                "options": described["options"]["encoder"],
+                "factories": [entry.identity for entry in cell.encoder.what.entries],
+                "data": self._data.training_fingerprint(cell.source),
+            }
         name = f"{cell.encoder.id}.{source}.{cell.seed}-{_hash(depends)[:16]}.safetensors"
         return PretrainedEncoder(self._folder / "pretrained" / name, cell.settings.train.checkpoint_seconds)
 
@@ -261,17 +317,26 @@ class _Store:
             "train": _described(cell.settings.train),
             "evaluate": {
                 **cell.settings.evaluate.model_dump(mode="json"),
-                "metrics": list(self._plan.metrics[cell.modality]),
+                "metrics": [self._metric(name) for name in self._plan.metrics[cell.modality]],
             },
         }
         return _hash(depends)
+
+    def _metric(self, name: str) -> str:
+        """A metric that this process registered is known by its code, too."""
+        entry = self._plan.registry.find("metrics", name)
+        return name if entry.made is None else f"{name} {entry.version}"
 
     def _training(self, cell: PlannedCell) -> dict[str, Any]:
         """What a cell's training depends on, its own settings aside."""
         pretrain = cell.settings.pretrain
         return {
             **identity(cell),
-            "factories": [part.entry.spec.factory for part in (cell.learner, cell.encoder, cell.source)],
+            "factories": [
+                entry.identity
+                for part in (cell.learner, cell.encoder, cell.source)
+                for entry in part.what.entries
+            ],
             "data": self._data.fingerprints(cell.source),
             "pretrain": pretrain.model_dump(mode="json") if pretrain else None,
             "versions": self._versions,

@@ -3,5 +3,7 @@
 from kshot.classifier.answers import Answer
 from kshot.classifier.estimator import UNKNOWN, FewShotClassifier
 from kshot.classifier.neighbours import Neighbour
+from kshot.classifier.temperature import Calibration
+from kshot.classifier.threshold import Threshold
 
-__all__ = ["UNKNOWN", "Answer", "FewShotClassifier", "Neighbour"]
+__all__ = ["UNKNOWN", "Answer", "Calibration", "FewShotClassifier", "Neighbour", "Threshold"]

@@ -23,22 +23,24 @@ from kshot.classifier.support import Support
 from kshot.errors import KshotError
 from kshot.files import write_atomic_with
 
-SCHEMA = 2
-"""Number of the bundle's form that this version reads and writes."""
+SCHEMA, OLDEST = 3, 2
+"""Numbers of the bundle's form that this version writes, and of the oldest that it reads: one without negatives."""
 
 _HEADER = "kshot"
-_INPUT, _LEARNER, _ENCODER, _EMBEDDINGS = "support/", "learner/", "encoder/", "embeddings"
+_INPUT, _LEARNER, _ENCODER = "support/", "learner/", "encoder/"
+_EMBEDDINGS, _NEGATIVES = "embeddings", "negatives"
 
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """A fitted classifier, to be written."""
+    """A fitted classifier, to be written; ``negatives``: (m, dim) embeddings of examples of no class."""
 
     parameters: Mapping[str, Any]
     recipe: Recipe
     identity: EncoderIdentity
     support: Support
     method: Settled
+    negatives: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,7 @@ class Stored:
         identity: of the encoder.
         support: its examples.
         method: the learner's own weights.
+        negatives: (m, dim) embeddings of examples of no class.
         versions: of kshot and torch when it was written.
     """
 
@@ -59,6 +62,7 @@ class Stored:
     identity: EncoderIdentity
     support: Support
     method: Mapping[str, Tensor]
+    negatives: Tensor
     versions: Mapping[str, str]
 
 
@@ -83,6 +87,8 @@ def write_bundle(path: Path, bundle: Bundle) -> None:
     tensors |= {f"{_LEARNER}{name}": value for name, value in bundle.method.state().items()}
     tensors |= {f"{_ENCODER}{name}": value for name, value in bundle.identity.state.items()}
     tensors[_EMBEDDINGS] = bundle.support.embeddings
+    if len(bundle.negatives):
+        tensors[_NEGATIVES] = bundle.negatives
     plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     content: dict[str, Any] = {
         "schema_number": SCHEMA,
@@ -124,11 +130,17 @@ def read_bundle(path: Path) -> Stored:
     lengths = {len(leaf) for leaf in (*support.inputs.values(), support.embeddings)}
     if lengths != {len(header.labels)}:
         raise KshotError(f"{path}: {len(header.labels)} labels do not fit the examples; the file was changed")
+    negatives = tensors.get(_NEGATIVES, support.embeddings[:0])
+    if negatives.shape[1:] != support.embeddings.shape[1:]:
+        raise KshotError(
+            f"{path}: the negatives are of another width than the examples; the file was changed"
+        )
     recipe = _recipe(path, header)
     for options in (recipe.encoder.options, header.parameters.get("encoder_options")):
         _refuse_code(path, options)
     identity = EncoderIdentity(header.encoder, _below(tensors, _ENCODER))
-    return Stored(header.parameters, recipe, identity, support, _below(tensors, _LEARNER), header.versions)
+    method = _below(tensors, _LEARNER)
+    return Stored(header.parameters, recipe, identity, support, method, negatives, header.versions)
 
 
 def _recipe(path: Path, header: _Header) -> Recipe:
@@ -163,7 +175,7 @@ def _header(path: Path, raw: str | None) -> tuple[_Header, dict[str, Any]]:
             raise KshotError(
                 f"{path}: written in form {number}, this kshot reads up to {SCHEMA}; upgrade kshot"
             )
-        if isinstance(number, int) and number < SCHEMA:
+        if isinstance(number, int) and number < OLDEST:
             raise KshotError(
                 f"{path}: written in form {number}, before a classifier said what it is built from; fit it anew"
             )

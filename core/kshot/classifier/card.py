@@ -9,7 +9,9 @@ import yaml
 
 from kshot import __version__
 from kshot.classifier.recipe import Named, Recipe
-from kshot.results.text import markdown
+from kshot.classifier.temperature import Calibration
+from kshot.classifier.threshold import Threshold
+from kshot.results.text import markdown, percent
 
 _TASKS = {"image": "image-classification", "audio": "audio-classification", "text": "text-classification"}
 """The hub's name of what a classifier of a modality does."""
@@ -25,8 +27,8 @@ class Described:
         counts: examples of each class.
         licence: of the weights that the encoder came with; empty where it came with none, or says nothing.
         pretrained: True where the encoder came with weights.
-        temperature: by which logits are divided.
-        threshold: familiarity below which an example is unknown; none where nothing is.
+        calibration: of its probabilities.
+        rejection: the threshold below which an example is unknown; none where nothing is.
     """
 
     recipe: Recipe
@@ -34,8 +36,8 @@ class Described:
     counts: Mapping[str, int]
     licence: str
     pretrained: bool
-    temperature: float
-    threshold: float | None
+    calibration: Calibration
+    rejection: Threshold | None
 
 
 def card(repo: str, one: Described) -> str:
@@ -66,9 +68,9 @@ def card(repo: str, one: Described) -> str:
             "",
             f"- Encoder: {_written(one.recipe.encoder)}; {_weights(one)}.",
             f"- Learner: {_written(one.recipe.learner)}; {_training(one.recipe)}.",
-            f"- Probabilities: a softmax over logits divided by {one.temperature:.4g}, a temperature fitted to "
-            "examples held out in cross-validation.",
-            f"- Unknown: {_unknown(one.threshold)}.",
+            f"- Probabilities: a softmax over logits divided by {one.calibration.temperature:.4g}, a "
+            f"temperature fitted to examples held out in cross-validation{_error(one.calibration)}.",
+            f"- Unknown: {_unknown(one.rejection)}.",
             "",
             "| class | examples |",
             "|---|---:|",
@@ -95,7 +97,22 @@ def _training(recipe: Recipe) -> str:
     return f"meta-trained, cell {markdown(recipe.cell)}" if recipe.cell else "trained by these examples alone"
 
 
-def _unknown(threshold: float | None) -> str:
-    if threshold is None:
+def _error(one: Calibration) -> str:
+    if one.ece_before is None or one.ece_after is None:
+        return ""
+    return (
+        f"; expected calibration error on these {one.examples}: {percent(one.ece_after)} %, without it "
+        f"{percent(one.ece_before)} %"
+    )
+
+
+def _unknown(one: Threshold | None) -> str:
+    if one is None:
         return "every example is given one of the classes"
-    return f"an example whose familiarity is below {threshold:.3f} is given none of the classes"
+    said = f"an example whose familiarity is below {one.familiarity:.3f} is given none of the classes"
+    if one.accepted is None:
+        return said
+    return (
+        f"{said}, which refuses {percent(one.refused)} % of the known examples and accepts "
+        f"{percent(one.accepted)} % of {one.negatives} that belong to none"
+    )

@@ -15,9 +15,9 @@ from kshot.classifier.parts import build_encoder
 from kshot.classifier.recipe import Recipe
 from kshot.classifier.support import Support
 from kshot.devices import choose_device
-from kshot.encoders import Embedded
+from kshot.encoders import Embedded, Joint
 from kshot.encoders.embedded import EMBEDDING
-from kshot.errors import DataError, KshotError
+from kshot.errors import DataError, InputError, KshotError
 from kshot.interfaces import Encoder
 from kshot.loading import collate, embed_positions, encoder_state_hash
 from kshot.registry import Registry
@@ -49,10 +49,12 @@ class Embedder:
         encoder: as it came, or as it was fitted.
         device: where it computes.
         who: its name, for messages.
+        code: a hash of its code, of one that this process registered.
     """
 
-    def __init__(self, encoder: Encoder, device: torch.device, who: str) -> None:
+    def __init__(self, encoder: Encoder, device: torch.device, who: str, code: str = "") -> None:
         self._encoder, self._device, self._who = encoder.to(device).eval(), device, who
+        self._code = code
         self.modality = encoder.modality
 
     @classmethod
@@ -63,7 +65,9 @@ class Embedder:
             KshotError: unknown, not buildable, or no such device.
         """
         chosen = choose_device(device)
-        return cls(build_encoder(registry, recipe), chosen, recipe.encoder.use)
+        entry = registry.find("encoders", recipe.encoder.use.partition(":")[0])
+        code = entry.version if entry.made else ""
+        return cls(build_encoder(registry, recipe), chosen, recipe.encoder.use, code)
 
     @property
     def device(self) -> torch.device:
@@ -131,6 +135,8 @@ class Embedder:
         Raises:
             KshotError: an example that the encoder refuses.
         """
+        if isinstance(self._encoder, Joint):
+            return self._mixed(raw, labels, adapts=adapts)
         parts = [self._prepared(raw, start) for start in range(0, len(raw), CHUNK)]
         # Kernels go by strides, and a file keeps none: those of a plain layout, now as after loading.
         inputs = {name: leaf.flatten().view(leaf.shape) for name, leaf in collate(parts).items()}
@@ -145,7 +151,7 @@ class Embedder:
     def identity(self) -> EncoderIdentity:
         """How it is known again."""
         state = lasting_encoder_state(self._encoder)
-        return EncoderIdentity(encoder_state_hash(self._encoder), {n: v.cpu() for n, v in state.items()})
+        return EncoderIdentity(self._digest(), {n: v.cpu() for n, v in state.items()})
 
     def resume(self, identity: EncoderIdentity) -> None:
         """Become the encoder that a classifier was made with.
@@ -155,7 +161,7 @@ class Embedder:
         """
         try:
             self.take_up(identity.state)
-            same = encoder_state_hash(self._encoder) == identity.digest
+            same = self._digest() == identity.digest
         except KshotError as error:
             raise KshotError(f"the classifier was made with another '{self._who}': {error}") from error
         if not same:
@@ -164,8 +170,32 @@ class Embedder:
                 "version that it was made with, or fit it anew"
             )
 
+    def _mixed(self, raw: Sequence[Any], labels: tuple[str, ...], *, adapts: bool) -> Support:
+        """Examples of several modalities, of which embeddings alone are kept."""
+        if adapts:
+            raise KshotError(
+                f"encoder '{self._who}' is one of several modalities, and a classifier keeps embeddings of these; "
+                "choose a learner that does not adapt the encoder (maml and meta_lstm: adapt: head), and no "
+                "batch statistics of the examples' own"
+            )
+        table = torch.zeros(len(raw), self._encoder.dim)
+        for modality in dict.fromkeys(one.modality for one in raw):
+            own = [number for number, one in enumerate(raw) if one.modality == modality]
+            some = [raw[number] for number in own]
+
+            def gather(positions: np.ndarray, some: Sequence[Any] = some) -> Mapping[str, Tensor]:
+                chosen = [some[int(place)] for place in positions]
+                parts = [self._prepared(chosen, start) for start in range(0, len(chosen), CHUNK)]
+                return {name: leaf.to(self._device) for name, leaf in collate(parts).items()}
+
+            table[torch.tensor(own)] = embed_positions(self._encoder, gather, np.arange(len(some))).cpu()
+        return Support({EMBEDDING: table}, table, labels)
+
+    def _digest(self) -> str:
+        return encoder_state_hash(self._encoder) + (f" {self._code}" if self._code else "")
+
     def _prepared(self, raw: Sequence[Any], start: int) -> Mapping[str, Tensor]:
         try:
             return self._encoder.prepare(raw[start : start + CHUNK])
         except DataError as error:
-            raise KshotError(f"the encoder refuses an example (after the first {start}): {error}") from error
+            raise InputError(f"the encoder refuses an example (after the first {start}): {error}") from error

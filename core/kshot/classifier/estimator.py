@@ -21,15 +21,16 @@ from kshot.classifier.card import Described, card
 from kshot.classifier.curve import CurvePoint
 from kshot.classifier.embedder import Embedder
 from kshot.classifier.method import Method
-from kshot.classifier.neighbours import Neighbour, familiarity, neighbours, threshold
+from kshot.classifier.neighbours import Neighbour, familiarity, neighbours
 from kshot.classifier.origin import Origin, origin_of
 from kshot.classifier.parts import build_reader, modality_of, refuse_folder
 from kshot.classifier.recipe import Recipe
 from kshot.classifier.sharing import download, upload
 from kshot.classifier.support import Support
-from kshot.classifier.temperature import fit_temperature
+from kshot.classifier.temperature import Calibration, fit_temperature
 from kshot.classifier.things import labels_of, read_all, things_of
-from kshot.errors import KshotError, listing, nearest
+from kshot.classifier.threshold import Threshold, calibrate
+from kshot.errors import InputError, KshotError, listing, nearest
 from kshot.interfaces import Reader
 from kshot.registry import Registry, load_registry
 
@@ -57,6 +58,12 @@ class _Parts:
     def support(self, raw: Sequence[Any], labels: tuple[str, ...]) -> Support:
         return self.embedder.support(raw, labels, adapts=self.method.adapts)
 
+    def embeddings(self, raw: Sequence[Any]) -> Tensor:
+        """(n, dim) of examples that no learner sees."""
+        if not raw:
+            return torch.empty(0, self.embedder.stand_in().dim)
+        return self.embedder.support(raw, ("",) * len(raw), adapts=False).embeddings
+
 
 @final
 class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[reportUntypedBaseClass]
@@ -79,9 +86,10 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             encoder, options, weights and batch statistics, and no example changes them.
         encoder_options: the encoder's options, as in a configuration.
         learner_options: the learner's.
-        unknown: None: every example belongs to some class. A share such as 0.05: an example whose
-            embedding is further from all classes than 95 % of the known ones are, each left out in
-            turn, is ``"unknown"``.
+        unknown: share of known examples that may be refused. None: every example belongs to some class,
+            unless ``fit`` is given negatives. 0.05: an example whose embedding is further from all classes
+            than 95 % of the known ones are, each left out in turn, is ``"unknown"``. With negatives the
+            threshold is where both mistakes are fewest, and refuses no more of the known than that.
         episodes: on which a learner's own weights are trained; 0: none.
         device: ``auto``, ``cpu`` or ``cuda``.
         random_state: seed of what a learner draws.
@@ -89,7 +97,9 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
     Attributes:
         classes_: (way,) sorted names of the classes.
         temperature_: by which logits are divided.
+        calibration_: how that was found, with the calibration error before and after.
         threshold_: familiarity below which an example is unknown; None where none was asked for.
+        rejection_: the threshold with what it does to known examples and negatives; likewise.
     """
 
     def __init__(
@@ -113,12 +123,14 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         self.device = device
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803 (scikit-learn's own name)
+    def fit(self, X: Any, y: Any = None, negatives: Any = None) -> Self:  # noqa: N803 (scikit-learn's own name)
         """Learn classes from examples.
 
         Args:
-            X: n examples; or a Hugging Face ``Dataset``, whose columns are found by their names.
+            X: n examples; or a Hugging Face ``Dataset`` or a ``DataFrame``, whose columns are found by their names.
             y: n labels; of a ``Dataset`` the name of its column (default: ``label``).
+            negatives: examples of no class, such as will come up in use; by them the threshold of
+                ``"unknown"`` is set. Only their embeddings are kept. None: none.
 
         Raises:
             KshotError: examples or labels that cannot serve; names the first.
@@ -127,17 +139,19 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         registry = load_registry()
         things, labels = _pairs(X, y, "fit")
         if len(set(labels)) < 2:
-            raise KshotError(f"fit: {len(set(labels))} class; a classifier needs examples of two at least")
+            raise InputError(f"fit: {len(set(labels))} class; a classifier needs examples of two at least")
         origin = self._origin(registry)
         recipe, trained = origin.recipe, origin.trained()
-        raw = read_all(build_reader(registry, modality_of(registry, recipe.encoder.use)), things, "fit")
+        reader = build_reader(registry, modality_of(registry, recipe.encoder.use))
+        raw = read_all(reader, things, "fit")
+        strangers = [] if negatives is None else read_all(reader, things_of(negatives), "fit, negatives")
         embedder = Embedder.build(registry, recipe, self.device)
         if trained is None:
             embedder.fit(raw)
         else:
             embedder.take_up(trained.encoder)
         parts = _Parts.around(registry, recipe, embedder, trained.learner if trained else None)
-        self._become(parts, parts.support(raw, labels))
+        self._become(parts, parts.support(raw, labels), parts.embeddings(strangers))
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:  # noqa: N803
@@ -153,7 +167,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             return self.fit(X, y)
         things, labels = _pairs(X, y, "partial_fit")
         more = self._parts.support(read_all(self._parts.reader, things, "partial_fit"), labels)
-        self._become(self._parts, self._held.with_more(more))
+        self._become(self._parts, self._held.with_more(more), self._negatives)
         return self
 
     def add_class(self, name: str, examples: Any) -> Self:
@@ -174,7 +188,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             raise KshotError(f"there is no class '{name}'{nearest(name, known)}; there are {listing(known)}")
         if len(known) < 3:
             raise KshotError(f"'{name}' is one of two classes, and one alone is nothing to tell apart")
-        self._become(self._parts, self._held.without(name))
+        self._become(self._parts, self._held.without(name), self._negatives)
         return self
 
     def predict(self, X: Any) -> NDArray[np.object_]:  # noqa: N803
@@ -184,6 +198,14 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
     def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
         """(n, way) probabilities, in the order of ``classes_``."""
         return self._probabilities(self._asked(X)[0])
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:  # noqa: N803
+        """Accuracy on n examples and their labels, which are names as ``fit`` takes them: 3 is ``"3"``."""
+        from sklearn.metrics import accuracy_score
+
+        things, labels = _pairs(X, y, "score")
+        said = self.predict(things)
+        return float(accuracy_score(np.asarray(labels, dtype=object), said, sample_weight=sample_weight))
 
     def answers(self, X: Any, count: int = 3, near: int = 0) -> list[Answer]:  # noqa: N803
         """All that can be said of each of n examples, from one pass of the encoder.
@@ -205,8 +227,10 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         return [Answer(str(labels[i]), ranked[i], known[i], closest[i]) for i in range(len(labels))]
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
-        """(n, way) logits of the learner."""
-        return self._asked(X)[0].double().numpy()
+        """(n, way) logits of the learner; of two classes (n,) by how much the second's exceeds the first's, as
+        scikit-learn has it."""
+        logits = self._asked(X)[0].double().numpy()
+        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
     def familiarity(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
         """(n,) cosine of each embedding with the mean direction of the nearest class: what
@@ -241,7 +265,9 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         if recipe.cell:  # the place of the benchmark is nobody's business, and may be gone
             parameters["learner"] = recipe.cell
         identity = self._parts.embedder.identity()
-        write_bundle(Path(path), Bundle(parameters, recipe, identity, self._held, self._settled))
+        write_bundle(
+            Path(path), Bundle(parameters, recipe, identity, self._held, self._settled, self._negatives)
+        )
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto") -> Self:
@@ -262,7 +288,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         embedder.resume(stored.identity)
         lasting = stored.method if stored.recipe.cell else None
         parts = _Parts.around(registry, stored.recipe, embedder, lasting)
-        made._become(parts, stored.support, stored.method)
+        made._become(parts, stored.support, stored.negatives, stored.method)
         return made
 
     def push_to_hub(
@@ -302,8 +328,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             counts=self.counts_,
             licence=parts.embedder.licence,
             pretrained=parts.embedder.pretrained,
-            temperature=self.temperature_,
-            threshold=self.threshold_,
+            calibration=self.calibration_,
+            rejection=self.rejection_,
         )
         return upload(
             repo_id,
@@ -337,6 +363,18 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         """What its encoder and learner are built from."""
         self._check_fitted()
         return self._parts.recipe
+
+    @property
+    def temperature_(self) -> float:
+        """By which logits are divided."""
+        self._check_fitted()
+        return self.calibration_.temperature
+
+    @property
+    def threshold_(self) -> float | None:
+        """Familiarity below which an example is unknown; None: none is."""
+        self._check_fitted()
+        return None if self.rejection_ is None else self.rejection_.familiarity
 
     @property
     def modality_(self) -> str:
@@ -387,15 +425,22 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
     def _origin(self, registry: Registry) -> Origin:
         return origin_of(registry, self.encoder, self.encoder_options, self.learner, self.learner_options)
 
-    def _become(self, parts: _Parts, support: Support, trained: Mapping[str, Tensor] | None = None) -> None:
+    def _become(
+        self,
+        parts: _Parts,
+        support: Support,
+        negatives: Tensor,
+        trained: Mapping[str, Tensor] | None = None,
+    ) -> None:
         """Take up a support set: train the learner's own weights, calibrate, and only then change."""
         settled = parts.method.settle(support, trained, episodes=self.episodes, seed=self.random_state)
-        temperature = fit_temperature(support, settled.classifier)
-        limit = None if self.unknown is None else threshold(support, self.unknown)
+        calibration = fit_temperature(support, settled.classifier)
+        rejection = calibrate(support, negatives, self.unknown)
         self._classify, self._settled = settled.classifier(support), settled
-        self._parts, self._held = parts, support
+        self._parts, self._held, self._negatives = parts, support, negatives
         self.classes_ = np.asarray(support.classes, dtype=object)
-        self.temperature_, self.threshold_ = temperature, limit
+        self.calibration_: Calibration = calibration
+        self.rejection_: Threshold | None = rejection
 
     def _asked(self, X: Any) -> tuple[Tensor, Tensor]:  # noqa: N803
         """(n, way) logits and (n, dim) embeddings of what is asked about."""
@@ -420,5 +465,5 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
 def _pairs(X: Any, y: Any, who: str) -> tuple[Sequence[Any], tuple[str, ...]]:  # noqa: N803
     labels, things = labels_of(X, y), things_of(X)
     if len(labels) != len(things):
-        raise KshotError(f"{who}: {len(things)} examples but {len(labels)} labels; give one for each")
+        raise InputError(f"{who}: {len(things)} examples but {len(labels)} labels; give one for each")
     return things, labels

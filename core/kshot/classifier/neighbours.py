@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kshot.classifier.support import Support
-from kshot.errors import KshotError
 
 
 @dataclass(frozen=True)
@@ -54,21 +53,6 @@ def own_familiarity(support: Support) -> Tensor:
     similarities[torch.arange(len(unit)), numbers] = (unit * rest).sum(1)
     others = torch.bincount(numbers, minlength=len(support.classes))[numbers] > 1
     return similarities[others].amax(1)
-
-
-def threshold(support: Support, refused: float) -> float:
-    """The familiarity below which the share ``refused`` of known examples lies, by leaving each out.
-
-    Raises:
-        KshotError: no class has two examples, so that none can be left out.
-    """
-    known = own_familiarity(support)
-    if not len(known):
-        raise KshotError(
-            "unknown: no class has two examples, so nothing tells how alike examples of one class are; "
-            "give a second example of some class, or leave `unknown` out"
-        )
-    return float(torch.quantile(known.double(), refused))
 
 
 def _sums(support: Support) -> Tensor:

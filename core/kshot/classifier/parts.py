@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from kshot.classifier.mixed import MixedReader
 from kshot.classifier.recipe import Named, Recipe
 from kshot.encoders import tune
 from kshot.errors import ConfigurationError, KshotError
@@ -16,6 +17,8 @@ from kshot.registry import Registry
 from kshot.resolving import Resolved, Resolver
 
 _RESERVED = ("encoder", "way")
+MIXED = "mixed"
+"""The modality of what has several."""
 
 
 def build_encoder(registry: Registry, recipe: Recipe) -> Encoder:
@@ -63,6 +66,9 @@ def build_reader(registry: Registry, modality: str) -> Reader:
     Raises:
         KshotError: no installed plugin brings one.
     """
+    if modality == MIXED:
+        brought = registry.entries("readers")
+        return MixedReader({entry.name: entry.resolve()() for entry in brought})
     return registry.find("readers", modality).resolve()()
 
 

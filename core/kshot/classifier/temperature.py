@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -11,12 +12,31 @@ from torch import Tensor
 
 from kshot.classifier.method import Answering
 from kshot.classifier.support import Support
+from kshot.statistics import binned, expected_calibration_error
 
 FOLDS = 5
 LOWEST, HIGHEST = 1e-3, 1e3
 
 
-def fit_temperature(support: Support, classifier: Callable[[Support], Answering]) -> float:
+@dataclass(frozen=True)
+class Calibration:
+    """How a classifier's probabilities were calibrated.
+
+    Attributes:
+        temperature: by which logits are divided.
+        examples: support examples that were held out, each once; by them the temperature was fitted.
+        ece_before: expected calibration error on these of the softmax over the logits as they are, in 15
+            bins; None where none could be held out. Of a few dozen examples it is rough, and never near zero.
+        ece_after: with the temperature.
+    """
+
+    temperature: float = 1.0
+    examples: int = 0
+    ece_before: float | None = None
+    ece_after: float | None = None
+
+
+def fit_temperature(support: Support, classifier: Callable[[Support], Answering]) -> Calibration:
     """The temperature by which logits are divided (Guo et al., "On calibration of modern neural
     networks", ICML 2017), fitted to held-out examples of the support itself.
 
@@ -30,7 +50,7 @@ def fit_temperature(support: Support, classifier: Callable[[Support], Answering]
     sizes = torch.bincount(support.numbers)[support.numbers]
     folds = min(FOLDS, int(sizes.max()))
     if folds < 2:
-        return 1.0
+        return Calibration()
     logits, labels = list[Tensor](), list[Tensor]()
     for fold in range(folds):
         held = (ranks % folds == fold) & (sizes > 1)
@@ -38,7 +58,15 @@ def fit_temperature(support: Support, classifier: Callable[[Support], Answering]
             left = support.taken((~held).nonzero().flatten())
             logits.append(classifier(left)(support.taken(held.nonzero().flatten())))
             labels.append(support.numbers[held])
-    return _best(torch.cat(logits).double(), torch.cat(labels))
+    found, right = torch.cat(logits).double(), torch.cat(labels)
+    temperature = _best(found, right)
+    return Calibration(temperature, len(right), _error(found, right), _error(found / temperature, right))
+
+
+def _error(logits: Tensor, labels: Tensor) -> float:
+    """Expected calibration error of (N, way) logits, (N,) labels."""
+    confidence, predicted = logits.softmax(1).max(1)
+    return expected_calibration_error(binned(confidence.numpy(), (predicted == labels).numpy()))
 
 
 def _ranks(numbers: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import kshot
-from kshot.cli import bench, listing, schema, sources
+from kshot.cli import bench, listing, plugins, schema, sources
 from kshot.cli.episodes import command
 from kshot.cli.help import Help
 from kshot.cli.product import commands, serving
@@ -63,5 +63,5 @@ app.command(
     options_metavar=f"[{'|'.join(KINDS)}] [OPTIONS]",
     context_settings={"allow_extra_args": True},
 )(listing.show_entries)
-app.command("plugins", add_help_option=False)(listing.show_plugins)
 app.add_typer(sources.app, name="sources")
+app.add_typer(plugins.app, name="plugins")

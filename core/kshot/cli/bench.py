@@ -46,6 +46,10 @@ def bench(
             metavar="TRACKER", help="Tell the run to tensorboard, or to another tracker of accelerate's."
         ),
     ] = [],  # noqa: B006
+    observe: Annotated[
+        bool,
+        typer.Option("--observe", help="Look inside the learners now and then, and show it in the report."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells and stop.")] = False,
 ) -> None:
     """Run every learner with every encoder on every source, and report.
@@ -65,9 +69,9 @@ def bench(
         return
     folder = out or Path("runs", plan.configuration.name)
     if engine == "local":
-        good = _run_here(plan, folder, str(config), device, track)
+        good = _run_here(plan, folder, str(config), device, track, observe)
     else:
-        good = _run_on_ray(plan, folder, config, overrides, device, address, track)
+        good = _run_on_ray(plan, folder, config, overrides, device, address, track, observe)
     if not good:
         raise typer.Exit(1)
 
@@ -102,7 +106,7 @@ def report(
     typer.echo(f"report: {write_report(folder)}")
 
 
-def _run_here(plan: Any, folder: Path, where: str, device: str, track: list[str]) -> bool:
+def _run_here(plan: Any, folder: Path, where: str, device: str, track: list[str], observe: bool) -> bool:
     """Run the plan, along with the processes that a launcher started beside this one.
 
     Returns:
@@ -117,7 +121,7 @@ def _run_here(plan: Any, folder: Path, where: str, device: str, track: list[str]
     good = True
     if processes.leads:
         with processes.leading():
-            good = _lead(plan, folder, where, chosen, Local(processes), track)
+            good = _lead(plan, folder, where, chosen, Local(processes), track, observe)
     else:
         follow_benchmark(plan, folder, chosen, processes)
     processes.close()
@@ -132,6 +136,7 @@ def _run_on_ray(
     device: str,
     address: str | None,
     track: list[str],
+    observe: bool,
 ) -> bool:
     """Run the plan on a cluster; False where a cell failed."""
     import torch
@@ -140,10 +145,12 @@ def _run_on_ray(
     from kshot.config import read
 
     with Ray(read(config, overrides), str(config), folder, device, address) as engine:
-        return _lead(plan, folder, str(config), torch.device("cpu"), engine, track)
+        return _lead(plan, folder, str(config), torch.device("cpu"), engine, track, observe)
 
 
-def _lead(plan: Any, folder: Path, where: str, device: Any, engine: Any, track: list[str]) -> bool:
+def _lead(
+    plan: Any, folder: Path, where: str, device: Any, engine: Any, track: list[str], observe: bool
+) -> bool:
     """Run, report, print; False where a cell failed."""
     from kshot.benchmark import run_benchmark
     from kshot.cli.display import display
@@ -153,7 +160,7 @@ def _lead(plan: Any, folder: Path, where: str, device: Any, engine: Any, track: 
     shown, tracked = display(), Trackers(track, plan, folder)
     try:
         with plan.registry.observing(shown), plan.registry.observing(tracked), shown, tracked:
-            found = run_benchmark(plan, folder, where, device, engine)
+            found = run_benchmark(plan, folder, where, device, engine, observe=observe)
     except KeyboardInterrupt as stop:
         stop.add_note("what is finished is kept, and the same command goes on from there")
         raise

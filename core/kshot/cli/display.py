@@ -104,16 +104,19 @@ class PlainDisplay(Display):
         """The tables, in aligned columns."""
         tables = results.tables(found)
         for table in tables:
-            lines = [table.header, *map(_starred, table.rows, table.lines)]
-            widths = [max(len(line[i]) for line in lines) for i in range(len(table.header))]
-            print(f"\n{table.modality}, accuracy in %")
-            for line in lines:
-                print(
-                    "  ".join(field.ljust(width) for field, width in zip(line, widths, strict=True)).rstrip()
-                )
+            _print(
+                f"{table.modality}, accuracy in %",
+                [table.header, *map(_starred, table.rows, table.lines)],
+            )
         best = any(value and value.best for table in tables for row in table.rows for value in row.values)
         told = [*results.legend(tables), *([f"{BEST}: the best of its column."] if best else [])]
         print("\n".join(["", *told]), flush=True)
+        rejected = results.rejection_tables(found)
+        for one in rejected:
+            rows = [(row.learner, row.encoder, *row.fields) for row in one.rows]
+            _print(f"unknown queries, {one.title}", [one.header, *rows])
+        if rejected:
+            print(f"\n{results.rejection_legend(rejected)}", flush=True)
 
     @hookimpl
     def kshot_run_started(self, name: str, cells: Sequence[str], finished: Sequence[str]) -> None:
@@ -187,6 +190,11 @@ class LiveDisplay(Display):
         self._console.print(_drawn(found))
         for line in results.legend(results.tables(found)):
             self._console.print(Text(line, style="dim"))
+        rejected = results.rejection_tables(found)
+        for table in rejected:
+            self._console.print(_drawn_rejection(table))
+        if rejected:
+            self._console.print(Text(results.rejection_legend(rejected), style="dim"))
         for cell in found.cells:
             if cell.status == "failed":
                 self._console.print(Text(f"{cell.id} failed: {cell.error}", style="red"))
@@ -238,6 +246,14 @@ class LiveDisplay(Display):
         return Group(_drawn(found), *errors, line)
 
 
+def _print(title: str, lines: Sequence[Sequence[str]]) -> None:
+    """A title over aligned columns."""
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    print(f"\n{title}")
+    for line in lines:
+        print("  ".join(field.ljust(width) for field, width in zip(line, widths, strict=True)).rstrip())
+
+
 def _drawn(found: results.Results) -> RenderableType:
     """The tables in rich's form, the best of each column bold."""
     drawn: list[RenderableType] = []
@@ -253,6 +269,17 @@ def _drawn(found: results.Results) -> RenderableType:
             shown.add_row(*fields)
         drawn.append(shown)
     return Group(*drawn)
+
+
+def _drawn_rejection(table: results.RejectionTable) -> RenderableType:
+    shown = Table(title=f"unknown queries, {table.title}", title_justify="left", title_style="bold")
+    for number, title in enumerate(table.header):
+        shown.add_column(title, justify="left" if number < 2 else "right")
+    for row in table.rows:
+        figures = zip(row.fields, row.best, strict=True)
+        fields = [Text(field, style="bold green" if best else "") for field, best in figures]
+        shown.add_row(Text(row.learner), Text(row.encoder), *fields)
+    return shown
 
 
 def _scores(cell: results.Cell) -> str:

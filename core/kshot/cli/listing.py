@@ -1,4 +1,4 @@
-"""``kshot list`` and ``kshot plugins``: what is installed, and what is wrong with it."""
+"""``kshot list``: the names that a configuration can use, and what is missing from them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import kshot
 from kshot.cli.help import Help
 from kshot.cli.tables import print_table
 from kshot.errors import nearest
-from kshot.specs import KINDS, KSHOT_API, SourceSpec, Spec
+from kshot.specs import KINDS, SourceSpec, Spec
 
 if TYPE_CHECKING:
-    from kshot.registry import Entry, PluginReport, Registry
+    from kshot.registry import Entry, Registry
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -34,23 +33,6 @@ def show_entries(context: typer.Context, as_json: Json = False, show_help: Help 
     for one in kinds:
         _print_entries(one, registry.entries(one))
     _print_notes(registry)
-
-
-def show_plugins(as_json: Json = False, show_help: Help = False) -> None:
-    """List the plugins, and why some cannot be used."""
-    from kshot.registry import load_registry
-
-    del show_help
-    registry = load_registry()
-    if as_json:
-        plugins = [_plugin_json(plugin) for plugin in registry.plugins]
-        head: dict[str, Any] = {"kshot": kshot.__version__, "api": KSHOT_API}
-        typer.echo(json.dumps({**head, "plugins": plugins, "conflicts": list(registry.conflicts)}, indent=2))
-        return
-    columns = ("plugin", "distribution", "api", "brings", "import", "state")
-    print_table("plugins", columns, [_plugin_row(plugin) for plugin in registry.plugins])
-    for conflict in registry.conflicts:
-        typer.echo(conflict)
 
 
 def _kinds(given: Sequence[str]) -> list[str]:
@@ -110,29 +92,3 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
         "distribution": entry.distribution,
         "version": entry.version,
     }
-
-
-def _plugin_json(plugin: PluginReport) -> dict[str, Any]:
-    return {
-        "name": plugin.name,
-        "distribution": plugin.distribution,
-        "version": plugin.version,
-        "module": plugin.module,
-        "api": plugin.api,
-        "specs": {kind: list(names) for kind, names in plugin.specs.items()},
-        "seconds": round(plugin.seconds, 4),
-        "error": plugin.error,
-        "excluded": plugin.excluded,
-    }
-
-
-def _plugin_row(plugin: PluginReport) -> tuple[str, ...]:
-    brings = [f"{kind}: {', '.join(names)}" for kind, names in plugin.specs.items() if names]
-    state = "ready"
-    if plugin.error is not None:
-        state = f"refused: {plugin.error}"
-    elif plugin.excluded is not None:
-        state = f"left out by {plugin.excluded}"
-    api = "" if plugin.api is None else str(plugin.api)
-    provider = f"{plugin.distribution} {plugin.version}"
-    return plugin.name, provider, api, "; ".join(brings), f"{plugin.seconds * 1000:.0f} ms", state

@@ -20,7 +20,7 @@ from kshot.config.reading import read
 from kshot.config.schema import json_schema
 from kshot.config.settings import Settings, settings_of
 from kshot.config.shapes import FixedEntry, ShapeEntry, TestedShape
-from kshot.config.stages import Evaluate, Loading, Optimisation, Pretrain, Train
+from kshot.config.stages import Evaluate, Loading, Optimisation, Pretrain, Train, Unknown
 from kshot.config.strict import Strict
 from kshot.config.text import parse
 
@@ -45,6 +45,7 @@ __all__ = [
     "Tower",
     "Train",
     "Tuning",
+    "Unknown",
     "Use",
     "Variant",
     "check",

@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema
 
 from kshot.config.forms import KeysOf
 from kshot.config.shapes import TestedShape
-from kshot.config.stages import Pretrain, Train
+from kshot.config.stages import Pretrain, Train, Unknown
 from kshot.config.strict import Strict
 
 Subset = Literal["none", "head", "last", "lora", "all"]
@@ -117,10 +117,12 @@ class EvaluateOverride(Strict):
     Attributes:
         shapes: other shapes of the test episodes.
         batch_statistics: other statistics of batch norms.
+        unknown: other queries of unknown classes; ``false``: none.
     """
 
     shapes: list[TestedShape] | None = Field(default=None, min_length=1)
     batch_statistics: Literal["frozen", "support", "query"] | None = None
+    unknown: Unknown | Literal[False] | None = None
 
 
 class Overrides(Strict):
@@ -129,7 +131,7 @@ class Overrides(Strict):
     Attributes:
         train: keys of ``train`` with other values.
         pretrain: keys of ``pretrain`` with other values; ``false``: none.
-        evaluate: other shapes, other batch statistics.
+        evaluate: other shapes, other batch statistics, other unknown queries.
     """
 
     train: Annotated[dict[str, Any], KeysOf(Train)] = Field(default_factory=dict[str, Any])

@@ -97,6 +97,21 @@ class Pretrain(Optimisation):
     schedule: Literal["constant", "cosine", "halving"] = "cosine"
 
 
+class Unknown(Strict):
+    """Queries of classes that an episode does not show, from the same split.
+
+    Attributes:
+        classes: unknown classes of an episode.
+        queries: queries of each.
+        score: what tells how known a query looks: its largest logit, the softmax's largest probability, or
+            the free energy (logsumexp).
+    """
+
+    classes: int = Field(default=5, ge=1)
+    queries: int = Field(default=5, ge=1)
+    score: Literal["max_logit", "max_softmax", "energy"] = "max_logit"
+
+
 class Evaluate(Strict):
     """How learners are evaluated.
 
@@ -107,6 +122,7 @@ class Evaluate(Strict):
         seed: of the test and validation episodes; not the training seed.
         batch_statistics: where batch norms take their statistics from; none: as each learner does.
         metrics: names of metrics scored beside accuracy and what is customary for a modality.
+        unknown: queries of unknown classes, by which rejection is measured; ``false``: none.
     """
 
     shapes: list[TestedShape] = Field(
@@ -117,6 +133,7 @@ class Evaluate(Strict):
     seed: int = Field(default=1234, ge=0)
     batch_statistics: Literal["frozen", "support", "query"] | None = None
     metrics: list[str] = Field(default_factory=list[str])
+    unknown: Unknown | Literal[False] = False
 
     def all_shapes(self) -> list[Shape | Fixed]:
         """The shapes with their query counts, and fixed lists by name."""

@@ -2,6 +2,7 @@
 
 from kshot.functional.attention import attention_over, differentiable
 from kshot.functional.blocks import checkpoint_activations, largest_list, layerwise_rates
+from kshot.functional.concurrent import concurrently, in_turn, replica
 from kshot.functional.embedding import (
     embed,
     embed_flat,
@@ -20,27 +21,38 @@ from kshot.functional.norms import (
     per_episode_norms,
     statistics,
 )
+from kshot.functional.noting import is_watched, note, note_step, watched
+from kshot.functional.recurrent import AttentionPooling, BidirectionalGRU
 from kshot.functional.subsets import parameter_subset
 
 __all__ = [
+    "AttentionPooling",
+    "BidirectionalGRU",
     "EpisodicBatchNorm",
     "Pass",
     "add_lora",
     "attention_over",
     "checkpoint_activations",
+    "concurrently",
     "differentiable",
     "embed",
     "embed_flat",
     "embed_jointly",
     "fix_untrained_norms",
+    "in_turn",
+    "is_watched",
     "largest_list",
     "layerwise_rates",
+    "note",
+    "note_step",
     "parameter_subset",
     "per_episode_norms",
     "query_cross_entropy",
     "query_pass",
+    "replica",
     "statistics",
     "support_pass",
+    "watched",
     "width_of",
     "with_own_norms",
 ]

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kshot.episode import TENSOR, Inputs
+from kshot.functional.concurrent import concurrently
 from kshot.functional.norms import Pass, statistics
 from kshot.interfaces import BatchStatistics
 
@@ -25,11 +26,30 @@ def embed(encoder: nn.Module, blocks: Sequence[Inputs], current: Pass) -> Tensor
         (T, n, dim), n summed over blocks in order; float32 or wider.
     """
     parts: list[Tensor] = []
+    # Without a graph, and where examples do not see each other, they may pass in small batches.
+    apart = not (torch.is_grad_enabled() or current.own or current.recorded)
     with statistics(current):
         for block in blocks:
             flat = {name: leaf.flatten(0, 1) for name, leaf in block.items()}
-            parts.append(embed_flat(encoder, flat).unflatten(0, (current.episodes, -1)))
+            embedded = embed_chunks(encoder, flat) if apart else embed_flat(encoder, flat)
+            parts.append(embedded.unflatten(0, (current.episodes, -1)))
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+CHUNK = 40
+"""Examples that pass a network together on a CPU: what it makes of them stays in the cache."""
+
+
+def embed_chunks(encoder: nn.Module, inputs: Inputs) -> Tensor:
+    """:func:`embed_flat` in the batches that a device does best with, for examples that do not see each other."""
+    leaves = list(inputs.values())
+    computes = next(encoder.parameters(), None) is not None
+    if leaves[0].device.type != "cpu" or len(leaves[0]) <= CHUNK or not computes:
+        return embed_flat(encoder, inputs)
+    chunks = [
+        dict(zip(inputs, some, strict=True)) for some in zip(*(x.split(CHUNK) for x in leaves), strict=True)
+    ]
+    return torch.cat(concurrently(lambda chunk: embed_flat(encoder, chunk), chunks))
 
 
 def embed_flat(encoder: nn.Module, inputs: Inputs) -> Tensor:

@@ -29,8 +29,8 @@ class Pass:
         episodes: T; the batch holds T equal stretches, one per episode.
         own: True to use each episode's own statistics in this pass.
         records: True to keep these statistics in ``recorded`` for a later pass.
-        recorded: per norm the (T, C) mean and variance of an earlier pass. A norm found here uses
-            these, unless it records; any other its own or, with ``own`` False, its running statistics.
+        recorded: per norm the (T, C) mean and variance of an earlier pass. With ``own`` False
+            a norm found here uses these, any other uses its running statistics.
         tracks: True to let norms in training mode update their running statistics from ``own``.
         mapped: True inside ``torch.func.vmap``, where the fused kernels' second derivatives are
             wrong (their affine part is taken for a constant) and the formula's are right.
@@ -106,11 +106,11 @@ class EpisodicBatchNorm(nn.Module):
         current = _current.get()
         if current is None:
             current = Pass(episodes=1, own=self.training or self.running_mean is None)
-        moments = None if current.records else current.recorded.get(self)
-        if moments is not None:
-            return self._normalise(x, *moments)
         if (current.own and not self.fixed) or self.running_mean is None:
             return self._by_own(x, current)
+        moments = current.recorded.get(self)
+        if moments is not None:
+            return self._normalise(x, *moments)
         assert self.running_var is not None
         if current.mapped:
             return self._normalise(x, self.running_mean.unsqueeze(0), self.running_var.unsqueeze(0))

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from kshot.functional.noting import unwatched
+
 Tree = Tensor | Mapping[str, "Tree"] | tuple["Tree", ...]
 """Tensors, each with a leading dimension T, in tuples and mappings."""
 
@@ -32,6 +34,8 @@ class Strategy:
 def over_tasks(strategy: Strategy, function: Callable[..., Tree], shared: Tree, *each: Tree) -> Any:
     """Map ``function(shared, *each)`` over the leading dimension T of ``each``.
 
+    Nobody watches meanwhile: what the function notes is lost.
+
     Args:
         strategy: how.
         function: computes one task; returns tensors in tuples and mappings.
@@ -41,6 +45,11 @@ def over_tasks(strategy: Strategy, function: Callable[..., Tree], shared: Tree, 
     Returns:
         what the function returns, each leaf with T in front.
     """
+    with unwatched():
+        return _over_tasks(strategy, function, shared, *each)
+
+
+def _over_tasks(strategy: Strategy, function: Callable[..., Tree], shared: Tree, *each: Tree) -> Any:
     if strategy.vmap:
         in_dims = (None, *(0 for _ in each))
         # Different: a network with dropout draws for every task anew, as it does in a loop.

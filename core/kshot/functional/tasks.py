@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, final
 
 import torch
@@ -53,6 +54,7 @@ class Tasks:
         labels: (T, S).
         policy: where batch-dependent norms take their statistics from, in support and query.
         strategy: how the network is mapped over tasks.
+        resting: statistics (1, C) of norms that no example of the support passes; default: running ones.
     """
 
     def __init__(
@@ -62,12 +64,14 @@ class Tasks:
         labels: Tensor,
         policy: BatchStatistics,
         strategy: Strategy,
+        resting: Mapping[nn.Module, Moments] = MappingProxyType({}),
     ) -> None:
         self._encoder = encoder
         self._support = support
         self._labels = labels
         self._policy: BatchStatistics = policy
         self._strategy = strategy
+        self._resting = dict(resting)
         self._norms: list[nn.Module] = [
             one for one in encoder.modules() if isinstance(one, EpisodicBatchNorm) and not one.fixed
         ]
@@ -104,8 +108,6 @@ class Tasks:
 
     def logits(self, weights: Weights, query: tuple[Inputs, ...]) -> Tensor:
         """Query inputs with leaves (T, Q, …) → (T, Q, way)."""
-        # In training a norm that the support did not pass goes by the queries, as batch norm does there.
-        foreign = self._policy == "support" and self._encoder.training
 
         def one(
             shared: dict[str, Tensor],
@@ -113,8 +115,9 @@ class Tasks:
             blocks: tuple[Inputs, ...],
             moments: dict[str, Moments],
         ) -> Tensor:
-            recorded = {self._norms[int(number)]: one for number, one in moments.items()}
-            current = self._pass(own=self._policy == "query" or foreign, recorded=recorded)
+            reached = {self._norms[int(number)]: one for number, one in moments.items()}
+            recorded = {**self._resting, **reached}
+            current = self._pass(own=self._policy == "query", recorded=recorded)
             return self._logits({**shared, **own}, blocks, current)
 
         return self._map(one, weights, query, self._moments(weights))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -16,7 +17,7 @@ def likeness(distance: Distance, query: Tensor, others: Tensor) -> Tensor:
     if distance == "cosine":
         return F.normalize(query, dim=-1) @ F.normalize(others, dim=-1).mT
     squares = query.square().sum(-1, keepdim=True) + others.square().sum(-1).unsqueeze(1)
-    return 2 * query @ others.mT - squares
+    return torch.baddbmm(squares, query, others.mT, beta=-1, alpha=2)
 
 
 def log_scale(distance: Distance, scale: float | None) -> float:

@@ -48,6 +48,10 @@ class EmbeddingLearner(Learner, ABC):
 
         return classify
 
+    def concurrent(self) -> bool:
+        """Episodes share nothing."""
+        return True
+
     @final
     def training_logits(self, support: tuple[Examples, ...], query: tuple[Inputs, ...]) -> Tensor:
         """Logits (T, Q, way) with support and query in one pass of the encoder."""

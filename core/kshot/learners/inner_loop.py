@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, final
 
 import torch
@@ -17,6 +18,8 @@ from kshot.functional import (
     Pass,
     embed,
     embed_jointly,
+    is_watched,
+    note,
     parameter_subset,
     per_episode_norms,
     query_cross_entropy,
@@ -24,11 +27,14 @@ from kshot.functional import (
     support_pass,
     width_of,
 )
-from kshot.functional.norms import EpisodicBatchNorm
+from kshot.functional.norms import EpisodicBatchNorm, Moments
 from kshot.functional.strategy import Strategy, StrategyName, choose
 from kshot.functional.tasks import HEAD_BIAS, HEAD_WEIGHT, Tasks, Weights, prefixed
 from kshot.interfaces import BatchStatistics, Classifier, Learner
 from kshot.learners.heads import Head, HeadName, make_head
+
+SUPPORT_LOSS = "loss/support"
+"""What the support's loss (T,) is called in notes."""
 
 Adapted = Literal["head", "last", "lora", "all"]
 
@@ -43,7 +49,7 @@ class InnerLoopLearner(Learner, ABC):
     too: running statistics belong to weights that the inner loop leaves behind. Under ``frozen``
     training takes each pass's own statistics and updates the running ones from the support at
     the initial weights, as batch norm does elsewhere. Norms of a modality that only the queries have
-    go by these in training, which updates their running statistics, and by the latter afterwards. With
+    keep to running statistics under ``support`` too, which training updates from the queries. With
     ``head`` the default is ``frozen``, and support and query pass together in training, as metric
     learners train.
     """
@@ -70,7 +76,10 @@ class InnerLoopLearner(Learner, ABC):
 
     @abstractmethod
     def descend(self, tasks: Tasks, start: Weights) -> list[Weights]:
-        """The weights after each inner step; differentiable where the method is trained by it."""
+        """The weights after each inner step; differentiable where the method is trained by it.
+
+        Notes of every step the support's loss (T,) that it starts from, as ``loss/support``.
+        """
 
     @abstractmethod
     def mean_loss(
@@ -84,18 +93,23 @@ class InnerLoopLearner(Learner, ABC):
         labels, way = labels_of(support), support[0].way
         if self.adapts_encoder:
             tasks, start = self._tasks(inputs_of(support), labels, way, self.batch_statistics)
-            weights = self.descend(tasks, start)[-1]
-            return lambda query: tasks.logits(weights, query)
+            path = self._path(tasks, start)
+            return lambda query: _classified(tasks, path, query)
         first = support_pass(self.batch_statistics, len(labels))
         embedded = embed(self.encoder, inputs_of(support), first)
         tasks, start = self._head_tasks(embedded, labels, way)
-        weights = self.descend(tasks, start)[-1]
+        path = self._path(tasks, start)
 
         def classify(query: tuple[Inputs, ...]) -> Tensor:
             queries = embed(self.encoder, query, query_pass(self.batch_statistics, first))
-            return tasks.logits(weights, ({EMBEDDING: queries},))
+            return _classified(tasks, path, ({EMBEDDING: queries},))
 
         return classify
+
+    @final
+    def concurrent(self) -> bool:
+        """Where tasks are gone over one by one: mapped ones are one computation already."""
+        return self.adapts_encoder and not choose(self._strategy, self.encoder, torch.device("cpu"), 0).vmap
 
     @final
     def training_logits(self, support: tuple[Examples, ...], query: tuple[Inputs, ...]) -> Tensor:
@@ -124,6 +138,11 @@ class InnerLoopLearner(Learner, ABC):
         encoder = {name: tuple(own[plain].shape) for name, plain in names}
         return {**encoder, HEAD_WEIGHT: (self.dim,), HEAD_BIAS: ()}
 
+    def _path(self, tasks: Tasks, start: Weights) -> Sequence[Weights]:
+        """The adapted weights; all before them too where somebody watches."""
+        path = self.descend(tasks, start)
+        return [start, *path] if is_watched() else path[-1:]
+
     def _training_tasks(
         self, support: tuple[Examples, ...], query: tuple[Inputs, ...]
     ) -> tuple[Tasks, Weights, tuple[Inputs, ...]]:
@@ -132,13 +151,16 @@ class InnerLoopLearner(Learner, ABC):
             embedded, queries = embed_jointly(self.encoder, inputs_of(support), query)
             return *self._head_tasks(embedded, labels, way), ({EMBEDDING: queries},)
         policy, blocks = self.batch_statistics, inputs_of(support)
+        resting: dict[nn.Module, Moments] = {}
         if self.encoder.training:
-            # Norms of a modality that the support lacks learn nothing from it: these need running statistics.
+            # Norms of a modality that the support lacks learn nothing from it: these need running
+            # statistics, as they were before this batch, whose episodes must not see each other.
             known = {frozenset(block) for block in blocks}
             foreign = tuple(block for block in query if frozenset(block) not in known)
+            resting = _running(self.encoder) if foreign and policy == "support" else resting
             self._track((*(blocks if policy == "frozen" else ()), *foreign), len(labels))
             policy = "query" if policy == "frozen" else policy
-        return *self._tasks(blocks, labels, way, policy), query
+        return *self._tasks(blocks, labels, way, policy, resting), query
 
     @torch.no_grad()
     def _track(self, blocks: tuple[Inputs, ...], tasks: int) -> None:
@@ -147,7 +169,12 @@ class InnerLoopLearner(Learner, ABC):
             embed(self.encoder, blocks, Pass(tasks, own=True))
 
     def _tasks(
-        self, support: tuple[Inputs, ...], labels: Tensor, way: int, policy: BatchStatistics
+        self,
+        support: tuple[Inputs, ...],
+        labels: Tensor,
+        way: int,
+        policy: BatchStatistics,
+        resting: Mapping[nn.Module, Moments] = MappingProxyType({}),
     ) -> tuple[Tasks, Weights]:
         """Tasks that adapt the encoder, and the weights they start from."""
         own = dict(self.encoder.named_parameters())
@@ -155,7 +182,7 @@ class InnerLoopLearner(Learner, ABC):
         strategy = choose(
             self._strategy, self.encoder, labels.device, sum(w.numel() for w in adapted.values())
         )
-        tasks = Tasks(self.encoder, support, labels, policy, strategy)
+        tasks = Tasks(self.encoder, support, labels, policy, strategy, resting)
         embedded = None
         if self.head.sees_support:
             passed = Pass(len(labels), own=policy != "frozen", tracks=False)
@@ -170,9 +197,33 @@ class InnerLoopLearner(Learner, ABC):
         return tasks, self.head.start(way, embedded, labels)
 
 
+def _classified(tasks: Tasks, path: Sequence[Weights], query: tuple[Inputs, ...]) -> Tensor:
+    """Logits (T, Q, way) of the last weights; those of all before are noted, as ``adapted``."""
+    logits = tasks.logits(path[-1], query)
+
+    def told() -> dict[str, Tensor]:
+        losses, _ = tasks.gradients(path[-1], create_graph=False)
+        earlier = [tasks.logits(weights, query) for weights in path[:-1]]
+        return {SUPPORT_LOSS: losses, "logits": torch.stack([*earlier, logits])}
+
+    note("adapted", told)
+    return logits
+
+
 def mean_query_loss(tasks: Tasks, weights: Weights, query: tuple[Inputs, ...], labels: Tensor) -> Tensor:
     """Mean cross-entropy of the queries (T, Q) under adapted weights, in nats."""
     return query_cross_entropy(tasks.logits(weights, query), labels)
+
+
+def _running(encoder: nn.Module) -> dict[nn.Module, Moments]:
+    """The running statistics of its norms, (1, C) each, as they are now."""
+    return {
+        norm: (norm.running_mean.clone().unsqueeze(0), norm.running_var.clone().unsqueeze(0))
+        for norm in encoder.modules()
+        if isinstance(norm, EpisodicBatchNorm)
+        and norm.running_mean is not None
+        and norm.running_var is not None
+    }
 
 
 def _subset(encoder: nn.Module, adapt: Adapted) -> list[str]:

@@ -10,10 +10,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from kshot.episode import Inputs
+from kshot.functional import note_step
 from kshot.functional.strategy import StrategyName
 from kshot.functional.tasks import Tasks, Weights
 from kshot.learners.heads import HeadName
-from kshot.learners.inner_loop import Adapted, InnerLoopLearner, mean_query_loss
+from kshot.learners.inner_loop import SUPPORT_LOSS, Adapted, InnerLoopLearner, mean_query_loss
 
 LearnedRates = Literal["none", "tensor", "element"]
 
@@ -87,7 +88,8 @@ class MAML(InnerLoopLearner):
         weights = start
         for step in range(self._steps if self.training else self._test_steps):
             outer = self._second_order and torch.is_grad_enabled()
-            _, gradients = tasks.gradients(weights, create_graph=outer)
+            losses, gradients = tasks.gradients(weights, create_graph=outer)
+            note_step(step, lambda losses=losses: {SUPPORT_LOSS: losses})
             before = {**weights.shared, **weights.own}
             stepped = {n: before[n] - self._rate_of(n, step) * g for n, g in gradients.items()}
             weights = Weights({}, stepped)

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from kshot.episode import Episodes
-from kshot.functional import per_episode_norms, query_cross_entropy, width_of
+from kshot.functional import note, per_episode_norms, query_cross_entropy, width_of
 from kshot.learners.context import FullContext
 from kshot.learners.distances import Distance, likeness, log_scale
 from kshot.learners.embedding import Comparison, EmbeddingLearner, one_hot
@@ -69,12 +69,16 @@ class Matching(EmbeddingLearner):
         self.context = FullContext(width_of(encoder), steps=steps, width=context_width) if fce else None
 
     def compare(self, support: Tensor, labels: Tensor, way: int) -> Comparison:
-        """Embed the support in its own light."""
+        """Embed the support in its own light.
+
+        Notes ``attention``: its weights (T, Q, S), and the support's labels (T, S).
+        """
         seen = self.context.of_support(support) if self.context else support
 
         def classify(query: Tensor) -> Tensor:
             embedded = self.context.of_queries(query, seen) if self.context else query
             similarities = self.log_scale.exp() * likeness(self.distance, embedded, seen)
+            note("attention", lambda: {"weights": similarities.softmax(-1), "labels": labels})
             return class_log_probabilities(similarities, labels, way)
 
         return classify

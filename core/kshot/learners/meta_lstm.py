@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, final
 
 import torch
@@ -12,10 +13,11 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from kshot.episode import Inputs
+from kshot.functional import note_step
 from kshot.functional.strategy import StrategyName
 from kshot.functional.tasks import Tasks, Weights
 from kshot.learners.heads import HeadName
-from kshot.learners.inner_loop import Adapted, InnerLoopLearner, mean_query_loss
+from kshot.learners.inner_loop import SUPPORT_LOSS, Adapted, InnerLoopLearner, mean_query_loss
 
 P = 10.0
 """Ravi and Larochelle's p: magnitudes from e^-10 to 1 become logarithms between -1 and 0."""
@@ -79,17 +81,22 @@ class MetaLSTM(InnerLoopLearner):
         self.cell = GateCell(hidden)
 
     def descend(self, tasks: Tasks, start: Weights) -> list[Weights]:
-        """One update of the cell state for each step."""
+        """One update of the cell state for each step.
+
+        Notes of every step the gates too, ``forget_gate/NAME`` and ``input_gate/NAME`` (T, …) in 0 … 1
+        for every adapted weight.
+        """
         weights = start.stacked(len(tasks))
         names, shapes = list(weights), [value.shape for value in weights.values()]
         theta = _joined(weights, names)
         state = self.cell.start(theta)
         path: list[Weights] = []
-        for _ in range(self._steps):
+        for step in range(self._steps):
             losses, gradients = tasks.gradients(Weights({}, weights), create_graph=False)
             theta, state = self.cell(theta, _joined(gradients, names), losses, state)
             weights = _parted(theta, names, shapes)
             path.append(Weights({}, weights))
+            note_step(step, partial(_told, losses, state, names, shapes))
         return path
 
     def mean_loss(
@@ -177,6 +184,17 @@ class GateCell(nn.Module):
         input = self.input_gate(torch.cat([h, flat, input.unsqueeze(1)], dim=1)).squeeze(1)
         kept = torch.sigmoid(forget).view_as(theta) * theta
         return kept - torch.sigmoid(input).view_as(theta) * gradient, h, c, forget, input
+
+
+def _told(
+    losses: Tensor, state: State, names: Sequence[str], shapes: Sequence[torch.Size]
+) -> dict[str, Tensor]:
+    """What a step notes: the losses it started from, and its gates by weight."""
+    told = {SUPPORT_LOSS: losses}
+    for gate, value in (("forget_gate", state.forget), ("input_gate", state.input)):
+        parts = _parted(torch.sigmoid(value).view(len(losses), -1), names, shapes)
+        told |= {f"{gate}/{name}": part for name, part in parts.items()}
+    return told
 
 
 def preprocessed(x: Tensor) -> Tensor:

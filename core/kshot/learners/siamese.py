@@ -117,6 +117,10 @@ class Siamese(EmbeddingLearner):
         pool = _largest if self.aggregate == "max" else _mean
         return lambda query: pool(-self.metric.between(query, support), labels, way)
 
+    def concurrent(self) -> bool:
+        """Pairs that are drawn come from one generator."""
+        return self.pairs is None
+
     def loss(self, episodes: Episodes) -> Tensor:
         """Mean loss over pairs, both kinds weighing the same, averaged over episodes."""
         support, query = embed_jointly(self.encoder, inputs_of(episodes.support), episodes.query_inputs)

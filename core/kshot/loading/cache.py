@@ -185,17 +185,22 @@ def _places(known: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return np.where(known[place] == wanted, place, -1)
 
 
-def example_keys(source: Source, catalogue: Catalogue) -> np.ndarray:
+def example_keys(source: Source, catalogue: Catalogue, origin: str = "") -> np.ndarray:
     """(N,) keys of a split's examples: the hash of each one's content.
 
     Where a source does not tell it, the catalogue's fingerprint, which holds the version of its
     content, and the example's place in it stand for the content.
+
+    Args:
+        source: tells the content's hash, or does not.
+        catalogue: the split.
+        origin: what stands for the content beside these, of a source whose code has no version.
     """
     digests = (source.digest(int(row)) for row in catalogue.rows)
     keys = [
         bytes.fromhex(digest)
         if digest
-        else hashlib.sha256(f"{catalogue.fingerprint}\0{position}".encode()).digest()
+        else hashlib.sha256(f"{catalogue.fingerprint}\0{position}{origin}".encode()).digest()
         for position, digest in enumerate(digests)
     ]
     return np.frombuffer(b"".join(keys), dtype=f"V{KEY_BYTES}")

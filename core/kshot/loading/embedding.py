@@ -10,13 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from kshot.episode import Inputs
+from kshot.functional import concurrently, embed_flat
+from kshot.functional.embedding import CHUNK
 from kshot.loading.loader import Loader
 from kshot.loading.prepare import trimmed
 
 PREPARE_CHUNK = 1024
-FORWARD_CHUNK = {"cpu": 64}
-"""Examples per forward by device type: small batches stay in a processor's cache and waste less
-padding; other devices take whole chunks."""
 
 
 @torch.no_grad()
@@ -53,13 +52,14 @@ def _embed_chunk(encoder: nn.Module, inputs: Inputs) -> Tensor:
     count = len(next(iter(inputs.values())))
     mask = inputs.get("attention_mask")
     order = torch.arange(count) if mask is None else mask.reshape(count, -1).sum(1).argsort(stable=True).cpu()
-    outputs: list[Tensor] = []
     device = next(iter(inputs.values())).device
-    size = FORWARD_CHUNK.get(device.type, PREPARE_CHUNK)
-    for start in range(0, count, size):
-        index = order[start : start + size]
-        outputs.append(encoder(trimmed({name: leaf[index] for name, leaf in inputs.items()})).float())
-    joined = torch.cat(outputs)
+    alone = device.type == "cpu"
+    parts = order.split(CHUNK if alone else PREPARE_CHUNK)  # on a CPU small ones, which waste less padding
+
+    def embed(index: Tensor) -> Tensor:
+        return embed_flat(encoder, trimmed({name: leaf[index] for name, leaf in inputs.items()})).float()
+
+    joined = torch.cat(concurrently(embed, parts) if alone else [embed(one) for one in parts])
     result = torch.empty_like(joined)
     result[order.to(joined.device)] = joined
     return result

@@ -55,5 +55,5 @@ def gathered(loader: Loader, sampler: AnySampler, start: int, stop: int, size: i
         # Elsewhere than on a CPU the length would have to be waited for.
         return trimmed(inputs) if loader.device.type == "cpu" else inputs
 
-    for numbers in sampler.batches(start, stop, size):
-        yield assemble(sampler.take(numbers), loader.catalogue, gather)
+    for drawn in sampler.drawn(start, stop, size):
+        yield assemble(drawn, loader.catalogue, gather)

@@ -8,5 +8,22 @@ from kshot.registry.book import Registry
 from kshot.registry.entry import Entry
 from kshot.registry.load import load_registry
 from kshot.registry.report import PluginReport
+from kshot.registry.session import (
+    register_encoder,
+    register_learner,
+    register_metric,
+    register_reader,
+    register_source,
+)
 
-__all__ = ["Entry", "PluginReport", "Registry", "load_registry"]
+__all__ = [
+    "Entry",
+    "PluginReport",
+    "Registry",
+    "load_registry",
+    "register_encoder",
+    "register_learner",
+    "register_metric",
+    "register_reader",
+    "register_source",
+]

@@ -24,13 +24,19 @@ class Registry:
         manager: holds the usable plugins and no other.
         plugins: one report for each plugin found, usable or not.
         entries: what the usable plugins bring.
+        notes: what else a user must know, one line each.
     """
 
     def __init__(
-        self, manager: pluggy.PluginManager, plugins: Iterable[PluginReport], entries: Iterable[Entry]
+        self,
+        manager: pluggy.PluginManager,
+        plugins: Iterable[PluginReport],
+        entries: Iterable[Entry],
+        notes: Iterable[str] = (),
     ) -> None:
         self.manager = manager
         self.plugins: Sequence[PluginReport] = tuple(plugins)
+        self.notes: Sequence[str] = tuple(notes)
         self._table: dict[str, dict[str, list[Entry]]] = {kind: {} for kind in KINDS}
         for entry in sorted(entries, key=lambda one: (one.name, one.distribution, one.version)):
             self._table[entry.kind].setdefault(entry.name, []).append(entry)
@@ -38,6 +44,15 @@ class Registry:
     def entries(self, kind: str) -> Sequence[Entry]:
         """Entries of one kind by name; a name that two plugins bring is not among them."""
         return tuple(some[0] for some in self._table[kind].values() if len(some) == 1)
+
+    def named(self, kind: str, name: str) -> Sequence[Entry]:
+        """All entries of a name, however many bring it."""
+        return tuple(self._table[kind].get(name, ()))
+
+    def brought_by(self, plugin: str) -> Sequence[Entry]:
+        """All that a usable plugin brings, by kind and name, contested names among it."""
+        every = [entry for kind in KINDS for some in self._table[kind].values() for entry in some]
+        return tuple(entry for entry in every if entry.plugin == plugin)
 
     def modalities(self) -> Sequence[str]:
         """The modalities of the installed encoders and sources, sorted."""
@@ -89,6 +104,10 @@ class Registry:
             PluginError: after all were called, naming each that raised.
         """
         hooks.notify(self.manager, hook, arguments, {plugin.name: str(plugin) for plugin in self.plugins})
+
+    def observed(self, *names: str) -> bool:
+        """True where a plugin or an observer implements one of these hooks."""
+        return any(hooks.implementations(self.manager, hook) for hook in names)
 
     @contextlib.contextmanager
     def observing(self, observer: object) -> Generator[None]:

@@ -13,7 +13,7 @@ from importlib.metadata import Distribution, distributions
 
 from packaging.utils import canonicalize_name
 
-from kshot.errors import ConfigurationError, listing, nearest
+from kshot.errors import listing, nearest
 from kshot.registry.report import reason
 
 GROUP = "kshot"
@@ -96,16 +96,24 @@ def choose(candidates: Iterable[Candidate], environment: Mapping[str, str]) -> l
 
     ``KSHOT_PLUGINS`` lists the only plugins to load, ``KSHOT_DISABLE_PLUGINS`` those to leave
     out, by name of entry point or of distribution, with commas between.
+    """
+    only, without = _names(environment, CHOOSE), _names(environment, EXCLUDE) or set()
+    return [replace(one, excluded=_excluded(_labels(one), only, without)) for one in candidates]
 
-    Raises:
-        ConfigurationError: ``KSHOT_PLUGINS`` asks for a plugin that is not installed.
+
+def unknown_choices(candidates: Iterable[Candidate], environment: Mapping[str, str]) -> list[str]:
+    """One line for each name in the variables that no installed plugin has.
+
+    It stops nothing: one setting may serve several environments, and a run that needs what is missing
+    names it itself.
     """
     every = list(candidates)
-    only, without = _names(environment, CHOOSE), _names(environment, EXCLUDE) or set()
     known = {label for one in every for label in _labels(one)}
-    if only and not only <= known:
-        raise ConfigurationError(CHOOSE, [_unknown(name, every) for name in sorted(only - known)])
-    return [replace(one, excluded=_excluded(_labels(one), only, without)) for one in every]
+    return [
+        f"{variable}: {_unknown(name, every)}"
+        for variable in (CHOOSE, EXCLUDE)
+        for name in sorted((_names(environment, variable) or set()) - known)
+    ]
 
 
 def _names(environment: Mapping[str, str], variable: str) -> set[str] | None:
@@ -126,7 +134,8 @@ def _excluded(labels: set[str], only: set[str] | None, without: set[str]) -> str
 
 def _unknown(name: str, every: list[Candidate]) -> str:
     known = sorted({one.name for one in every})
-    return f"'{name}' is not an installed plugin{nearest(name, known)}; there are {listing(known)}"
+    hint = nearest(name, sorted({label for one in every for label in _labels(one)}))
+    return f"'{name}' is not an installed plugin{hint}; there are {listing(known)}"
 
 
 def refuse_duplicates(candidates: Iterable[Candidate], core: str) -> list[Candidate]:

@@ -23,6 +23,8 @@ class Entry:
         plugin: name of the plugin's entry point.
         distribution: the distribution that declares the entry point.
         version: version of that distribution.
+        made: the factory itself, of what this process registered; its distribution is then its
+            qualified name, its version a hash of its code.
     """
 
     kind: str
@@ -30,6 +32,7 @@ class Entry:
     plugin: str
     distribution: str
     version: str
+    made: Callable[..., Any] | None = None
 
     def __str__(self) -> str:
         return f"{self.kind[:-1]} '{self.name}' of {self.provider}"
@@ -49,12 +52,19 @@ class Entry:
         """Distribution and version."""
         return f"{self.distribution} {self.version}"
 
+    @property
+    def identity(self) -> str:
+        """What a result that it had a part in depends on, beside the versions of distributions."""
+        return self.spec.factory if self.made is None else f"{self.spec.factory} {self.version}"
+
     def resolve(self) -> Callable[..., Any]:
         """Import the factory; nothing of it is imported before this call.
 
         Raises:
             PluginError: it cannot be imported, or is nothing to call.
         """
+        if self.made is not None:
+            return self.made
         module_name, _, attribute = self.spec.factory.partition(":")
         try:
             module = importlib.import_module(module_name)

@@ -4,54 +4,95 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import os
 import sys
 import time
-from collections.abc import Mapping
+import warnings
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from types import ModuleType
+from typing import Any
 
 import pluggy
 
 import kshot
 from kshot import hookspecs
+from kshot.hookspecs import HookDeprecation
 from kshot.registry.book import Registry
 from kshot.registry.compatibility import api_of, check_requirement
-from kshot.registry.discovery import Candidate, choose, discover, refuse_duplicates
+from kshot.registry.discovery import Candidate, choose, discover, refuse_duplicates, unknown_choices
 from kshot.registry.entry import Entry
 from kshot.registry.hooks import check_implementations, collect_specs
 from kshot.registry.report import PluginReport, RefusalError, reason
+from kshot.registry.session import session_entries
 from kshot.specs import Spec
 
 CORE = "kshot"
+
+log = logging.getLogger("kshot")
 
 # Named by string, as every plugin is: the registry knows no spec of the core's beforehand.
 _BUILTIN = "kshot.builtin"
 
 
 def load_registry(environment: Mapping[str, str] | None = None) -> Registry:
-    """Find and load every installed plugin, and the core's own specs.
+    """Find and load every installed plugin, the core's own specs, and what this process registered.
 
     Args:
         environment: read instead of the process's own; see
             :func:`kshot.registry.discovery.choose` for the variables.
-
-    Raises:
-        ConfigurationError: ``KSHOT_PLUGINS`` asks for a plugin that is not installed.
     """
+    registry = load_plugins(environment, session_entries())
+    for note in registry.notes:
+        _tell(note)
+    return registry
+
+
+@cache
+def _tell(note: str) -> None:
+    """Once a process, though many commands load the registry again."""
+    log.warning("%s", note)
+
+
+def load_plugins(environment: Mapping[str, str] | None = None, registered: Iterable[Entry] = ()) -> Registry:
+    """The same, with other entries than the process's own beside the plugins'."""
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     core = Candidate(CORE, _BUILTIN, CORE, kshot.__version__)
-    found = choose(discover(), os.environ if environment is None else environment)
-    candidates = [core, *refuse_duplicates(found, CORE)]
+    variables = os.environ if environment is None else environment
+    discovered = discover()
+    candidates = [core, *refuse_duplicates(choose(discovered, variables), CORE)]
     reports: list[PluginReport] = []
-    entries: list[Entry] = []
+    entries: list[Entry] = [*registered]
+    notes = [*unknown_choices([core, *discovered], variables)]
     for candidate in candidates:
-        report, specs = _load(manager, candidate)
+        with _deprecations() as deprecated:
+            report, specs = _load(manager, candidate)
         reports.append(report)
         if report.usable:
             entries.extend(_entries(candidate, specs))
-    return Registry(manager, reports, entries)
+            notes.extend(f"{report}: {text}" for text in deprecated)
+    return Registry(manager, reports, entries, notes)
+
+
+@contextlib.contextmanager
+def _deprecations() -> Generator[list[str]]:
+    """What pluggy says of hooks and arguments that are about to go: Python itself shows such warnings to few."""
+    said: list[str] = []
+    show = warnings.showwarning
+
+    def keep(message: Warning | str, category: type[Warning], *rest: Any, **named: Any) -> None:
+        if issubclass(category, HookDeprecation):
+            said.append(str(message))
+        else:
+            show(message, category, *rest, **named)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", HookDeprecation)
+        warnings.showwarning = keep
+        yield said
 
 
 def _load(manager: pluggy.PluginManager, candidate: Candidate) -> tuple[PluginReport, dict[str, list[Spec]]]:

@@ -9,7 +9,7 @@ from typing import Final
 from kshot.results import Sample, SampleExample
 
 MOST: Final = {"image/png": 8, "audio/wav": 2, "text/plain": 2}
-"""Examples of a class and medium that are drawn of each set; the others are counted."""
+"""Examples of a class that are drawn of each set; the others are counted."""
 
 BUDGET: Final = 12 * 2**20
 """Bytes of the media of one section's episodes, as they stand in the page."""
@@ -40,7 +40,8 @@ def _size(examples: Iterable[SampleExample]) -> int:
     drawn: Counter[tuple[int, str]] = Counter()
     size = 0
     for example in examples:
-        drawn[example.label, example.media] += 1
-        if drawn[example.label, example.media] <= MOST[example.media]:
+        own = example.label, example.media
+        drawn[own] += 1
+        if drawn[own] <= MOST[example.media]:
             size += len(example.data)
     return size

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections import Counter
+from collections.abc import Sequence
 
 from kshot.report.budget import MOST, within_budget
 from kshot.report.figures import plural
@@ -51,7 +52,7 @@ def draw_episode(sample: Sample) -> Html:
     kinds = {example.media for example in (*sample.support, *sample.query)}
     head = element("div", *(element("span", word) for word in ("class", "support", "query")), class_="head")
     classes = [_class(sample, label, title) for label, title in enumerate(sample.classes)]
-    return element("div", head, *classes, class_=f"episode {_layout(kinds)}")
+    return element("div", head, *classes, class_=f"episode {' '.join(sorted(_kind(kind) for kind in kinds))}")
 
 
 def _class(sample: Sample, label: int, title: str) -> Html:
@@ -65,11 +66,12 @@ def _class(sample: Sample, label: int, title: str) -> Html:
 
 
 def _set(sample: Sample, examples: Sequence[SampleExample], role: str) -> Html:
-    by_media: dict[str, list[SampleExample]] = {}
+    counts = Counter[str]()
+    drawn: list[Html] = []
     for example in examples:
-        by_media.setdefault(example.media, []).append(example)
-    chosen = [one for media, some in by_media.items() for one in some[: MOST[media]]]
-    drawn = [_example(sample, example, role) for example in chosen]
+        counts[example.media] += 1
+        if counts[example.media] <= MOST[example.media]:
+            drawn.append(_example(sample, example, role))
     rest = len(examples) - len(drawn)
     more = [element("span", f"and {rest} more", class_="more")] if rest else []
     return element("div", *drawn, *more, class_=f"set {role}")
@@ -84,11 +86,6 @@ def _example(sample: Sample, example: SampleExample, role: str) -> Html:
     else:
         said = element("span", name(sample.classes[example.answer]), class_="said")
     return element("div", drawn, said, class_="answered")
-
-
-def _layout(kinds: Set[str]) -> str:
-    """That of the media type, or one for several."""
-    return "mixed" if len(kinds) > 1 else " ".join(_kind(kind) for kind in kinds)
 
 
 def _kind(media: str) -> str:

@@ -10,9 +10,12 @@ from typing import TypeVar
 from kshot.errors import KshotError
 from kshot.outcomes import Outcomes, outcomes_path, read_outcomes
 from kshot.results import (
+    Entry,
+    Inside,
     Projection,
     Results,
     Sample,
+    inside_path,
     load,
     load_samples,
     load_worst,
@@ -22,6 +25,7 @@ from kshot.results import (
 from kshot.statistics import compared
 
 Read = TypeVar("Read")
+Kept = TypeVar("Kept", bound=Entry)
 
 
 def _no_outcomes(cell: str) -> Sequence[Outcomes]:
@@ -38,6 +42,7 @@ class Material:
         samples: sample episodes, one for each source that has one.
         worst: the worst episodes, by source, the worst of each first.
         projections: of test examples' embeddings, by cell.
+        inside: what was seen inside learners, by cell.
         outcomes: what was said of every query, shape by shape, by cell; empty where it was not kept.
         troubles: why something could not be read, by the key of its section.
     """
@@ -46,6 +51,7 @@ class Material:
     samples: Sequence[Sample] = ()
     worst: Sequence[Sample] = ()
     projections: Mapping[str, Projection] = field(default_factory=dict[str, Projection])
+    inside: Mapping[str, Inside] = field(default_factory=dict[str, Inside])
     outcomes: Callable[[str], Sequence[Outcomes]] = _no_outcomes
     troubles: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -72,15 +78,16 @@ def gather(folder: Path) -> Material:
         path = outcomes_path(folder, cell)
         return tolerant("confusion", lambda: read_outcomes(path), []) if path.is_file() else []
 
-    def projections() -> dict[str, Projection]:
-        paths = {cell.id: projection_path(folder, cell.id) for cell in results.cells}
-        return {cell: read_entry(path, Projection) for cell, path in paths.items() if path.is_file()}
+    def of_cells(path: Callable[[Path, str], Path], model: type[Kept]) -> dict[str, Kept]:
+        paths = {cell.id: path(folder, cell.id) for cell in results.cells}
+        return {cell: read_entry(own, model) for cell, own in paths.items() if own.is_file()}
 
     return Material(
         results,
         tolerant("episodes", lambda: load_samples(folder), []),
         tolerant("worst", lambda: load_worst(folder), []),
-        tolerant("projections", projections, {}),
+        tolerant("projections", lambda: of_cells(projection_path, Projection), {}),
+        tolerant("inside", lambda: of_cells(inside_path, Inside), {}),
         outcomes,
         troubles,
     )

@@ -18,12 +18,14 @@ from kshot.report.episodes import episodes_section
 from kshot.report.failures import failures_section
 from kshot.report.figures import plural
 from kshot.report.heatmap import heatmap_section
+from kshot.report.inside import inside_section
 from kshot.report.markup import Html, element, escape, join, name
 from kshot.report.material import Material, gather
 from kshot.report.projections import projections_section
 from kshot.report.protocol import protocol_section
 from kshot.report.provenance import provenance_section
 from kshot.report.published import published_section
+from kshot.report.rejection import rejection_section
 from kshot.report.scores import scores_section
 from kshot.report.shots import shots_section
 from kshot.report.worst import worst_section
@@ -68,7 +70,9 @@ def page(material: Material) -> str:
         ("confusion", "Confusion", confusion_section(material)),
         ("projections", "Embeddings", projections_section(material)),
         ("curves", "Learning curves", curves_section(results)),
+        ("inside", "Inside the learners", inside_section(material)),
         ("calibration", "Calibration", calibration_section(material)),
+        ("unknown", "Unknown", rejection_section(results)),
         ("protocol", "How to read", protocol_section(results)),
         ("cells", "All cells", cells_section(results)),
         ("environment", "Provenance", provenance_section(results)),

@@ -121,6 +121,35 @@ class Texts(Panel):
         write(paper, x, y, self._texts[number], size=self._size, linespacing=1.25)
 
 
+@final
+class Several(Panel):
+    """Examples of several media types, each drawn as its own kind, in boxes that all of them fit into."""
+
+    def __init__(self, examples: Sequence[Presentation]) -> None:
+        self._places: list[tuple[Panel, int]] = []
+        panels: dict[str, Panel] = {}
+        counts: dict[str, int] = {}
+        for example in examples:
+            media = example.media
+            if media not in panels:
+                panels[media] = PANELS[media]([one for one in examples if one.media == media])
+            self._places.append((panels[media], counts.get(media, 0)))
+            counts[media] = counts.get(media, 0) + 1
+        self.width = max(panel.width for panel in panels.values())
+        self.height = max(panel.height for panel in panels.values())
+
+    def draw(self, paper: Any, box: Box, number: int) -> None:
+        panel, own = self._places[number]
+        left, above = (box.width - panel.width) / 2, (box.height - panel.height) / 2
+        panel.draw(paper, Box(box.x + left, box.y + above, panel.width, panel.height), own)
+
+
+def panel_of(examples: Sequence[Presentation]) -> Panel:
+    """What draws some examples, one at least."""
+    media = {example.media for example in examples}
+    return Several(examples) if len(media) > 1 else PANELS[examples[0].media](examples)
+
+
 PANELS: Mapping[str, type[Pictures | Sounds | Texts]] = {
     "image/png": Pictures,
     "audio/wav": Sounds,

@@ -2,8 +2,10 @@
 
 from kshot.results.comparison import Compared, Comparison, Pair, Ranked, Ranking
 from kshot.results.entry import Entry
+from kshot.results.inside import INSIDE, Inside, Moment, inside_path
 from kshot.results.legend import legend
 from kshot.results.projection import PROJECTION, Projection, projection_path
+from kshot.results.rejection import RejectionRow, RejectionTable, rejection_legend, rejection_tables
 from kshot.results.sample import Sample, SampleExample, sample_path
 from kshot.results.schema import (
     SCHEMA,
@@ -30,9 +32,11 @@ from kshot.results.store import (
 )
 from kshot.results.summary import summary
 from kshot.results.tables import Column, Row, Table, Value, labeller, tables
+from kshot.results.unknown import UnknownQueries
 
 __all__ = [
     "FILE",
+    "INSIDE",
     "PROJECTION",
     "SCHEMA",
     "Cell",
@@ -41,11 +45,15 @@ __all__ = [
     "Comparison",
     "CurvePoint",
     "Entry",
+    "Inside",
     "Measure",
+    "Moment",
     "Pair",
     "Projection",
     "Ranked",
     "Ranking",
+    "RejectionRow",
+    "RejectionTable",
     "Results",
     "Row",
     "Sample",
@@ -53,7 +61,9 @@ __all__ = [
     "Score",
     "Table",
     "Train",
+    "UnknownQueries",
     "Value",
+    "inside_path",
     "labeller",
     "legend",
     "load",
@@ -61,6 +71,8 @@ __all__ = [
     "load_worst",
     "projection_path",
     "read_entry",
+    "rejection_legend",
+    "rejection_tables",
     "sample_path",
     "save",
     "save_sample",

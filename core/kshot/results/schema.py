@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from kshot.results.comparison import Comparison, Ranking
 from kshot.results.entry import Count, Entry, Figure, Fraction, Interval, Text
+from kshot.results.unknown import UnknownQueries
 from kshot.shapes import Queries, Shape, Shot, Way
 
 SCHEMA = 1
@@ -50,9 +51,11 @@ class Score(Entry):
         batch_statistics: where batch-dependent norms took their statistics from.
         episodes_per_second: speed of the evaluation.
         metrics: further metrics by name: those asked for, ``top_2``, ``top_3``, ``top_5`` below the way,
-            and over all queries pooled ``macro_f1`` and the expected calibration error ``ece``.
+            and over all queries pooled ``macro_f1`` and the expected calibration error ``ece``; where there are
+            unknown queries ``unknown_auroc``, ``unknown_fpr95``, ``unknown_oscr`` and ``unknown_eer``.
         classes: number of classes that episodes are drawn from.
         left_out: classes too small for the shape.
+        unknown: queries of classes that the episodes do not show; null where there are none.
     """
 
     way: Way
@@ -72,6 +75,7 @@ class Score(Entry):
     metrics: dict[str, Measure] = {}
     classes: Count | None = None
     left_out: list[Text] = []
+    unknown: UnknownQueries | None = None
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from kshot.results import text
 from kshot.results.legend import legend
+from kshot.results.rejection import RejectionTable, rejection_legend, rejection_tables
 from kshot.results.schema import Results
 from kshot.results.tables import Table, Value, tables
 from kshot.results.text import markdown
@@ -19,6 +20,8 @@ def summary(results: Results) -> str:
         *map(_section, found),
         "\n".join([*legend(found), "The best of a column is bold."]),
     ]
+    if rejected := rejection_tables(results):
+        parts += ["## Unknown queries", *map(_rejection, rejected), rejection_legend(rejected)]
     failures = [cell for cell in results.cells if cell.status == "failed"]
     if failures:
         lines = [
@@ -32,6 +35,19 @@ def _section(table: Table) -> str:
     header = [markdown(title) for title in table.header]
     rules = ["---", "---", *("---:" for _ in header[2:])]
     return "\n".join([f"## {markdown(table.modality)}", "", *map(_line, [header, rules, *_rows(table)])])
+
+
+def _rejection(table: RejectionTable) -> str:
+    rules = ["---", "---", *("---:" for _ in table.header[2:])]
+    rows = [
+        [
+            markdown(row.learner),
+            markdown(row.encoder),
+            *(f"**{field}**" if best else field for field, best in zip(row.fields, row.best, strict=True)),
+        ]
+        for row in table.rows
+    ]
+    return "\n".join([f"### {markdown(table.title)}", "", *map(_line, [table.header, rules, *rows])])
 
 
 def _rows(table: Table) -> Iterable[Sequence[str]]:

@@ -1,12 +1,14 @@
 """Which examples make up episode i: a pure function, the same on every machine."""
 
-from kshot.sampling.base import AnySampler, Drawn
+from kshot.sampling.base import BLOCK, AnySampler, Drawn
 from kshot.sampling.blocks import Blocks, Sides, shares_of
 from kshot.sampling.catalogue import Catalogue
 from kshot.sampling.fixed import FixedSampler
 from kshot.sampling.sampler import Sampler
+from kshot.sampling.unknown import UnknownSampler
 
 __all__ = [
+    "BLOCK",
     "AnySampler",
     "Blocks",
     "Catalogue",
@@ -14,5 +16,6 @@ __all__ = [
     "FixedSampler",
     "Sampler",
     "Sides",
+    "UnknownSampler",
     "shares_of",
 ]

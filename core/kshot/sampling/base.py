@@ -42,6 +42,10 @@ class Drawn:
         """Number of episodes T."""
         return len(self.classes)
 
+    def slice(self, start: int, stop: int) -> Drawn:
+        """Episodes ``start`` to ``stop`` of these."""
+        return Drawn(*(array[start:stop] for array in self.arrays))
+
     @property
     def arrays(self) -> tuple[IntArray, ...]:
         """All five, in the order in which they are listed here."""
@@ -105,6 +109,19 @@ class AnySampler(ABC):
                 same = (sizes == sizes[0]).all(axis=1)
                 yield rest[same]
                 rest, sizes = rest[~same], sizes[~same]
+
+    @final
+    def drawn(self, start: int, stop: int, size: int) -> Iterator[Drawn]:
+        """The episodes of each of :meth:`batches`; many are drawn at a time, which costs little more than one."""
+        ahead = max(1, BLOCK // size) * size
+        for first in range(start, stop, ahead):
+            numbers = np.arange(first, min(first + ahead, stop))
+            sizes = self.sizes(numbers)
+            if (sizes == sizes[0]).all():
+                block = self.take(numbers)
+                yield from (block.slice(at, at + size) for at in range(0, len(block), size))
+            else:
+                yield from map(self.take, self.batches(first, first + len(numbers), size))
 
     @final
     def blocks(self, episodes: int, size: int = BLOCK) -> Iterator[Drawn]:

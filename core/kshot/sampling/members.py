@@ -58,7 +58,10 @@ class Free(Members):
     def draw(self, classes: IntArray, shots: IntArray, queries: IntArray, words: Words) -> IntArray:
         """Classes that give equally many examples at a time."""
         counts = shots + queries
-        members = np.zeros((len(classes), int(counts.max())), dtype=np.int64)
+        most = int(counts.max())
+        if int(counts.min()) == most:
+            return distinct(words[:, :most], self._sizes[classes])
+        members = np.zeros((len(classes), most), dtype=np.int64)
         for count in np.unique(counts):
             rows = np.flatnonzero(counts == count)
             members[rows, :count] = distinct(words[rows, :count], self._sizes[classes[rows]])

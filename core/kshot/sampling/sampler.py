@@ -168,7 +168,10 @@ class Sampler(AnySampler):
         if len(short):
             names = listing(f"{catalogue.classes[c]} ({_has(catalogue, int(c))})" for c in short)
             problem += f"; short of examples: {names}"
-        return problem + "; ask for a smaller way, shot or query count, or add data"
+        mend = "; ask for a smaller way, shot or query count, or add data"
+        if len(self._members) > 1:
+            mend += ", or set `directions: one`, so that training episodes are like those that test"
+        return problem + mend
 
 
 def _needs(blocks: Blocks, shot: int, queries: int) -> str:

@@ -131,8 +131,8 @@ def model(name: str, desk: Desk, state: State) -> Model:
     return Model(
         name=name,
         modality=classifier.modality_,
-        encoder=classifier.encoder,
-        learner=classifier.learner,
+        encoder=classifier.recipe_.encoder.use,
+        learner=classifier.recipe_.learner.use,
         threshold=classifier.threshold_,
         temperature=classifier.temperature_,
         classes=[

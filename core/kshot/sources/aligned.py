@@ -175,14 +175,14 @@ class Aligned(Source):
         for block, one in enumerate(parts):
             mine = blocks == block
             rows[mine] = one.rows[places[mine]] * len(parts) + block
-        described = [[name, dict(named)] for name, named in joined.shared.items()]
+        # Neither directions nor the parts' names: the same examples have the same episodes.
+        described = [[name, *(named[part] for part in own)] for name, named in joined.shared.items()]
         fingerprints = [one.fingerprint for one in parts]
-        version = json.dumps(["aligned-1", list(own), fingerprints, described], ensure_ascii=False)
+        version = json.dumps(["aligned-1", fingerprints, described], ensure_ascii=False)
         return Catalogue(
             classes=tuple(joined.shared),
             offsets=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
             rows=rows,
-            # Directions are no part of it: they have the same classes, and queries of one part are the same.
             fingerprint="sha256:" + hashlib.sha256(version.encode()).hexdigest(),
             class_groups=_class_groups(joined, own),
             blocks=Blocks(self._names, tuple(part.modality for part in self._list), blocks, places, sides),

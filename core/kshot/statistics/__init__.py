@@ -5,7 +5,13 @@ Everything here is computed from the outcomes that each cell keeps; ``docs/stati
 which figure answers which question. scipy and scikit-learn are imported inside functions.
 """
 
-from kshot.statistics.calibration import BINS, Reliability, expected_calibration_error, reliability
+from kshot.statistics.calibration import (
+    BINS,
+    Reliability,
+    binned,
+    expected_calibration_error,
+    reliability,
+)
 from kshot.statistics.classes import class_interval
 from kshot.statistics.columns import compared
 from kshot.statistics.comparison import Difference, against, all_pairs, difference, holm
@@ -22,6 +28,7 @@ __all__ = [
     "against",
     "all_pairs",
     "average_ranks",
+    "binned",
     "class_interval",
     "compared",
     "credit",

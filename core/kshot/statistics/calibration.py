@@ -32,8 +32,19 @@ class Reliability:
 
 def reliability(outcomes: Sequence[Outcomes], bins: int = BINS) -> Reliability:
     """The bins of all queries of some outcomes, such as those of several training seeds."""
-    confidence = np.concatenate([one.confidence for one in outcomes]).astype(np.float64)
-    right = np.concatenate([one.predicted == one.labels for one in outcomes])
+    confidence = np.concatenate([one.confidence for one in outcomes])
+    return binned(confidence, np.concatenate([one.predicted == one.labels for one in outcomes]), bins)
+
+
+def binned(confidence: NDArray[np.floating[Any]], right: NDArray[np.bool_], bins: int = BINS) -> Reliability:
+    """The bins of N queries.
+
+    Args:
+        confidence: (N,) the probability of each predicted class.
+        right: (N,) whether it is the query's.
+        bins: number of them.
+    """
+    confidence = confidence.astype(np.float64)
     place = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], confidence, side="left")
     count = np.bincount(place, minlength=bins)
     filled = np.maximum(count, 1)

@@ -17,17 +17,20 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 from unittest import SkipTest
 
+from kshot.interfaces import Source
 from kshot.testing.encoders import ENCODER_CHECKS
 from kshot.testing.learners import LEARNER_CHECKS
 from kshot.testing.making import LearnerFactory
+from kshot.testing.metrics import METRIC_CHECKS, Metric
 from kshot.testing.outcomes import Check, checked_exceptions
+from kshot.testing.readers import READER_CHECKS, ReaderFactory
+from kshot.testing.sources import SOURCE_CHECKS, SourceFactory
 from kshot.testing.subject import Subject
 
 
 class _Conformance:
     checks: ClassVar[Mapping[str, Check]]
     exceptions: ClassVar[Mapping[str, str]] = {}
-    subject: ClassVar[Subject]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -52,6 +55,7 @@ class LearnerConformance(_Conformance):
 
     checks = LEARNER_CHECKS
     make: ClassVar[LearnerFactory]
+    subject: ClassVar[Subject]
 
 
 class EncoderConformance(_Conformance):
@@ -63,6 +67,45 @@ class EncoderConformance(_Conformance):
     """
 
     checks = ENCODER_CHECKS
+    subject: ClassVar[Subject]
+
+
+class SourceConformance(_Conformance):
+    """Every check of ``SOURCE_CHECKS`` as a method ``test_<name>``; no subclass overrides one.
+
+    Attributes:
+        make: opens the source.
+        exceptions: checks that cannot hold, each with the reason; they are skipped with it.
+    """
+
+    checks = SOURCE_CHECKS
+    make: ClassVar[SourceFactory]
+
+
+class MetricConformance(_Conformance):
+    """Every check of ``METRIC_CHECKS`` as a method ``test_<name>``; no subclass overrides one.
+
+    Attributes:
+        metric: what is checked.
+        exceptions: checks that cannot hold, each with the reason; they are skipped with it.
+    """
+
+    checks = METRIC_CHECKS
+    metric: ClassVar[Metric]
+
+
+class ReaderConformance(_Conformance):
+    """Every check of ``READER_CHECKS`` as a method ``test_<name>``; no subclass overrides one.
+
+    Attributes:
+        make: builds the reader.
+        source: the tiny one of the modality.
+        exceptions: checks that cannot hold, each with the reason; they are skipped with it.
+    """
+
+    checks = READER_CHECKS
+    make: ClassVar[ReaderFactory]
+    source: ClassVar[Source]
 
 
 def _method(name: str, check: Check, arguments: Callable[[Any], tuple[Any, ...]]) -> Callable[[Any], None]:
@@ -77,8 +120,14 @@ def _method(name: str, check: Check, arguments: Callable[[Any], tuple[Any, ...]]
     return test
 
 
+def _fill(base: type[_Conformance], arguments: Callable[[Any], tuple[Any, ...]]) -> None:
+    for name, check in base.checks.items():
+        setattr(base, f"test_{name}", _method(name, check, arguments))
+
+
 # Through the class, not an instance: a function that is a class's attribute must not be bound.
-for _name, _check in LEARNER_CHECKS.items():
-    setattr(LearnerConformance, f"test_{_name}", _method(_name, _check, lambda own: (own.make, own.subject)))
-for _name, _check in ENCODER_CHECKS.items():
-    setattr(EncoderConformance, f"test_{_name}", _method(_name, _check, lambda own: (own.subject,)))
+_fill(LearnerConformance, lambda own: (own.make, own.subject))
+_fill(EncoderConformance, lambda own: (own.subject,))
+_fill(SourceConformance, lambda own: (own.make,))
+_fill(MetricConformance, lambda own: (own.metric,))
+_fill(ReaderConformance, lambda own: (own.make, own.source))

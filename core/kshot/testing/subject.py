@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any, final
 
@@ -12,10 +12,13 @@ import torch
 from torch import Tensor
 
 from kshot.episode import Episodes, Examples, Inputs
-from kshot.interfaces import Encoder
+from kshot.interfaces import Encoder, Source
 from kshot.testing.toy import Toy, toy_encoder
 
 CPU = torch.device("cpu")
+
+MOST = 12
+"""Classes, and examples of each, that a subject takes of a source."""
 
 
 @final
@@ -32,22 +35,26 @@ class Subject:
         raw: the raw examples, class by class: at least 6 classes of at least 8 examples each,
             which the encoder tells apart well enough to learn from.
         device: where encoders and episodes live.
-        asked: as ``raw``, of the same classes in another modality: episodes then have their queries from
-            these, and their support from ``raw``.
+        asked: examples of the same classes, likewise, which queries are drawn from where they are of
+            another modality than the support; none: queries are drawn from ``raw``.
+        hostile: raw examples that are hard or impossible to take, by what is wrong with each.
     """
 
     name: str
     build: Callable[[], Encoder]
     raw: Sequence[Sequence[Any]]
     device: torch.device = CPU
-    asked: Sequence[Sequence[Any]] = ()
+    asked: Sequence[Sequence[Any]] | None = None
+    hostile: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
+        if self.asked is not None and len(self.asked) != len(self.raw):
+            raise ValueError(
+                f"subject '{self.name}': raw has {len(self.raw)} classes, asked {len(self.asked)}"
+            )
         if len(self.raw) < 6 or min(len(examples) for examples in self.raw) < 8:
             sizes = [len(examples) for examples in self.raw]
             raise ValueError(f"subject '{self.name}' needs 6 classes of 8 examples or more, got {sizes}")
-        if self.asked and [len(some) for some in self.asked] != [len(some) for some in self.raw]:
-            raise ValueError(f"subject '{self.name}': the two modalities have unequal numbers of examples")
 
     def __str__(self) -> str:
         return self.name
@@ -59,7 +66,7 @@ class Subject:
     @property
     def flat(self) -> list[Any]:
         """All raw examples, one class after the other."""
-        return [example for examples in self.raw for example in examples]
+        return _flat(self.raw)
 
     @property
     def labels(self) -> Tensor:
@@ -118,22 +125,26 @@ class Subject:
         pool = torch.tensor(list(range(len(self.raw)) if classes is None else classes))
         for number in range(count):
             chosen = pool[torch.randperm(len(pool), generator=generator)[:way]]
-            rows = [self._rows(int(one), generator) for one in chosen]
+            rows = [_rows(self.raw, int(one), generator) for one in chosen]
             some, more = _each(shots, way, number), _each(queries, way, number)
             support.append(_shuffled([own[:n] for own, n in zip(rows, some, strict=True)], generator))
-            taken = [own[n : n + m] for own, n, m in zip(rows, some, more, strict=True)]
+            if self.asked is None:
+                taken = [own[n : n + m] for own, n, m in zip(rows, some, more, strict=True)]
+            else:
+                others = [_rows(self.asked, int(one), generator) for one in chosen]
+                taken = [own[:m] for own, m in zip(others, more, strict=True)]
             query.append(_shuffled(taken, generator))
             names.append(tuple(f"class-{one}" for one in chosen))
-        seen = self.inputs(dtype)
-        heard = self.place(self._prepared_asked, dtype) if self.asked else seen
+        first = self.inputs(dtype)
+        second = first if self.asked is None else self.place(self._prepared_asked, dtype)
         return Episodes(
-            (self._examples(support, way, seen),), (self._examples(query, way, heard),), tuple(names)
+            (self._examples(first, support, way),), (self._examples(second, query, way),), tuple(names)
         )
 
     @cached_property
     def _fitted(self) -> Encoder:
         encoder = self.fresh()
-        encoder.fit([*self.flat, *(one for some in self.asked for one in some)])
+        encoder.fit([*self.flat, *_flat(self.asked or ())])
         return encoder
 
     @cached_property
@@ -142,27 +153,47 @@ class Subject:
 
     @cached_property
     def _prepared_asked(self) -> Inputs:
-        return self._fitted.prepare([one for some in self.asked for one in some])
+        return self._fitted.prepare(_flat(self.asked or ()))
 
-    def _rows(self, number: int, generator: torch.Generator) -> Tensor:
-        """Rows of one class's examples, in random order."""
-        start = sum(len(examples) for examples in self.raw[:number])
-        return start + torch.randperm(len(self.raw[number]), generator=generator)
-
-    def _examples(self, drawn: Sequence[tuple[Tensor, Tensor]], way: int, inputs: Inputs) -> Examples:
+    def _examples(self, inputs: Inputs, drawn: Sequence[tuple[Tensor, Tensor]], way: int) -> Examples:
         rows = torch.stack([one for one, _ in drawn]).to(self.device)
         labels = torch.stack([one for _, one in drawn]).to(self.device)
         return Examples({name: leaf[rows] for name, leaf in inputs.items()}, labels, way)
 
 
+def _flat(raw: Sequence[Sequence[Any]]) -> list[Any]:
+    return [example for examples in raw for example in examples]
+
+
+def _rows(raw: Sequence[Sequence[Any]], number: int, generator: torch.Generator) -> Tensor:
+    """Rows of one class's examples, in random order."""
+    start = sum(len(examples) for examples in raw[:number])
+    return start + torch.randperm(len(raw[number]), generator=generator)
+
+
+def subject_from(
+    source: Source, build: Callable[[], Encoder], name: str, *, classes: int = MOST, examples: int = MOST
+) -> Subject:
+    """An encoder on a source's training classes.
+
+    Args:
+        source: trains on 6 classes of 8 examples or more.
+        build: as :class:`Subject` has it.
+        name: shown in messages.
+        classes: the most that are taken.
+        examples: the most that are taken of a class.
+    """
+    catalogue = source.catalogue("train")
+    starts = zip(catalogue.offsets[:-1], catalogue.sizes, strict=True)
+    chosen = [catalogue.rows[start : start + min(size, examples)] for start, size in list(starts)[:classes]]
+    raw = [[source.fetch(int(row)) for row in rows] for rows in chosen]
+    return Subject(name, build, raw, hostile=source.hostile())
+
+
 @cache
 def toy_subject() -> Subject:
     """The toy source's training classes, their noise low enough to learn from in a few steps."""
-    source = Toy(classes=12, examples=12, noise=1.0)
-    catalogue = source.catalogue("train")
-    ends = zip(catalogue.offsets[:-1], catalogue.offsets[1:], strict=True)
-    raw = [[source.fetch(int(row)) for row in catalogue.rows[start:stop]] for start, stop in ends]
-    return Subject("toy", lambda: toy_encoder(dim=8), raw)
+    return subject_from(Toy(classes=12, examples=12, noise=1.0), lambda: toy_encoder(dim=8), "toy")
 
 
 def _each(count: int | Sequence[int], way: int, turn: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, final
 
 import numpy as np
@@ -17,6 +17,7 @@ from kshot.sampling import Catalogue
 MODALITY = "toy"
 WIDTH = 16
 _SIGNAL = 4
+_LARGEST = 1e6
 
 
 @final
@@ -60,7 +61,19 @@ class Toy(Source):
 
     def fetch(self, row: int) -> np.ndarray:
         """(16,) float32."""
-        return self._vectors[row]
+        return self._vectors[row].copy()
+
+    def hostile(self) -> Mapping[str, np.ndarray]:
+        """Too few numbers, NaN, infinity, a matrix, and numbers near the largest."""
+        plain = np.zeros(WIDTH, dtype=np.float32)
+        return {
+            "empty": plain[:0],
+            "short": plain[:3],
+            "NaN": plain + np.nan,
+            "infinite": plain + np.inf,
+            "a matrix": np.stack([plain, plain]),
+            "huge": plain + np.float32(1e30),
+        }
 
     def present(self, raw: np.ndarray) -> Presentation:
         """The first four numbers, as text."""
@@ -78,10 +91,13 @@ class _ToyEncoder(Encoder):
         self.last = nn.Linear(2 * dim, dim)
 
     def prepare(self, raw: Sequence[np.ndarray]) -> Inputs:
-        vectors = np.stack(list(raw))
-        if vectors.shape[1:] != (WIDTH,) or not np.isfinite(vectors).all():
-            raise DataError(f"toy examples are {WIDTH} finite numbers, got shape {vectors.shape[1:]}")
-        return {"values": torch.from_numpy(vectors)}
+        for number, one in enumerate(raw):
+            shape = getattr(one, "shape", type(one).__name__)
+            if shape != (WIDTH,) or not (np.abs(one) <= _LARGEST).all():
+                raise DataError(
+                    f"toy: example {number} of the batch is not {WIDTH} numbers up to {_LARGEST:g}: {shape}"
+                )
+        return {"values": torch.from_numpy(np.stack(list(raw)))}
 
     def forward(self, inputs: Inputs) -> Tensor:
         return self.last(torch.relu(self.norm(self.first(inputs["values"]))))

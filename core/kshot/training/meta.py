@@ -12,6 +12,7 @@ from torch import nn
 from kshot.config import Train
 from kshot.episode import Episodes, Examples
 from kshot.errors import CellError
+from kshot.functional.noting import Watcher, is_watched, watched
 from kshot.interfaces import Encoder, Learner
 from kshot.loading import Loader
 from kshot.metrics import Interval
@@ -56,6 +57,7 @@ def train(
     checkpoint: Checkpoint | None = None,
     rates: Mapping[nn.Parameter, float] | None = None,
     processes: Processes | None = None,
+    watcher: Watcher | None = None,
 ) -> Training:
     """Train a learner on episodes 0 … ``options.episodes`` - 1 of ``sampler``.
 
@@ -75,13 +77,16 @@ def train(
         rates: factor of the learning rate of a parameter; 1 for one that is not named.
         processes: that train together, each calling this with arguments of the same content, and
             share the episodes of each meta-batch; default: this one alone.
+        watcher: sees every meta-batch, or this process's share of it.
 
     Raises:
         CellError: the loss is not finite; names the step. The last good checkpoint stays. Or there is
             ``patience`` and nothing to validate.
     """
     together = processes or Alone()
-    return _Run(learner, loader, sampler, options, validate, progress, checkpoint, rates, together).run()
+    return _Run(
+        learner, loader, sampler, options, validate, progress, checkpoint, rates, together, watcher
+    ).run()
 
 
 class _Run:
@@ -96,8 +101,9 @@ class _Run:
         checkpoint: Checkpoint | None,
         rates: Mapping[nn.Parameter, float] | None,
         processes: Processes,
+        watcher: Watcher | None,
     ) -> None:
-        self._processes = processes
+        self._processes, self._watcher = processes, watcher
         self._learner, self._loader, self._sampler, self._options = learner, loader, sampler, options
         self._validate, self._progress, self._checkpoint = validate, progress, checkpoint
         steps = math.ceil(options.episodes / options.meta_batch)
@@ -161,13 +167,18 @@ class _Run:
         if isinstance(encoder, Encoder) and encoder.augments:
             episodes = _augmented(encoder, episodes, self._augmentation)
         self._optimiser.forget()
-        loss = self._processes.gradients(self._learner, episodes, self._loss)
+        with watched(self._watcher):
+            loss = self._processes.gradients(self._learner, episodes, self._loss)
         self._optimiser.descend(number)
+        if self._watcher:
+            self._watcher.batch_finished(loss.detach())
         return loss
 
-    def _loss(self, episodes: Episodes) -> torch.Tensor:
+    def _loss(self, learner: Learner, episodes: Episodes) -> torch.Tensor:
+        if self._watcher and is_watched():
+            self._watcher.batch_started(episodes, self._state.record.episodes, self._options.episodes)
         with precision(self._options, self._loader.device):
-            return self._learner.loss(episodes)
+            return learner.loss(episodes)
 
     def _mark(self, loss: float, due: bool) -> None:
         """A point of the curve, with a validation where one is due."""

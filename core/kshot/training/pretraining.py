@@ -149,7 +149,9 @@ def _run(
     def gather(positions: np.ndarray) -> Inputs:
         inputs = loader.gather(positions)
         # Elsewhere than on a CPU the length would have to be waited for.
-        return encoder.augment(trimmed(inputs) if trims else inputs, augmentation)
+        inputs = trimmed(inputs) if trims else inputs
+        with torch.autocast(loader.device.type, enabled=False):
+            return encoder.augment(inputs, augmentation)
 
     trims = loader.catalogue.blocks is not None and loader.device.type == "cpu"
     result, before, started = state.record, state.record.seconds, time.perf_counter()

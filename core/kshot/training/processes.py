@@ -13,11 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from kshot.episode import Episodes
+from kshot.interfaces import Learner
+from kshot.training.threads import Loss, Threads
 
 T = TypeVar("T")
-
-Loss = Callable[[Episodes], Tensor]
-"""Mean loss of some episodes."""
 
 
 class Processes(ABC):
@@ -43,7 +42,7 @@ class Processes(ABC):
         """
 
     @abstractmethod
-    def gradients(self, learner: nn.Module, episodes: Episodes, loss: Loss) -> Tensor:
+    def gradients(self, learner: Learner, episodes: Episodes, loss: Loss) -> Tensor:
         """The mean loss of a batch, its gradient in ``grad`` of the learner's parameters.
 
         Args:
@@ -91,12 +90,16 @@ class Alone(Processes):
 
     def begin(self, learner: nn.Module, episodes: int) -> None:
         """Nothing to agree on."""
+        self._threads = None
 
-    def gradients(self, learner: nn.Module, episodes: Episodes, loss: Loss) -> Tensor:
-        """Of all episodes at once."""
-        value = loss(episodes)
-        value.backward()
-        return value
+    def __init__(self) -> None:
+        self._threads: Threads | None = None
+
+    def gradients(self, learner: Learner, episodes: Episodes, loss: Loss) -> Tensor:
+        """Of all episodes at once, or of a share on each of several threads."""
+        if self._threads is None:
+            self._threads = Threads(learner, episodes, loss)
+        return self._threads.gradients(episodes)
 
     def clock(self) -> float:
         """This process's."""

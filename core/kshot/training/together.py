@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from kshot.episode import Episodes
 from kshot.errors import CellError, ProcessError
 from kshot.functional.norms import EpisodicBatchNorm, Noted, noting_statistics
+from kshot.interfaces import Learner
 from kshot.training.messages import STEP_TIMEOUT, Messages, reason
 from kshot.training.optimisation import trainable
-from kshot.training.processes import Loss, Processes
+from kshot.training.processes import Processes
+from kshot.training.threads import Loss
 
 T = TypeVar("T")
 
@@ -59,7 +61,7 @@ class Together(Processes):
         self._messages.spread([*learner.parameters(), *learner.buffers()])
         self._unseen = True
 
-    def gradients(self, learner: nn.Module, episodes: Episodes, loss: Loss) -> Tensor:
+    def gradients(self, learner: Learner, episodes: Episodes, loss: Loss) -> Tensor:
         """Of this process's episodes, then of all."""
         total, parameters = len(episodes), trainable(learner)
         own = len(range(self._rank, total, self.count))
@@ -69,7 +71,7 @@ class Together(Processes):
         others = _fractions(learner) if self._unseen else {}
         try:
             with noting_statistics() as noted:
-                value = loss(mine) * (own / total)
+                value = loss(learner, mine) * (own / total)
                 value.backward()
             statistics = self._placed(learner, noted, len(mine), own, total)
             _refuse_changed(others)

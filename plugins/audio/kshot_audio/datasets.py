@@ -5,9 +5,11 @@ The README says where every split was found.
 
 from __future__ import annotations
 
-from kshot import SourceSpec
+from kshot import SourceSpec, Trial
 
 _TABLE = "kshot_audio.tables:audio_table"
+
+_TRIAL = Trial(needs="the data set's own files")
 
 _COMMANDS = ["yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"]
 _DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
@@ -24,6 +26,7 @@ NAMED = (
         name="esc50",
         summary="50 kinds of sound, 40 clips of 5 s each; no class split that could be confirmed; from the hub",
         factory=_TABLE,
+        trial=_TRIAL,
         paper="Piczak, ESC: Dataset for environmental sound classification, ACM Multimedia 2015, 1015-1018",
         licence="CC-BY-NC-3.0",
         modality="audio",
@@ -39,6 +42,7 @@ NAMED = (
         name="fsdd",
         summary="spoken digits of six speakers; class: the speaker, or `label: digit`; give `path` of a table",
         factory=_TABLE,
+        trial=_TRIAL,
         paper="Jackson et al., Free spoken digit dataset, Zenodo 1342401, 2018",
         licence="CC-BY-SA-4.0",
         modality="audio",
@@ -57,6 +61,7 @@ NAMED = (
         name="librispeech",
         summary="who reads? a table of clips, or LibriSpeech's folders (`example_groups: [folder]`); give `path`",
         factory=_TABLE,
+        trial=_TRIAL,
         paper="Panayotov et al., Librispeech: an ASR corpus based on public domain audio books, ICASSP 2015, "
         "5206-5210",
         licence="CC-BY-4.0",
@@ -86,6 +91,7 @@ NAMED = (
         name="speech_commands",
         summary="35 spoken words, 105,829 clips of 1 s (version 2); `path`: its folder of word folders",
         factory=_TABLE,
+        trial=_TRIAL,
         paper="Warden, Speech commands, arXiv 1804.03209, 2018; split: Chen et al., An investigation of few-shot "
         "learning in spoken term classification, Interspeech 2020, 2582-2586",
         licence="CC-BY-4.0",
@@ -100,6 +106,7 @@ NAMED = (
         name="voxceleb1",
         summary="1,251 speakers in interviews; `path`: its folder wav; example group `folder` is the video",
         factory=_TABLE,
+        trial=_TRIAL,
         paper="Nagrani, Chung and Zisserman, VoxCeleb: a large-scale speaker identification dataset, Interspeech "
         "2017, 2616-2620",
         licence="CC-BY-4.0 for the annotations; the audio is its owners'; loading only",

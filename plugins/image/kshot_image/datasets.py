@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from kshot import SourceSpec
+from kshot import SourceSpec, Trial
 
 _TABLE = "kshot_image.table:image_table"
+
+_TRIAL = Trial(needs="the data set's own files")
 
 
 def _listed(name: str, *folds: str) -> dict[str, Any]:
@@ -22,6 +24,7 @@ NAMED = (
         modality="image",
         summary="CIFAR-100's 100 classes of 600 pictures, 32x32; from the hub",
         factory=_TABLE,
+        trial=_TRIAL,
         paper="Bertinetto et al., Meta-learning with differentiable closed-form solvers, ICLR 2019; Krizhevsky, "
         "Learning multiple layers of features from tiny images, 2009",
         licence="none stated, for research; loading only",
@@ -38,6 +41,7 @@ NAMED = (
         modality="image",
         summary="200 species of birds, 11,788 photographs; `path`: CUB_200_2011/images",
         factory=_TABLE,
+        trial=_TRIAL,
         paper="Wah et al., The Caltech-UCSD birds-200-2011 dataset, CNS-TR-2011-001, 2011; split: Chen et al., "
         "A closer look at few-shot classification, ICLR 2019",
         licence="non-commercial research only; loading only",
@@ -49,6 +53,7 @@ NAMED = (
         modality="image",
         summary="100 classes of ImageNet, 600 pictures each; `path`: class folders named by wnid",
         factory=_TABLE,
+        trial=_TRIAL,
         paper="Vinyals et al., Matching networks for one shot learning, NeurIPS 2016; split: Ravi and Larochelle, "
         "Optimization as a model for few-shot learning, ICLR 2017",
         licence="ImageNet's terms, non-commercial research only; loading only",

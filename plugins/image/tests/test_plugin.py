@@ -30,8 +30,19 @@ def test_the_entry_point_leads_here() -> None:
 
 
 def test_names() -> None:
-    sources = {"digits", "glyphs", "image_table", "omniglot", "omniglot_runs", "cifar_fs", "cub", "mini_imagenet"}
-    encoders = {"conv4", "efficientnet_lite0", "hf-image", "pixels", "resnet12", "torchvision"}
+    sources = {
+        "digits",
+        "glyphs",
+        "tiny_pictures",
+        "written_words",
+        "image_table",
+        "omniglot",
+        "omniglot_runs",
+        "cifar_fs",
+        "cub",
+        "mini_imagenet",
+    }
+    encoders = {"conv4", "crnn", "efficientnet_lite0", "hf-image", "pixels", "resnet12", "torchvision"}
     assert {spec.name for spec in SPECS} == {*encoders, *sources}
     assert {spec.modality for spec in SPECS} == {"image"}
     assert [spec.name for spec in plugin.kshot_learners()] == ["modified_hausdorff"]

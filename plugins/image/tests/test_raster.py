@@ -29,7 +29,7 @@ def box(left: float, low: float, right: float, high: float) -> list[tuple[float,
 
 
 def test_a_box_covers_its_area() -> None:
-    ink = coverage(polygons([box(1.25, 1, 3, 2.5)]), 4)[0]
+    ink = coverage(polygons([box(1.25, 1, 3, 2.5)]), 4, 4)[0]
     expected = np.zeros((4, 4))
     expected[2, 1:3] = [0.75, 1]  # y from 1 to 2: the third row from the top
     expected[1, 1:3] = [0.375, 0.5]
@@ -46,6 +46,7 @@ def test_holes_overlaps_and_what_lies_outside() -> None:
             [hole],
         ),
         4,
+        4,
     )
     assert ring.sum() == 12
     assert ring[1:3, 1:3].sum() == 0
@@ -61,7 +62,7 @@ def test_triangles_cover_their_area(corners: list[tuple[float, float]]) -> None:
     (ax, ay), (bx, by), (cx, cy) = corners
     area = ((bx - ax) * (cy - ay) - (cx - ax) * (by - ay)) / 2
     clockwise = corners if area < 0 else corners[::-1]
-    ink = coverage(polygons([clockwise]), 8)[0]
+    ink = coverage(polygons([clockwise]), 8, 8)[0]
     assert ink.min() >= 0
     assert ink.max() <= 1
     assert abs(ink.sum() - abs(area)) < 1.0  # scan lines a quarter pixel apart
@@ -69,9 +70,9 @@ def test_triangles_cover_their_area(corners: list[tuple[float, float]]) -> None:
 
 def test_glyphs_of_a_batch_do_not_touch_each_other() -> None:
     first, second = [box(0, 0, 2, 3)], [box(-1, 1, 9, 2), box(1, 3, 2, 4)]
-    together = coverage(polygons(first, second), 5)
-    np.testing.assert_array_equal(together[0], coverage(polygons(first), 5)[0])
-    np.testing.assert_array_equal(together[1], coverage(polygons(second), 5)[0])
+    together = coverage(polygons(first, second), 5, 5)
+    np.testing.assert_array_equal(together[0], coverage(polygons(first), 5, 5)[0])
+    np.testing.assert_array_equal(together[1], coverage(polygons(second), 5, 5)[0])
 
 
 def test_thickening_moves_every_edge_by_the_same_distance() -> None:
@@ -117,7 +118,7 @@ def test_outlines_are_the_fonts_own() -> None:
     glyphs = outlines("DejaVuSans", [ord("l"), ord("O")])
     bar = glyphs.points[glyphs.glyph == 0]
     np.testing.assert_array_equal(np.sort(bar, axis=0), [[193, 0], [193, 0], [377, 1556], [377, 1556]])
-    ink = coverage(outlines_in(glyphs, 16), 16)[1]
+    ink = coverage(outlines_in(glyphs, 16), 16, 16)[1]
     assert ink[8, 8] == 0
     assert ink[8, 1] > 0.5
     assert ink[1, 8] > 0.5

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from kshot import SourceSpec
+from kshot import SourceSpec, Trial
 
 _TABLE = "kshot_text.table:text_table"
+
+_TRIAL = Trial(needs="the data set's own files")
 
 
 def _folds(name: str) -> dict[str, Any]:
@@ -57,6 +59,7 @@ NAMED = (
         name="20newsgroups",
         summary="20 newsgroups, 18,846 posts without headers, footers and quotes; from the hub",
         factory=_TABLE,
+        trial=_TRIAL,
         paper="Lang, NewsWeeder: Learning to filter netnews, ICML 1995, 331-339",
         licence="none stated; loading only",
         modality="text",
@@ -72,6 +75,7 @@ NAMED = (
         name="banking77",
         summary="77 intents of bank customers, 13,083 questions; from the hub",
         factory=_TABLE,
+        trial=_TRIAL,
         paper="Casanueva et al., Efficient intent detection with dual sentence encoders, NLP4ConvAI 2020, 38-45",
         licence="CC-BY-4.0",
         modality="text",
@@ -86,6 +90,7 @@ NAMED = (
         name="clinc150",
         summary="150 intents in ten domains, 22,500 questions, those out of scope left out; from the hub",
         factory=_TABLE,
+        trial=_TRIAL,
         paper="Larson et al., An evaluation dataset for intent classification and out-of-scope prediction, "
         "EMNLP-IJCNLP 2019, 1311-1316",
         licence="CC-BY-3.0",
@@ -101,6 +106,7 @@ NAMED = (
         name="huffpost",
         summary="41 topics of headlines, 900 of each as Bao et al. took them; give `path`",
         factory=_TABLE,
+        trial=_TRIAL,
         paper="Misra, News category dataset, arXiv 2209.11429, 2022; Bao et al., Few-shot text classification "
         "with distributional signatures, ICLR 2020",
         licence="CC-BY-4.0",
@@ -112,6 +118,7 @@ NAMED = (
         name="hwu64",
         summary="64 intents of a home assistant in 18 domains; folds keep domains apart; from the hub",
         factory=_TABLE,
+        trial=_TRIAL,
         paper="Liu et al., Benchmarking natural language understanding services for building conversational "
         "agents, IWSDS 2019",
         licence="CC-BY-4.0",
@@ -128,6 +135,7 @@ NAMED = (
         name="snips",
         summary="seven intents of a voice assistant, 14,484 requests; from the hub; test has two classes",
         factory=_TABLE,
+        trial=_TRIAL,
         paper="Coucke et al., Snips voice platform, arXiv 1805.10190, 2018; split: Xia et al., Zero-shot user "
         "intent detection via capsule neural networks, EMNLP 2018, 3090-3099",
         licence="CC0-1.0",
@@ -143,6 +151,7 @@ NAMED = (
         name="trec",
         summary="questions by what they ask for, 50 fine or 6 coarse classes, no published class split; from the hub",
         factory=_TABLE,
+        trial=_TRIAL,
         paper="Li and Roth, Learning question classifiers, COLING 2002",
         licence="none stated; loading only",
         modality="text",

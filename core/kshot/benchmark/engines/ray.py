@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, final
 
@@ -17,7 +18,7 @@ from kshot.benchmark.engines.engine import Engine
 from kshot.benchmark.engines.worker import Job, describe, work
 from kshot.benchmark.environment import versions
 from kshot.benchmark.plan import PlannedCell
-from kshot.errors import KshotError
+from kshot.errors import KshotError, listing
 from kshot.registry import Registry
 
 RETRIES = 3
@@ -93,9 +94,11 @@ class Ray(Engine):
         """As workers end them."""
         if not cells:
             return
+        _refuse_session(cells)
         queue = importlib.import_module("ray.util.queue").Queue(actor_options={"num_cpus": 0})
         task = self._task(work, RETRIES)
-        pending = {task.remote(self._job, cell.id, queue): cell for cell in cells}
+        job = replace(self._job, observe=around.observe)
+        pending = {task.remote(job, cell.id, queue): cell for cell in cells}
         try:
             while pending:
                 ended, _ = self._ray.wait(list(pending), timeout=POLL_SECONDS)
@@ -161,3 +164,13 @@ def _library() -> Any:
         return importlib.import_module("ray")
     except ImportError as error:
         raise KshotError('--engine ray: Ray is not installed; pip install "kshot[ray]"') from error
+
+
+def _refuse_session(cells: Sequence[PlannedCell]) -> None:
+    parts = [part for cell in cells for part in (cell.learner, cell.encoder, cell.source)]
+    own = sorted({str(part.entry) for part in parts if part.entry.made})
+    if own:
+        raise KshotError(
+            f"{listing(own)}: registered in this process, and unknown to a cluster's workers; put it into a "
+            "plugin that they have, or run without Ray"
+        )

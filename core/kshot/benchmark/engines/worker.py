@@ -33,6 +33,7 @@ class Job:
         folder: of the results, absolute.
         device: ``cpu`` or ``cuda``.
         cwd: what relative paths in the configuration start from.
+        observe: look inside learners.
     """
 
     raw: dict[str, Any]
@@ -40,6 +41,7 @@ class Job:
     folder: str
     device: str
     cwd: str
+    observe: bool = False
 
 
 _latest: list[tuple[Job, Surroundings]] = []
@@ -92,7 +94,7 @@ def _surroundings(job: Job) -> Surroundings:
 
     if not _latest or _latest[0][0] != job:
         plan = make_plan(job.raw, job.where, load_registry())
-        around = surroundings(plan, Path(job.folder), torch.device(job.device), _unheard)
+        around = surroundings(plan, Path(job.folder), torch.device(job.device), _unheard, observe=job.observe)
         _latest[:] = [(job, around)]
     return _latest[0][1]
 

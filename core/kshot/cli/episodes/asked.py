@@ -46,10 +46,6 @@ class Asked:
         for label, one in enumerate(drawn.classes[0].tolist()):
             yield self.sampler.catalogue.classes[one], *self._rows(drawn, label)
 
-    def medium(self, row: int) -> int:
-        """What the example of a row comes from: examples of one medium stand together in an episode."""
-        return row % max(1, len(self.source.parts))
-
     def _rows(self, drawn: Drawn, label: int) -> tuple[list[int], list[int]]:
         rows = self.sampler.catalogue.rows
         support = drawn.support[0][drawn.support_labels[0] == label]

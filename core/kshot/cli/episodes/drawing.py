@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from collections import Counter
 from collections.abc import Sequence
 
 from kshot.cli.episodes.asked import Asked
@@ -11,7 +11,7 @@ from kshot.interfaces import Presentation
 from kshot.report.contact import Row, contact_sheet
 
 MOST = {"image/png": (5, 8), "audio/wav": (3, 3), "text/plain": (2, 2)}
-"""Support and query examples of a class that are drawn."""
+"""Support and query examples of a class that are drawn, of each media type."""
 
 
 def episode_sheet(asked: Asked, number: int) -> bytes:
@@ -23,22 +23,28 @@ def episode_sheet(asked: Asked, number: int) -> bytes:
     """
     rows: list[Row] = []
     for name, support, query in asked.sides(number):
-        before = _drawn(asked, support, 0)
-        after = _drawn(asked, query, 1)
+        before, after = _some(asked, support, 0), _some(asked, query, 1)
         rows.append(Row(name, f"{len(support)} support, {len(query)} query", after, before))
     title = f"{asked.part.id}, {asked.sampler.split} episode {number}"
     subtitle = f"{asked.sampler.shape.asked} · support left of the line, queries right of it"
     return contact_sheet(title, subtitle, rows)
 
 
-def _drawn(asked: Asked, rows: Sequence[int], side: int) -> list[Presentation]:
-    """The first examples of each media type, as many as there is room for."""
-    drawn: list[Presentation] = []
-    for _, some in itertools.groupby(rows, asked.medium):
-        first, *others = some
-        shown = asked.source.present(asked.source.fetch(first))
-        if shown.media not in MOST:
-            raise DataError(f"no picture can be drawn of {shown.media}")
-        more = others[: MOST[shown.media][side] - 1]
-        drawn += [shown, *(asked.source.present(asked.source.fetch(row)) for row in more)]
-    return drawn
+def _some(asked: Asked, rows: Sequence[int], side: int) -> list[Presentation]:
+    """The first examples of each media type; those of one type stand together."""
+    shown: list[Presentation] = []
+    counts = Counter[str]()
+    most = max(sides[side] for sides in MOST.values())
+    blocks = asked.sampler.catalogue.blocks
+    for row in rows if blocks else rows[:most]:
+        one = _present(asked, row)
+        if one.media not in MOST:
+            raise DataError(f"no picture can be drawn of {one.media}")
+        counts[one.media] += 1
+        if counts[one.media] <= MOST[one.media][side]:
+            shown.append(one)
+    return shown
+
+
+def _present(asked: Asked, row: int) -> Presentation:
+    return asked.source.present(asked.source.fetch(row))

@@ -43,7 +43,19 @@ def fit(
     ] = "prototypical",
     unknown: Annotated[
         float | None,
-        typer.Option(help="Share of known examples that may be refused; without it nothing is unknown."),
+        typer.Option(
+            help="Share of known examples that may be refused; without it, and without negatives, nothing is "
+            "unknown."
+        ),
+    ] = None,
+    negatives: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER_OR_CSV",
+            help="Things of no class, by which the threshold of unknown is set: a folder of files, or a table like "
+            "DATA, whose labels do not matter.",
+            show_default=False,
+        ),
     ] = None,
     settings: Annotated[
         list[str],
@@ -68,13 +80,16 @@ def fit(
     }
     classifier = FewShotClassifier(**named, unknown=unknown, device=device)
     examples, labels = _examples(named, data, options["data"])
-    classifier.fit(examples, labels)
+    strangers = _negatives(named, negatives, options["data"]) if negatives else None
+    classifier.fit(examples, labels, negatives=strangers)
     classifier.save(out)
     counts = classifier.counts_
     fewest, most = min(counts.values()), max(counts.values())
     each = f"{fewest}" if fewest == most else f"{fewest} to {most}"
     typer.echo(f"{len(labels)} examples of {len(counts)} classes, {each} of each")
     _print_curve(classifier, draws, fewest)
+    typer.echo(f"probabilities: {_calibrated(classifier)}")
+    typer.echo(f"unknown: {_rejecting(classifier)}")
     typer.echo(f"classifier: {out}")
 
 
@@ -142,11 +157,8 @@ def inspect(model: Model, device: Device = "auto") -> None:
         ("learner", _written(recipe.learner.use, recipe.learner.options)),
         ("trained by", f"cell {recipe.cell}" if recipe.cell else "its own examples alone"),
         ("modality", classifier.modality_),
-        ("temperature", f"{classifier.temperature_:.4g}"),
-        (
-            "unknown below",
-            "nothing is unknown" if classifier.threshold_ is None else f"{classifier.threshold_:.3f}",
-        ),
+        ("probabilities", _calibrated(classifier)),
+        ("unknown", _rejecting(classifier)),
     ):
         typer.echo(f"{title}: {printable(value)}")
     rows = [[printable(name), str(count)] for name, count in classifier.counts_.items()]
@@ -200,6 +212,50 @@ def _examples(named: dict[str, Any], data: str, options: dict[str, Any]) -> tupl
     catalogue = source.catalogue("train")
     labels = [catalogue.classes[number] for number in catalogue.labels]
     return [source.fetch(int(row)) for row in catalogue.rows], labels
+
+
+def _negatives(named: dict[str, Any], given: str, options: dict[str, Any]) -> list[Any]:
+    """Things of no class: all files of a folder, however deep; or all of a table, or of class folders of texts."""
+    from kshot.classifier.origin import origin_of
+    from kshot.classifier.parts import build_reader, modality_of
+    from kshot.cli.product.items import files
+    from kshot.registry import load_registry
+
+    registry = load_registry()
+    modality = modality_of(registry, origin_of(registry, **named).recipe.encoder.use)
+    if modality != "text" and Path(given).is_dir():
+        return [item.thing for item in files(given, build_reader(registry, modality))]
+    return _examples(named, given, options)[0]
+
+
+def _calibrated(classifier: FewShotClassifier) -> str:
+    """What became of its probabilities."""
+    from kshot.results.text import percent
+
+    one = classifier.calibration_
+    if one.ece_before is None or one.ece_after is None:
+        return "not calibrated: no class has a second example, which could be held out"
+    return (
+        f"temperature {one.temperature:.4g}; expected calibration error {percent(one.ece_before)} % before, "
+        f"{percent(one.ece_after)} % after, on {one.examples} examples held out"
+    )
+
+
+def _rejecting(classifier: FewShotClassifier) -> str:
+    """Below what an example is unknown, and what that does."""
+    from kshot.results.text import percent
+
+    one = classifier.rejection_
+    if one is None:
+        return "nothing is"
+    said = (
+        f"below familiarity {one.familiarity:.3f}; refuses {percent(one.refused)} % of {one.known} known examples, "
+        "each left out in turn"
+    )
+    if one.accepted is None or one.auroc is None:
+        return said
+    told = f"accepts {percent(one.accepted)} % of {one.negatives} negatives (AUROC {percent(one.auroc)} %)"
+    return f"{said}; {told}"
 
 
 def _print_curve(classifier: FewShotClassifier, draws: int, fewest: int) -> None:

@@ -38,9 +38,7 @@ def items(given: Sequence[str], modality: str, reader: Reader) -> list[Item]:
     """
     lines = [line for one in given for line in (_stdin() if one == "-" else [one])]
     found = [
-        item
-        for line in lines
-        for item in ([Item(line, line)] if modality == "text" else _files(line, reader))
+        item for line in lines for item in ([Item(line, line)] if modality == "text" else files(line, reader))
     ]
     if not found:
         raise KshotError("nothing to read; give texts or files, or - for the standard input")
@@ -51,17 +49,22 @@ def _stdin() -> list[str]:
     return [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
 
 
-def _files(given: str, reader: Reader) -> list[Item]:
+def files(given: str, reader: Reader) -> list[Item]:
+    """A file, those of a folder and below, or those that fit a pattern.
+
+    Raises:
+        KshotError: none is there.
+    """
     path = Path(given)
     if path.is_dir():
         inside = (one for one in sorted(path.rglob("*")) if one.is_file())
-        files = [one for one in inside if one.suffix.lower() in reader.suffixes]
-        if not files:
+        found = [one for one in inside if one.suffix.lower() in reader.suffixes]
+        if not found:
             raise KshotError(f"{given}: no file there ends in {listing(reader.suffixes)}")
     elif path.is_file() or not glob.has_magic(given):
-        files = [path]
+        found = [path]
     else:
-        files = [Path(name) for name in sorted(glob.glob(given, recursive=True)) if Path(name).is_file()]  # noqa: PTH207
-        if not files:
+        found = [Path(name) for name in sorted(glob.glob(given, recursive=True)) if Path(name).is_file()]  # noqa: PTH207
+        if not found:
             raise KshotError(f"{given}: no file fits this pattern")
-    return [Item(str(file), file) for file in files]
+    return [Item(str(file), file) for file in found]

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from kshot.testing.encoders.conduct import (
     check_augment,
     check_determinism,
-    check_hostile,
     check_round_trip,
 )
 from kshot.testing.encoders.embeddings import check_companions, check_padding, check_shapes
@@ -20,11 +19,15 @@ from kshot.testing.encoders.gradients import (
     check_second_order,
     check_vmap,
 )
+from kshot.testing.encoders.hostile import check_hostile
+from kshot.testing.encoders.moving import check_device, check_dtype, check_functional_call
 from kshot.testing.subject import Subject
 
 ENCODER_CHECKS: Mapping[str, Callable[[Subject], None]] = MappingProxyType(
     {
         "shapes": check_shapes,
+        "dtype": check_dtype,
+        "device": check_device,
         "companions": check_companions,
         "padding": check_padding,
         "determinism": check_determinism,
@@ -33,6 +36,7 @@ ENCODER_CHECKS: Mapping[str, Callable[[Subject], None]] = MappingProxyType(
         "round_trip": check_round_trip,
         "groups": check_groups,
         "gradients": check_gradients,
+        "functional_call": check_functional_call,
         "second_order": check_second_order,
         "vmap": check_vmap,
     }
@@ -44,6 +48,9 @@ __all__ = [
     "check_augment",
     "check_companions",
     "check_determinism",
+    "check_device",
+    "check_dtype",
+    "check_functional_call",
     "check_gradients",
     "check_groups",
     "check_hostile",

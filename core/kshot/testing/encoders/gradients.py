@@ -10,8 +10,10 @@ from torch.func import functional_call, grad, vmap
 
 from kshot.episode import Inputs
 from kshot.functional import Pass, per_episode_norms, statistics
+from kshot.functional.strategy import choose, over_tasks
 from kshot.interfaces import Encoder
 from kshot.testing.expectations import expect, expect_close, expect_finite, name_of
+from kshot.testing.outcomes import DeclaredExceptionError
 from kshot.testing.subject import Subject
 
 GROUPS = ("last", "lora", "all")
@@ -70,7 +72,7 @@ def check_second_order(subject: Subject) -> None:
         moved = {name: w + step * direction[name] for name, w in weights.items()}
         return _after_inner_step(encoder, moved, inputs)
 
-    gradients = torch.autograd.grad(at(0.0), list(weights.values()))
+    gradients = torch.autograd.grad(at(0.0), list(weights.values()), materialize_grads=True)
     along = torch.stack([(g * d).sum() for g, d in zip(gradients, direction.values(), strict=True)]).sum()
     slopes = [(at(step) - at(-step)).detach() / (2 * step) for step in STEPS]
     expect_close(
@@ -85,31 +87,47 @@ def check_second_order(subject: Subject) -> None:
 
 
 def check_vmap(subject: Subject) -> None:
-    """``torch.func.vmap`` over tasks gives loss and meta-gradient of a loop over them."""
+    """``torch.func.vmap`` over tasks gives loss and meta-gradient of a loop over them. For an encoder
+    that says ``vmap = False`` that is an exception, once the loop is seen to serve it."""
     encoder = _converted(subject)
-    if not encoder.vmap:
-        raise SkipTest(f"{name_of(encoder, subject)} says that vmap cannot map it (vmap = False)")
     weights = _detached(encoder, subject)
     tasks = [_task(subject, number) for number in range(2)]
     stacked = {name: torch.stack([task[name] for task in tasks]) for name in tasks[0]}
+    who = name_of(encoder, subject)
 
     def adapted(inputs: Inputs) -> Tensor:
         return _after_inner_step(encoder, weights, inputs, mapped=True)
 
     alone = torch.stack([_after_inner_step(encoder, weights, task) for task in tasks])
+    if not encoder.vmap:
+        _expect_fallback(encoder, weights, stacked, alone, who)
+        raise DeclaredExceptionError("vmap = False; the loop over tasks that takes its place was tried")
     together: Tensor = vmap(adapted)(stacked)
-    who, mend = (
-        name_of(encoder, subject),
-        "write its norms out, give masks their full shape, or set vmap = False",
-    )
+    mend = "write its norms out, give masks their full shape, or set vmap = False"
     expect_close(together, alone, who, "vmap and a loop over tasks disagree", mend)
     pairs = zip(
-        torch.autograd.grad(together.sum(), list(weights.values())),
-        torch.autograd.grad(alone.sum(), list(weights.values())),
+        torch.autograd.grad(together.sum(), list(weights.values()), materialize_grads=True),
+        torch.autograd.grad(alone.sum(), list(weights.values()), materialize_grads=True),
         strict=True,
     )
     for name, (one, other) in zip(weights, pairs, strict=True):
         expect_close(one, other, who, f"vmap gives another meta-gradient of {name} than a loop", mend)
+
+
+def _expect_fallback(encoder: Encoder, weights: Weights, stacked: Inputs, alone: Tensor, who: str) -> None:
+    """Inner loops take the loop, and it has a finite meta-gradient of every parameter."""
+    mend = "let inner loops go from task to task"
+    chosen = choose("auto", encoder, next(iter(weights.values())).device, adapted=1)
+    expect(not chosen.vmap, who, "inner loops map it in spite of vmap = False", mend)
+
+    def one(shared: Weights, inputs: Inputs) -> Tensor:
+        return _after_inner_step(encoder, shared, inputs)
+
+    looped: Tensor = over_tasks(chosen, one, weights, stacked)
+    expect_close(looped, alone, who, "a loop over tasks and the tasks one by one disagree", mend)
+    gradients = torch.autograd.grad(looped.sum(), list(weights.values()), materialize_grads=True)
+    for name, gradient in zip(weights, gradients, strict=True):
+        expect_finite(gradient, who, f"the meta-gradient of {name} is not finite", "guard square roots")
 
 
 def _after_inner_step(encoder: Encoder, weights: Weights, inputs: Inputs, *, mapped: bool = False) -> Tensor:

@@ -25,8 +25,9 @@ def windows(frames: Tensor, mask: Tensor, length: int, count: int) -> Tensor:
     if frames.shape[1] <= length:
         count = 1
     valid = mask.sum(1).long()
-    shares = torch.linspace(0, 1, count) if count > 1 else torch.tensor([0.5])
+    device = frames.device
+    shares = torch.linspace(0, 1, count, device=device) if count > 1 else torch.tensor([0.5], device=device)
     first = ((valid - length).clamp_min(0) * shares.to(frames)).long()
-    places = (first.unsqueeze(2) + torch.arange(length, device=frames.device)) % valid.unsqueeze(2)
+    places = (first.unsqueeze(2) + torch.arange(length, device=device)) % valid.unsqueeze(2)
     chosen = places.flatten(1).unsqueeze(2).expand(-1, -1, frames.shape[2])
     return frames.gather(1, chosen).unflatten(1, (count, length))

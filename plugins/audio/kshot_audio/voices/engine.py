@@ -139,7 +139,7 @@ def require_engine() -> str:
     """Version of the installed ``espeakng-loader``; a :class:`KshotError` where there is none."""
     if importlib.util.find_spec("espeakng_loader") is None:
         raise KshotError(
-            "the source 'voices' needs eSpeak NG, which is GPL-3.0 and therefore optional: "
+            "synthesised voices need eSpeak NG, which is GPL-3.0 and therefore optional: "
             'pip install "kshot-audio[voices]"'
         )
     return importlib.metadata.version("espeakng-loader")

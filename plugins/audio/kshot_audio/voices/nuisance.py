@@ -38,11 +38,18 @@ def resize(samples: Samples, length: int) -> Samples:
     return (np.fft.irfft(spectrum, n=length) * (length / len(samples))).astype(np.float32)
 
 
-def spoil(samples: Samples, rate: int, line: Line) -> Samples:
-    """Channel, noise and level of ``line`` upon (n,) samples; returns (n,) in [-1, 1]."""
+def spoil(samples: Samples, rate: int, line: Line, ratios: tuple[float, float] = SNR) -> Samples:
+    """Channel, noise and level of ``line`` upon (n,) samples; returns (n,) in [-1, 1].
+
+    Args:
+        samples: at ``rate`` samples per second.
+        rate: of the samples.
+        line: what spoils them.
+        ratios: least and greatest speech over noise, in dB.
+    """
     heard = _through(samples, rate, line.channel)
     noise = _coloured(len(samples), line.noise_seed, line.noise_colour)
-    snr = SNR[0] + line.noise * (SNR[1] - SNR[0])
+    snr = ratios[0] + line.noise * (ratios[1] - ratios[0])
     mixed = heard / _rms(heard) + noise / _rms(noise) * 10 ** (-snr / 20)
     level = LEVELS[0] + line.loudness * (LEVELS[1] - LEVELS[0])
     return np.clip(mixed / _rms(mixed) * 10 ** (level / 20), -1, 1).astype(np.float32)

@@ -100,5 +100,7 @@ def _block(incoming: int, outgoing: int, pools: bool) -> nn.Sequential:
     convolution = nn.Conv2d(incoming, outgoing, 3, padding=1)
     nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
     nn.init.zeros_(convolution.bias)
-    layers = [convolution, nn.BatchNorm2d(outgoing), nn.ReLU()]
-    return nn.Sequential(*layers, nn.MaxPool2d(2)) if pools else nn.Sequential(*layers)
+    layers: list[nn.Module] = [convolution, nn.BatchNorm2d(outgoing)]
+    if pools:  # before the ReLU, which commutes with it: the same numbers from a quarter of the work
+        layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers, nn.ReLU())

@@ -59,7 +59,7 @@ def draw(codes: Sequence[int], size: int, per_face: int) -> NDArray[np.uint8]:
     for number, face in enumerate(FACES):
         glyphs = outlines(face, codes)
         for repetition in range(per_face):
-            ink = coverage(jittered(glyphs, numbers(face, codes, repetition), size), size)
+            ink = coverage(jittered(glyphs, numbers(face, codes, repetition), size), size, size)
             pictures[:, number, repetition] = np.floor(255.5 - 255 * ink)
     return pictures
 

@@ -66,7 +66,7 @@ def fitted(glyphs: Outlines, size: float) -> Outlines:
 def cropped(glyphs: Outlines) -> NDArray[np.float32]:
     """(G, D) renderings cropped to the ink, in whole grey levels."""
     placed = fitted(glyphs, _SIZE)
-    ink = coverage(replace(placed, points=placed.points + _SIZE / 2), _SIZE)
+    ink = coverage(replace(placed, points=placed.points + _SIZE / 2), _SIZE, _SIZE)
     return np.floor(ink * _LEVELS + 0.5).reshape(glyphs.count, -1).astype(np.float32)
 
 
@@ -77,7 +77,7 @@ def inside_out(glyphs: Outlines) -> NDArray[np.bool_]:
     """
     placed = fitted(glyphs, _SIZE // 2)
     mirrored = placed.points * np.array([-1.0, 1.0]) + _SIZE // 4
-    return coverage(replace(placed, points=mirrored), _SIZE // 2).max(axis=(1, 2)) > 0.01
+    return coverage(replace(placed, points=mirrored), _SIZE // 2, _SIZE // 2).max(axis=(1, 2)) > 0.01
 
 
 def look_alike(pictures: NDArray[np.float32]) -> NDArray[np.bool_]:

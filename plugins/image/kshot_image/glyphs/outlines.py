@@ -76,6 +76,16 @@ def outlines(face: str, codes: Sequence[int]) -> Outlines:
     return _polygons(np.concatenate(vertices) * 64, np.concatenate(commands), glyph, len(codes))
 
 
+def advances(face: str, codes: Sequence[int]) -> Floats:
+    """(G,) how far each character of a face moves the pen, in font units."""
+    from matplotlib.ft2font import LoadFlags
+
+    font = _font(face)
+    return np.asarray(
+        [font.load_char(code, flags=LoadFlags.NO_SCALE).horiAdvance for code in codes], dtype=np.float64
+    )
+
+
 def _font(face: str):
     import matplotlib
     from matplotlib.ft2font import FT2Font

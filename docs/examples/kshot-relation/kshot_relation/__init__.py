@@ -1,0 +1,1 @@
+"""Relation networks for kshot: a learner as a distribution of its own."""

@@ -1,0 +1,1 @@
+"""The source ``spoken_words``: words said by synthesised voices."""

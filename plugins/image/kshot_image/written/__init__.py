@@ -1,0 +1,1 @@
+"""The source ``written_words``: words drawn in many faces and hands."""

@@ -1,0 +1,1 @@
+"""The source ``typed_words``: words typed in haste."""

@@ -1,0 +1,217 @@
+"""The threshold of unknown by negatives, and what a classifier says of its own calibration."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from kshot import FewShotClassifier
+from kshot.classifier import UNKNOWN
+from kshot.classifier.bundle import _digest
+from kshot.classifier.support import Support
+from kshot.classifier.temperature import Calibration, fit_temperature
+from kshot.classifier.threshold import calibrate
+from kshot.cli import main
+from kshot.errors import KshotError
+from sklearn.metrics import roc_auc_score
+
+from .test_bundle import parts, write
+from .things import STRANGE, pictures, texts
+
+NEGATIVES = [*STRANGE, "court goal", "judge team zebra"]
+
+
+def support_of(count: int = 12, dim: int = 6, seed: int = 0) -> tuple[Support, torch.Tensor]:
+    """Three noisy directions, and strangers that are anywhere."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = tuple("abc"[i % 3] for i in range(count))
+    points = torch.eye(dim)[torch.arange(count) % 3]
+    embeddings = points + 0.3 * torch.randn(count, dim, generator=generator)
+    negatives = torch.randn(9, dim, generator=generator)
+    return Support({"embedding": embeddings}, embeddings, labels), negatives
+
+
+def cosines(support: Support, one: torch.Tensor, without: int | None = None) -> float:
+    """Largest cosine with a class's mean direction, by a plain loop."""
+    found = []
+    for name in support.classes:
+        own = [
+            e / e.norm()
+            for i, (e, label) in enumerate(zip(support.embeddings, support.labels, strict=True))
+            if label == name and i != without
+        ]
+        mean = torch.stack(own).sum(0)
+        found.append(float(one @ mean / one.norm() / mean.norm()))
+    return max(found)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("most", [None, 0.05, 0.3])
+def test_the_threshold_makes_the_fewest_mistakes_of_all(seed: int, most: float | None) -> None:
+    support, negatives = support_of(seed=seed)
+    found = calibrate(support, negatives, most)
+    assert found is not None
+    known = [cosines(support, one, i) for i, one in enumerate(support.embeddings)]
+    others = [cosines(support, one) for one in negatives]
+
+    def mistakes(limit: float) -> tuple[float, float]:
+        return float(np.mean(np.array(known) < limit)), float(np.mean(np.array(others) >= limit))
+
+    every = [mistakes(limit) for limit in [-2, *np.linspace(-1, 1, 4001)]]
+    best = min(sum(one) for one in every if most is None or one[0] <= most)
+    assert found.refused + found.accepted == pytest.approx(best)
+    assert (found.refused, found.accepted) == pytest.approx(mistakes(found.familiarity))
+    truth = [1] * len(known) + [0] * len(others)
+    assert found.auroc == pytest.approx(roc_auc_score(truth, known + others))
+    assert (found.known, found.negatives) == (12, 9)
+    assert most is None or found.refused <= most
+
+
+def test_without_negatives_it_is_the_quantile_of_the_known() -> None:
+    support, negatives = support_of()
+    none = negatives[:0]
+    assert calibrate(support, none, None) is None
+    found = calibrate(support, none, 0.25)
+    known = [cosines(support, one, i) for i, one in enumerate(support.embeddings)]
+    assert found.familiarity == pytest.approx(np.quantile(known, 0.25), abs=1e-6)
+    assert (found.refused, found.accepted, found.auroc) == (0.25, None, None)
+
+
+def test_negatives_make_things_unknown_and_last(tmp_path: Path) -> None:
+    fitted = FewShotClassifier("tfidf").fit(*texts(), negatives=NEGATIVES)
+    assert fitted.predict([*NEGATIVES, "quartz law"]).tolist() == [UNKNOWN] * 6
+    assert fitted.rejection_.accepted == 0
+    assert fitted.rejection_.auroc == 1
+    assert UNKNOWN not in fitted.predict(texts()[0])
+    fitted.save(tmp_path / "one.kshot")
+    loaded = FewShotClassifier.load(tmp_path / "one.kshot")
+    assert loaded.rejection_ == fitted.rejection_
+    assert loaded.calibration_ == fitted.calibration_
+    for one in (fitted, loaded):  # and hold when classes come and go
+        one.add_class("law", ["road stir tune", "stir tune"])
+    assert loaded.rejection_ == fitted.rejection_
+    assert loaded.rejection_.negatives == 5
+    assert FewShotClassifier("tfidf").fit(*texts()).rejection_ is None
+
+
+@pytest.mark.parametrize("learner", ["prototypical", "maml"])
+def test_negatives_are_embedded_alone_whatever_the_learner_sees(learner: str) -> None:
+    """A learner that adapts the encoder holds prepared inputs of its support; negatives need none."""
+    images, labels = pictures()
+    grey = [image.point(lambda _: 128) for image in images[:3]]
+    options = {"adapt": "head", "head": "prototype", "inner_steps": 1} if learner == "maml" else None
+    fitted = FewShotClassifier(
+        "pixels", learner, encoder_options={"size": 12}, learner_options=options, episodes=0
+    )
+    fitted.fit(images, labels, negatives=grey)
+    assert fitted.rejection_.negatives == 3
+    assert fitted._negatives.shape == (3, 12 * 12)
+
+
+def test_negatives_of_no_use_are_told() -> None:
+    with pytest.raises(KshotError, match="fit, negatives: example 1 cannot be used: the text is empty"):
+        FewShotClassifier("tfidf").fit(*texts(), negatives=["court", " "])
+    with pytest.raises(KshotError, match="a single text or file was given"):
+        FewShotClassifier("tfidf").fit(*texts(), negatives="court")
+    with pytest.raises(KshotError, match="leave `unknown` and negatives out"):
+        FewShotClassifier("tfidf").fit(["flour", "wheel"], ["cook", "drive"], negatives=["court"])
+
+
+def test_a_file_without_negatives_of_the_form_before_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "one.kshot"
+    fitted = FewShotClassifier("tfidf", unknown=0.1).fit(*texts())
+    fitted.save(path)
+    tensors, header = parts(path)
+    assert "negatives" not in tensors
+    header = {**header, "schema_number": 2}
+    header["digest"] = _digest({k: v for k, v in header.items() if k != "digest"}, tensors)
+    write(path, tensors, header)
+    assert FewShotClassifier.load(path).rejection_ == fitted.rejection_
+
+
+def test_negatives_of_another_width_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "one.kshot"
+    FewShotClassifier("tfidf").fit(*texts(), negatives=STRANGE).save(path)
+    tensors, header = parts(path)
+    tensors["negatives"] = torch.zeros(2, 3)
+    header["digest"] = _digest({k: v for k, v in header.items() if k != "digest"}, tensors)
+    write(path, tensors, header)
+    with pytest.raises(KshotError, match="negatives are of another width"):
+        FewShotClassifier.load(path)
+
+
+def made(logits: torch.Tensor, labels: tuple[str, ...]) -> Calibration:
+    """Calibrated on given logits, which stand in for the examples."""
+    support = Support({"embedding": logits}, logits, labels)
+    return fit_temperature(support, lambda _: lambda asked: asked.embeddings)
+
+
+def test_the_calibration_error_is_the_textbooks_before_and_after() -> None:
+    generator = torch.Generator().manual_seed(0)
+    numbers = torch.arange(600) % 3
+    logits = torch.nn.functional.one_hot(numbers, 3) + torch.randn(600, 3, generator=generator)
+    found = made(9 * logits, tuple("abc"[i] for i in numbers.tolist()))
+
+    def error(scaled: torch.Tensor) -> float:
+        sure, said = scaled.double().softmax(1).max(1)
+        total = 0.0
+        for b in range(15):
+            inside = (sure > b / 15) & (sure <= (b + 1) / 15)
+            if inside.any():
+                gap = sure[inside].mean() - (said == numbers)[inside].double().mean()
+                total += float(inside.double().mean() * gap.abs())
+        return total
+
+    assert found.examples == 600
+    assert found.ece_before == pytest.approx(error(9 * logits), abs=1e-6)
+    assert found.ece_after == pytest.approx(error(9 * logits / found.temperature), abs=1e-6)
+    assert found.ece_after < 0.05 < 0.2 < found.ece_before
+
+
+def test_where_nothing_can_be_held_out_nothing_is_said() -> None:
+    fitted = FewShotClassifier("tfidf").fit(["flour", "wheel"], ["cook", "drive"])
+    assert fitted.calibration_ == Calibration(1.0, 0, None, None)
+    assert fitted.temperature_ == 1
+
+
+def rows(path: Path, things: list[str], labels: list[str]) -> str:
+    with path.open("w") as stream:
+        csv.writer(stream).writerows([["text", "label"], *zip(things, labels, strict=True)])
+    return str(path)
+
+
+def test_the_command_line_says_what_it_did(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = rows(tmp_path / "data.csv", *texts())
+    others = rows(tmp_path / "others.csv", NEGATIVES, ["x"] * 5)
+    model = str(tmp_path / "m.kshot")
+    fit = ["fit", data, "--encoder", "tfidf", "--out", model, "--draws", "0"]
+    assert main([*fit, "--negatives", others]) == 0
+    told = capsys.readouterr().out
+    assert "expected calibration error" in told
+    assert "on 15 examples held out" in told
+    assert "accepts 0.0 % of 5 negatives (AUROC 100.0 %)" in told
+    assert main(["inspect", model]) == 0
+    shown = capsys.readouterr().out
+    for line in told.splitlines():
+        if line.startswith(("probabilities: ", "unknown: ")):
+            assert line in shown
+    assert main(["predict", model, "zebra quartz"]) == 0
+    assert UNKNOWN in capsys.readouterr().out
+    assert main(fit) == 0
+    assert "unknown: nothing is" in capsys.readouterr().out
+
+
+def test_negatives_may_be_a_folder_of_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images, labels = pictures()
+    for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+        for folder in (tmp_path / "bars" / label, tmp_path / "others" / "any" / "depth"):
+            folder.mkdir(parents=True, exist_ok=True)
+        image.save(tmp_path / "bars" / label / f"{number}.png")
+        image.rotate(45).save(tmp_path / "others" / "any" / "depth" / f"{number}.png")
+    (tmp_path / "others" / "notes.txt").write_text("no picture")
+    command = ["fit", str(tmp_path / "bars"), "--encoder", "pixels", "--out", str(tmp_path / "m.kshot")]
+    assert main([*command, "--draws", "0", "--negatives", str(tmp_path / "others")]) == 0
+    assert "of 8 negatives" in capsys.readouterr().out

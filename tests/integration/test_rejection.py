@@ -1,0 +1,84 @@
+"""Unknown queries from the configuration to results, tables and report."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from kshot import results
+from kshot.errors import ConfigurationError
+from kshot.report import write_report
+from kshot.sampling import Sampler, UnknownSampler
+from kshot.shapes import Shape
+from kshot.testing import Toy
+
+from .conftest import run
+
+SMALL = {"shapes": ["5w1s", "3w2s"], "queries": 5, "episodes": 20}
+LEARNERS = [
+    "prototypical",
+    {"use": "maml", "head": "prototype", "inner_steps": 1, "train": {"episodes": 4}},
+]
+
+
+def test_unknown_queries_reach_results_tables_and_report_and_change_nothing_else(tmp_path: Path) -> None:
+    plain = run(tmp_path / "plain", learners=LEARNERS, evaluate=SMALL)
+    asked = {**SMALL, "unknown": {"classes": 4, "queries": 3, "score": "energy"}}
+    found = run(tmp_path / "open", learners=LEARNERS, evaluate=asked)
+    for before, after in zip(plain.cells, found.cells, strict=True):
+        for one, other in zip(before.scores, after.scores, strict=True):
+            told = {name: value for name, value in other.metrics.items() if name.startswith("unknown_")}
+            assert set(told) == {"unknown_auroc", "unknown_fpr95", "unknown_oscr", "unknown_eer"}
+            rest = other.model_copy(
+                update={
+                    "metrics": {name: value for name, value in other.metrics.items() if name not in told},
+                    "unknown": None,
+                    "episodes_per_second": one.episodes_per_second,
+                }
+            )
+            assert rest == one
+    unknown = found.cells[0].scores[0].unknown
+    assert unknown is not None
+    sampler = Sampler(Toy().catalogue("test"), "test", Shape(5, 1, 5), 1234)
+    assert unknown.manifest == UnknownSampler(sampler, 4, 3, 1234).manifest(20)
+
+    summary = (tmp_path / "open" / "results.md").read_text()
+    assert "### toy 5w1s: 4 × 3 unknown, energy" in summary
+    assert "| learner | encoder | AUROC | FPR95 | OSCR | EER |" in summary
+    assert "Unknown" not in (tmp_path / "plain" / "results.md").read_text()
+    with (tmp_path / "open" / "results.csv").open() as stream:
+        lines = list(csv.DictReader(stream))
+    mean = found.cells[0].scores[0].metrics["unknown_auroc"].mean
+    assert float(lines[0]["unknown_auroc"]) == mean
+    assert 'id="unknown"' in write_report(tmp_path / "open").read_text()
+    assert 'id="unknown"' not in write_report(tmp_path / "plain").read_text()
+
+
+def test_results_of_before_unknown_queries_are_read(tmp_path: Path) -> None:
+    run(tmp_path, evaluate=SMALL)
+    path = tmp_path / "results.json"
+    stored = json.loads(path.read_text())
+    for score in stored["cells"][0]["scores"]:
+        del score["unknown"]
+    path.write_text(json.dumps(stored))
+    assert results.load(tmp_path).cells[0].scores[0].unknown is None
+    assert write_report(tmp_path).is_file()
+
+
+def test_too_few_classes_for_unknown_queries_are_told_before_anything_runs(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"sources.toy: unknown queries: .* has 7 with 3 examples"
+    ) as one:
+        run(tmp_path, evaluate={**SMALL, "unknown": {"classes": 8, "queries": 3}})
+    assert "sources.toy.evaluate.unknown" in str(one.value)
+    assert not (tmp_path / "results.json").exists()
+
+
+def test_a_source_may_have_none_and_a_misspelt_key_is_told(tmp_path: Path) -> None:
+    sources = {"toy": None, "few": {"use": "toy", "classes": 6, "evaluate": {"unknown": False}}}
+    found = run(tmp_path, sources=sources, evaluate={**SMALL, "unknown": {"classes": 4}})
+    assert [cell.scores[0].unknown is not None for cell in found.cells] == [True, False]
+    with pytest.raises(ConfigurationError, match=r"evaluate\.unknown.*clases.*classes"):
+        run(tmp_path, evaluate={**SMALL, "unknown": {"clases": 4}})

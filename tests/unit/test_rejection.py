@@ -1,0 +1,231 @@
+"""Open-set evaluation: what is drawn, what is measured, and that known queries do not notice."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+import pytest
+import torch
+from kshot.builtin import kshot_learners
+from kshot.config import Loading
+from kshot.errors import CellError, DataError
+from kshot.evaluation import Scored, evaluate
+from kshot.interfaces import Learner
+from kshot.learners.prototypical import Prototypical
+from kshot.loading import Loader, StreamingLoader, make_loader
+from kshot.metrics import auroc, detection_error, false_positive_rate, hits, oscr
+from kshot.rejection import SCORES, Rejection
+from kshot.sampling import FixedSampler, Sampler, UnknownSampler
+from kshot.shapes import Range, Shape
+from kshot.specs import LearnerSpec
+from kshot.testing import Toy, toy_encoder
+from scipy.optimize import brentq
+from sklearn.metrics import roc_auc_score, roc_curve
+
+CPU = torch.device("cpu")
+SHAPE = Shape(4, 2, 3)
+ASKED = Rejection(classes=3, queries=2, seed=9)
+MEASURES = {"unknown_auroc", "unknown_fpr95", "unknown_oscr", "unknown_eer"}
+
+
+def setting(shape: Shape = SHAPE, noise: float = 3.0) -> tuple[Loader, Sampler]:
+    source = Toy(classes=12, noise=noise)
+    catalogue = source.catalogue("test")
+    return make_loader(source, catalogue, toy_encoder(), CPU, Loading()), Sampler(catalogue, "test", shape, 1)
+
+
+def scores(seed: int, episodes: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    known = torch.randn(episodes, 20, generator=generator).double() + 1
+    unknown = torch.randn(episodes, 14, generator=generator).double()
+    return known.round(decimals=1), unknown.round(decimals=1)  # with ties
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_auroc_is_that_of_scikit_learn(seed: int) -> None:
+    known, unknown = scores(seed)
+    for found, inside, outside in zip(auroc(known, unknown), known, unknown, strict=True):
+        truth = [1] * len(inside) + [0] * len(outside)
+        assert found.item() == pytest.approx(roc_auc_score(truth, torch.cat([inside, outside])))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_rate_at_95_percent_and_the_equal_error_are_read_off_the_roc_curve(seed: int) -> None:
+    known, unknown = scores(seed)
+    rates = zip(false_positive_rate(known, unknown), detection_error(known, unknown), strict=True)
+    for (rate, error), inside, outside in zip(rates, known, unknown, strict=True):
+        truth = [1] * len(inside) + [0] * len(outside)
+        wrong, right, _ = roc_curve(truth, torch.cat([inside, outside]), drop_intermediate=False)
+        assert rate.item() == pytest.approx(wrong[right >= 0.95][0])
+        crossing = brentq(lambda x, a=wrong, b=right: 1 - x - np.interp(x, a, b), 0, 1)
+        assert error.item() == pytest.approx(crossing)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_oscr_is_the_area_that_a_loop_over_thresholds_finds(seed: int) -> None:
+    known, unknown = scores(seed)
+    right = (torch.rand(known.shape, generator=torch.Generator().manual_seed(seed)) < 0.7).double()
+    for found, inside, outside, good in zip(oscr(known, unknown, right), known, unknown, right, strict=True):
+        area, last = 0.0, (0.0, 0.0)
+        for threshold in sorted({*inside.tolist(), *outside.tolist()}, reverse=True):
+            accepted = sum(value >= threshold for value in outside.tolist()) / len(outside)
+            answered = sum(
+                value >= threshold and bool(one)
+                for value, one in zip(inside.tolist(), good.tolist(), strict=True)
+            ) / len(inside)
+            area += (accepted - last[0]) * (answered + last[1]) / 2
+            last = accepted, answered
+        assert found.item() == pytest.approx(area)
+
+
+def test_without_a_wrong_answer_oscr_is_auroc_and_a_collapsed_model_guesses() -> None:
+    known, unknown = scores(0)
+    assert torch.allclose(oscr(known, unknown, torch.ones_like(known)), auroc(known, unknown))
+    flat, other = torch.zeros(2, 5), torch.zeros(2, 7)
+    assert auroc(flat, other).tolist() == [0.5, 0.5]
+    assert detection_error(flat, other).tolist() == pytest.approx([0.5, 0.5])
+    assert false_positive_rate(flat, other).tolist() == [1.0, 1.0]
+
+
+def test_a_tie_between_classes_counts_by_its_share() -> None:
+    logits = torch.tensor([[[1.0, 1.0], [0.0, 2.0]]])
+    assert hits(logits, torch.tensor([[0, 1]])).tolist() == [[0.5, 1.0]]
+
+
+def test_scores_rank_as_their_formulas_do() -> None:
+    logits = torch.randn(2, 8, 5, generator=torch.Generator().manual_seed(0)).double()
+    assert torch.equal(SCORES["max_logit"](logits), logits.amax(-1))
+    assert torch.allclose(SCORES["max_softmax"](logits).exp(), logits.softmax(-1).amax(-1))
+    assert torch.allclose(SCORES["energy"](logits), logits.exp().sum(-1).log())
+
+
+def test_unknown_queries_are_distinct_and_of_classes_that_the_support_does_not_show() -> None:
+    _, sampler = setting()
+    unknown = UnknownSampler(sampler, 3, 2, seed=9)
+    numbers = np.arange(200)
+    positions = unknown.take(numbers)
+    assert positions.shape == (200, 6)
+    classes = sampler.catalogue.labels[positions]
+    own = sampler.take(numbers).classes
+    for row, taken, known in zip(positions, classes, own, strict=True):
+        assert len(set(row.tolist())) == 6
+        assert np.bincount(taken, minlength=12)[np.unique(taken)].tolist() == [2, 2, 2]
+        assert not set(taken.tolist()) & set(known.tolist())
+    assert len(np.unique(classes)) == 12  # each is unknown somewhere
+
+
+def test_unknown_classes_are_equally_likely() -> None:
+    _, sampler = setting()
+    numbers = np.arange(6000)
+    classes = sampler.catalogue.labels[UnknownSampler(sampler, 1, 1, seed=9).take(numbers)]
+    counts = np.bincount(classes.reshape(-1), minlength=12)
+    assert ((counts - 500) ** 2 / 500).sum() < 35  # chi-square of 11 degrees, p < 0.0003
+
+
+def test_an_episode_has_the_same_unknown_queries_whatever_else_is_asked_for() -> None:
+    _, sampler = setting(Shape(Range(3, 5), 2, 3))
+    unknown = UnknownSampler(sampler, 3, 2, seed=9)
+    sizes = sampler.sizes(np.arange(30))
+    same = np.flatnonzero((sizes == sizes[4]).all(axis=1))
+    together = unknown.take(same)
+    for row, number in zip(together, same, strict=True):
+        assert np.array_equal(unknown.take(np.array([number]))[0], row)
+    assert unknown.manifest(30) == UnknownSampler(sampler, 3, 2, seed=9).manifest(30)
+    assert unknown.manifest(30) != UnknownSampler(sampler, 3, 2, seed=8).manifest(30)
+    assert unknown.manifest(30) != unknown.manifest(29)
+
+
+def test_fixed_episodes_have_unknown_queries_too() -> None:
+    _, sampler = setting()
+    fixed = FixedSampler(sampler.catalogue, "test", "list", sampler.take(np.arange(8)))
+    numbers = np.arange(8)
+    classes = sampler.catalogue.labels[UnknownSampler(fixed, 8, 1, seed=9).take(numbers)]
+    for taken, known in zip(classes, fixed.take(numbers).classes, strict=True):
+        assert sorted([*taken, *known]) == list(range(12))
+
+
+def test_too_few_classes_for_unknown_queries_are_refused_with_the_mend() -> None:
+    _, sampler = setting()
+    with pytest.raises(DataError, match=r"has 8 with 2 examples, and 9 are asked for; ask for fewer"):
+        UnknownSampler(sampler, 9, 2, seed=9)
+
+
+def built(spec: LearnerSpec) -> Learner:
+    torch.manual_seed(0)
+    module, _, name = spec.factory.partition(":")
+    options = {"way": SHAPE.way, "inner_steps": 2} if spec.name in ("maml", "meta_lstm") else {}
+    return getattr(importlib.import_module(module), name)(toy_encoder(), **options)
+
+
+def scored(learner: Learner, policy: str, asked: Rejection | None, noise: float = 3.0) -> Scored:
+    loader, sampler = setting(noise=noise)
+    if learner.wants_base:
+        embedded = learner.encoder(loader.gather(np.arange(len(loader.catalogue)))).detach()
+        learner.begin(embedded, torch.from_numpy(loader.catalogue.labels))
+    [found] = evaluate(learner, loader, [sampler], 12, batch_statistics=policy, rejection=asked)
+    return found
+
+
+@pytest.mark.parametrize("policy", ["frozen", "support", "query"])
+@pytest.mark.parametrize("spec", list(kshot_learners()), ids=lambda spec: spec.name)
+def test_every_learner_is_measured_and_its_known_queries_do_not_notice(
+    spec: LearnerSpec, policy: str
+) -> None:
+    alone, beside = scored(built(spec), policy, None), scored(built(spec), policy, ASKED)
+    assert set(beside.metrics) == MEASURES
+    assert not alone.metrics
+    for name in ("accuracy", "labels", "predicted", "rank", "confidence"):
+        assert np.array_equal(getattr(alone.outcomes, name), getattr(beside.outcomes, name)), name
+    found = {name: one.mean for name, one in beside.metrics.items()}
+    assert all(0 <= value <= 1 for value in found.values())
+    assert found["unknown_oscr"] <= min(found["unknown_auroc"], beside.accuracy.mean) + 1e-9
+
+
+def test_separable_classes_are_told_from_unknown_ones_and_a_collapsed_encoder_tells_nothing() -> None:
+    learner = Prototypical(toy_encoder())
+    assert scored(learner, "frozen", ASKED, noise=0.1).metrics["unknown_auroc"].mean > 0.8
+
+    class Constant(torch.nn.Module):
+        def forward(self, inputs):
+            return torch.ones(len(inputs["values"]), 4)
+
+    found = scored(Prototypical(Constant()), "frozen", ASKED).metrics
+    assert found["unknown_auroc"].mean == pytest.approx(0.5)
+    assert found["unknown_fpr95"].mean == 1
+
+
+@pytest.mark.parametrize("policy", ["frozen", "support", "query"])
+def test_the_roads_to_embeddings_and_the_chunks_agree(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    loader, sampler = setting()
+    source = Toy(classes=12)
+    learner = Prototypical(toy_encoder())
+
+    def means(through: Loader) -> list[float]:
+        [found] = evaluate(learner, through, [sampler], 12, batch_statistics=policy, rejection=ASKED)
+        return [found.metrics[name].mean for name in sorted(MEASURES)]
+
+    whole = means(loader)
+    streaming = StreamingLoader(source, loader.catalogue, toy_encoder(), CPU, 0)
+    assert means(streaming) == pytest.approx(whole)
+    for name in ("EMBEDDED_NUMBERS", "RAW_NUMBERS"):
+        monkeypatch.setattr(f"kshot.evaluation.{name}", 16 * 20 * 3)
+    assert means(loader) == pytest.approx(whole)
+
+
+def test_unknown_queries_whose_logits_are_not_numbers_fail_the_cell() -> None:
+    """Known queries alone would not show it."""
+
+    class Odd(Prototypical):
+        def adapt(self, support):
+            classify, seen = super().adapt(support), []
+
+            def logits(query):
+                seen.append(None)
+                found = classify(query)
+                return found if len(seen) == 1 else found * torch.nan
+
+            return logits
+
+    with pytest.raises(CellError, match="not finite"):
+        scored(Odd(toy_encoder()), "frozen", ASKED)
