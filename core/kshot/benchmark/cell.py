@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -96,7 +96,9 @@ def run_cell(cell: PlannedCell, around: Surroundings) -> results.Cell:
     Raises:
         KshotError: the cell cannot be built, trained or scored.
     """
-    with _seeded(cell, around), around.looking(cell), MemoryPeak(around.device) as peak:
+    # Processes that follow write nothing, nor take away what the one that leads wrote.
+    looking = around.looking(cell) if around.processes.leads else nullcontext()
+    with _seeded(cell, around), looking, MemoryPeak(around.device) as peak:
         return around.processes.everywhere(lambda: _Cell(cell, around)).run(peak)
 
 

@@ -19,6 +19,9 @@ _FEW = 2
 """Up to so many figures of one kind show their first and their last inner step over training; of more the
 mean over the steps."""
 
+_MOST = 10
+"""Lines in a drawing."""
+
 
 @dataclass
 class _Kind:
@@ -121,15 +124,24 @@ def _cards(kind: str, own: _Kind) -> list[Html]:
     ):
         long = {label: points for label, points in lines.items() if len(points) > 1}
         if long:
-            cards.append(_card(kind, long, over, text))
+            cards.append(_card(kind, _spread(long), over, text, len(long)))
     return cards
+
+
+def _spread(lines: Mapping[str, Sequence[Point]]) -> Mapping[str, Sequence[Point]]:
+    """Not more lines than can be told apart, evenly spread over all."""
+    labels, most = list(lines), min(len(lines), _MOST)
+    chosen = [labels[round(n * (len(labels) - 1) / max(1, most - 1))] for n in range(most)]
+    return {label: lines[label] for label in chosen}
 
 
 def _whole(number: float) -> str:
     return count(round(number))
 
 
-def _card(kind: str, lines: Mapping[str, Sequence[Point]], over: str, text: Callable[[float], str]) -> Html:
+def _card(
+    kind: str, lines: Mapping[str, Sequence[Point]], over: str, text: Callable[[float], str], there_are: int
+) -> Html:
     title = kind.replace("_", " ")
     points = [point for own in lines.values() for point in own]
     x = linear(min(p.x for p in points), max(p.x for p in points), text)
@@ -148,6 +160,7 @@ def _card(kind: str, lines: Mapping[str, Sequence[Point]], over: str, text: Call
         element("figcaption", element("span", name(title), class_="learner"), f"over {over}"),
         frame.drawn(*drawn, label=f"{title} over {over}", kind="lines"),
         element("p", *legend, class_="legend"),
+        *([element("p", f"{len(lines)} of {there_are}", class_="remark")] if there_are > len(lines) else []),
         class_="card",
     )
 
