@@ -163,6 +163,7 @@ def test_json_is_complete(capsys: pytest.CaptureFixture[str]) -> None:
         "classes": 2,
         "examples": 11,
         "per_class": {"min": 5, "median": 5.5, "max": 6},
+        "parts": {},
         "class_groups": {"kind": 1},
         "example_groups": {"parity": 2},
         "sizes": {"e": 5, "f": 6},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import final, overload
 
 import numpy as np
@@ -26,6 +27,9 @@ from kshot.resolving import Resolved
 from kshot.results import Sample
 from kshot.sampling import AnySampler, FixedSampler, Sampler
 from kshot.shapes import SPLITS, Fixed, Shape
+
+NOTE = 400
+"""Characters of a source's note in a plan; `kshot sources show --json` has all of it."""
 
 SAMPLE_QUERIES = 2
 """Queries per class that a sample episode shows."""
@@ -220,7 +224,8 @@ def left_out(plan: Plan, data: Data) -> list[str]:
     """
     lines: list[str] = []
     for part in _sources(plan):
-        lines += [f"sources.{part.id}: {note}" for note in data.source(part).notes]
+        notes = data.source(part).notes
+        lines += [f"sources.{part.id}: {textwrap.shorten(note, NOTE, placeholder=' …')}" for note in notes]
         if skipped := data.source(part).skipped:
             lines.append(f"sources.{part.id}: unusable examples, which are skipped: {len(skipped)}")
         for split, shape in _wanted(plan, part):

@@ -17,9 +17,6 @@ from kshot.sampling import Blocks, Catalogue, Sides, shares_of
 from kshot.sources.joining import Joined, Match, join, read_mapping, unknown_names
 
 MODALITY = "mixed"
-NAMED = 20
-"""Classes without a counterpart that a note names."""
-
 Side = str | dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]]
 """One part (or its modality, where no other has it), or the share of each."""
 
@@ -243,7 +240,7 @@ def _all_alone(own: Mapping[str, Catalogue]) -> Joined:
 
 def _told(split: Split, joined: Joined) -> list[str]:
     return [
-        f"{split}: {len(names)} classes of '{part}' have no counterpart and are left out: {listing(names, NAMED)}"
+        f"{split}: {len(names)} classes of '{part}' have no counterpart and are left out: {', '.join(names)}"
         for part, names in joined.alone.items()
         if names
     ]

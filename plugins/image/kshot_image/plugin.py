@@ -99,6 +99,16 @@ def kshot_learners() -> Sequence[LearnerSpec]:
 def kshot_sources() -> Sequence[SourceSpec]:
     return (
         SourceSpec(
+            name="digits",
+            modality="image",
+            summary="1,797 handwritten digits, 8x8, that scikit-learn brings along; train 0 to 5, test 6 to 9",
+            factory="kshot_image.written_digits:digits",
+            paper="Alpaydin, Kaynak, Cascading classifiers, Kybernetika 34(4), 1998",
+            licence="CC BY 4.0",
+            options={"split": "digits-6-4"},
+            splits={"digits-6-4": {"train": list("012345"), "test": list("6789")}},
+        ),
+        SourceSpec(
             name="glyphs",
             modality="image",
             summary="letters of five scripts in 12 typefaces, drawn on the spot; test scripts unseen in training",

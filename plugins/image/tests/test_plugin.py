@@ -31,6 +31,7 @@ def test_the_entry_point_leads_here() -> None:
 
 def test_names() -> None:
     sources = {
+        "digits",
         "glyphs",
         "tiny_pictures",
         "written_words",

@@ -38,30 +38,26 @@ def print_episode(asked: Asked, number: int) -> None:
 
 
 def _lines(source: Source, heading: str, rows: Sequence[int]) -> Iterator[str]:
+    """What the examples of some rows say, where they are texts, and else where they lie."""
     width = min(WIDEST, shutil.get_terminal_size().columns)
-    texts, places = _told(source, rows)
-    first = f"    {heading}".ljust(INDENT)
-    if not places:
-        for number, text in enumerate(texts or [""]):
-            start = " " * INDENT if number else first
-            yield f"{start}{textwrap.shorten(text, max(20, width - INDENT), placeholder=' …')}".rstrip()
-        return
-    yield from textwrap.wrap(
-        "; ".join(places),
-        width,
-        initial_indent=first,
-        subsequent_indent=" " * INDENT,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def _told(source: Source, rows: Sequence[int]) -> tuple[list[str], list[str]]:
-    """What the examples of some rows say, where they are texts, or else where they lie."""
-    texts: list[str] = []
+    start = f"    {heading}".ljust(INDENT)
+    texts: dict[int, str] = {}
     for row in rows:
         shown = source.present(source.fetch(row))
-        if shown.media != "text/plain":
-            return [], [printable(source.place(one)) for one in rows]
-        texts.append(printable(shown.data.decode("utf-8", "replace")))
-    return texts, []
+        if shown.media == "text/plain":
+            texts[row] = printable(shown.data.decode("utf-8", "replace"))
+        elif not source.parts:  # the others are of the same kind
+            break
+    if places := [printable(source.place(row)) for row in rows if row not in texts]:
+        yield from textwrap.wrap(
+            "; ".join(places),
+            width,
+            initial_indent=start,
+            subsequent_indent=" " * INDENT,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        start = " " * INDENT
+    for text in [texts[row] for row in rows if row in texts] or ([] if places else [""]):
+        yield f"{start}{textwrap.shorten(text, max(20, width - INDENT), placeholder=' …')}".rstrip()
+        start = " " * INDENT

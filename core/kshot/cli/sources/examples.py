@@ -25,15 +25,25 @@ def sheet_rows(source: Source, catalogue: Catalogue) -> list[Row]:
     rows: list[Row] = []
     for number in _spread(len(catalogue.classes), ROWS):
         start, stop = catalogue.offsets[number : number + 2].tolist()
-        first = _present(source, catalogue, start)
-        columns = COLUMNS.get(first.media)
-        if columns is None:
-            raise DataError(f"no sheet can be drawn of {first.media}")
-        others = [start + place for place in _spread(stop - start, columns)[1:]]
-        shown = [first, *(_present(source, catalogue, position) for position in others)]
+        shown: list[Presentation] = []
+        for positions in parted(catalogue, start, stop):
+            first = _present(source, catalogue, positions[0])
+            columns = COLUMNS.get(first.media)
+            if columns is None:
+                raise DataError(f"no sheet can be drawn of {first.media}")
+            others = [positions[place] for place in _spread(len(positions), columns)[1:]]
+            shown += [first, *(_present(source, catalogue, position) for position in others)]
         note = "1 example" if stop - start == 1 else f"{stop - start:,} examples"
         rows.append(Row(catalogue.classes[number], note, shown))
     return rows
+
+
+def parted(catalogue: Catalogue, start: int, stop: int) -> list[list[int]]:
+    """The positions of a class, those of each part by themselves."""
+    positions = np.arange(start, stop)
+    if catalogue.blocks is None:
+        return [positions.tolist()]
+    return [positions[one].tolist() for one in catalogue.blocks.grouped(positions)]
 
 
 def _present(source: Source, catalogue: Catalogue, position: int) -> Presentation:

@@ -39,11 +39,13 @@ class Numbers:
 
     Attributes:
         sizes: class → its examples.
+        parts: what the examples come from, where that is several → its examples.
         class_groups: group → how many values it has in this split.
         example_groups: likewise.
     """
 
     sizes: Mapping[str, int]
+    parts: Mapping[str, int]
     class_groups: Mapping[str, int]
     example_groups: Mapping[str, int]
 
@@ -52,6 +54,7 @@ class Numbers:
         """Those of a catalogue."""
         return cls(
             dict(zip(catalogue.classes, catalogue.sizes.tolist(), strict=True)),
+            _parts(catalogue),
             {name: len(set(values)) for name, values in catalogue.class_groups.items()},
             {name: len(np.unique(codes)) for name, codes in catalogue.example_groups.items()},
         )
@@ -83,6 +86,7 @@ def record(opened: Opened, numbers: Mapping[Split, Numbers], sheet: str) -> dict
         "options": dict(opened.options),
         "split": opened.split,
         "splits": {split: _split_json(one) for split, one in numbers.items()},
+        "notes": list(opened.source.notes),
         "skipped": list(opened.source.skipped),
         "sheet": sheet,
     }
@@ -93,7 +97,16 @@ def _split_json(numbers: Numbers) -> dict[str, Any]:
         "classes": len(numbers.sizes),
         "examples": numbers.examples,
         "per_class": numbers.per_class,
+        "parts": dict(numbers.parts),
         "class_groups": dict(numbers.class_groups),
         "example_groups": dict(numbers.example_groups),
         "sizes": dict(numbers.sizes),
     }
+
+
+def _parts(catalogue: Catalogue) -> dict[str, int]:
+    if catalogue.blocks is None:
+        return {}
+    names = catalogue.blocks.names
+    counts = np.bincount(catalogue.blocks.of, minlength=len(names)).tolist()
+    return dict(zip(names, counts, strict=True))

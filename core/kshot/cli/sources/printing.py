@@ -6,6 +6,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
 
 import typer
 
@@ -33,6 +34,8 @@ def print_overview(opened: Opened, numbers: Mapping[Split, Numbers], shown: Spli
     typer.echo(f"\n{shown}, {first}")
     for line in lines:
         typer.echo(line)
+    for note in opened.source.notes:
+        typer.echo("\n" + textwrap.shorten(printable(note), 8 * width, placeholder=" … (--json names all)"))
     for line in _skipped(opened.source.skipped):
         typer.echo(line)
 
@@ -65,6 +68,11 @@ def _option(value: object) -> str:
         return ""
     if isinstance(value, list):
         return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        some = cast("dict[str, Any]", value)
+        return str(some["use"]) if "use" in some else ", ".join(f"{k}: {_option(v)}" for k, v in some.items())
+    if isinstance(value, float):
+        return f"{value:g}"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -76,9 +84,8 @@ def _rows(numbers: Mapping[Split, Numbers]) -> list[tuple[str, ...]]:
 def _row(split: Split, numbers: Numbers) -> tuple[str, ...]:
     of = numbers.per_class
     spread = [f"{of[name]:,.1f}".removesuffix(".0") for name in ("min", "median", "max")]
-    groups = [
-        f"{name} {count:,}" for name, count in {**numbers.class_groups, **numbers.example_groups}.items()
-    ]
+    counted = {**numbers.parts, **numbers.class_groups, **numbers.example_groups}
+    groups = [f"{name} {count:,}" for name, count in counted.items()]
     per_class = spread[0] if len(set(spread)) == 1 else f"{spread[0]} … {spread[2]}, median {spread[1]}"
     return split, f"{len(numbers.sizes):,}", f"{numbers.examples:,}", per_class, ", ".join(groups)
 
