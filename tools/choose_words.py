@@ -26,7 +26,23 @@ import snowballstemmer
 COUNT = 4000
 LETTERS = re.compile(r"[a-z]{3,10}")
 SHORTEST = 3  # phonemes
-ENDINGS = "ly er or y al ion ation ment ness less ful able ist ity dom".split()
+ENDINGS = [
+    "ly",
+    "er",
+    "or",
+    "y",
+    "al",
+    "ion",
+    "ation",
+    "ment",
+    "ness",
+    "less",
+    "ful",
+    "able",
+    "ist",
+    "ity",
+    "dom",
+]
 IRREGULAR = """\
 bear bore born; beat beaten; become became; begin began begun; bend bent; bind bound; bite bit bitten; blow blew
 blown; break broke broken; breed bred; bring brought; build built; burn burnt; buy bought; catch caught; choose

@@ -26,7 +26,14 @@ def model(words: FewShotClassifier, tmp_path: Path) -> Path:
 def started(model: Path, *options: str) -> tuple[subprocess.Popen[str], str]:
     """The command in a process of its own, and the line that it prints when it is there."""
     command = [sys.executable, "-m", "kshot", "serve", str(model), "--port", "0", "--device", "cpu", *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell lets what it starts in the background ignore interrupts, and their children too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     assert process.stdout is not None
     return process, process.stdout.readline()
 
