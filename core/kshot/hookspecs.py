@@ -170,7 +170,7 @@ def kshot_batch_started(
         shape: of the stage's episodes, such as ``"5w1s"``.
         episodes: of the stage and shape, done before this batch.
         total: of the stage and shape, to be done.
-        batch: the episodes; where processes train together, this process's share of them.
+        batch: the episodes; in training a whole meta-batch.
     """
 
 
@@ -183,7 +183,8 @@ def kshot_inner_step(cell: str, stage: str, step: int, values: Values) -> None:
         stage: as of the batch.
         step: from 0; step k starts from the weights after k steps.
         values: ``values()`` computes and gives detached tensors (T, …) by name, ``loss/support``
-            at least; it can be called only until the hook returns.
+            at least; it can be called only until the hook returns. ``values.episodes`` is the slice of the
+            batch that they are of: all of it, or the share of a thread or a process.
     """
 
 
@@ -195,8 +196,7 @@ def kshot_noted(cell: str, stage: str, name: str, values: Values) -> None:
         cell: the cell's identifier.
         stage: as of the batch.
         name: what the learner calls it, such as ``"attention"``.
-        values: ``values()`` computes and gives detached tensors by name; it can be called only until
-            the hook returns.
+        values: as of ``kshot_inner_step``; what a tensor's shape means is the learner's own.
     """
 
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from kshot.interfaces import Presentation, Source, Split
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from kshot.episode import Inputs
+from kshot.interfaces import Encoder, Presentation, Source, Split
 from kshot.sampling import Catalogue
 from kshot.testing import Toy
+from torch import Tensor, nn
 
 
 def encoder() -> object:
@@ -44,3 +51,26 @@ def skipping() -> Source:
     source = Toy()
     source.skipped = ("toy row 3: out of ink", "toy row 5: out of paper")
     return source
+
+
+class _Noisy(Encoder):
+    """A perceptron with dropout, (B, 16) → (B, 8)."""
+
+    modality = "toy"
+    dim = 8
+
+    def __init__(self, vmap: bool) -> None:
+        super().__init__()
+        self.vmap = vmap
+        self.layers = nn.Sequential(nn.Linear(16, 16), nn.BatchNorm1d(16), nn.Dropout(0.3), nn.Linear(16, 8))
+
+    def prepare(self, raw: Sequence[Any]) -> Inputs:
+        return {"values": torch.from_numpy(np.stack(list(raw)))}
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        return self.layers(inputs["values"])
+
+
+def noisy(*, vmap: bool = True) -> Encoder:
+    """An encoder that draws random numbers in training."""
+    return _Noisy(vmap)

@@ -96,11 +96,15 @@ def bench(folder: Path, *options: str, **changes: Any) -> subprocess.CompletedPr
 @pytest.mark.slow
 def test_a_cluster_gives_the_same_results(tmp_path: Path) -> None:
     for out, engine in (("here", "local"), ("there", "ray")):
-        ended = bench(tmp_path, "--out", str(tmp_path / out), "--engine", engine)
+        ended = bench(tmp_path, "--out", str(tmp_path / out), "--engine", engine, "--observe")
         assert ended.returncode == 0, ended.stdout + ended.stderr
     here, there = (results.without_times(results.load(tmp_path / out)) for out in ("here", "there"))
     assert len(there.cells) == 4
     assert here == there
+    seen = [sorted((tmp_path / out).glob("cells/maml.*/inside.json")) for out in ("here", "there")]
+    assert [len(paths) for paths in seen] == [2, 2]
+    for own, other in zip(*seen, strict=True):
+        assert own.read_bytes() == other.read_bytes(), "the observer is where the cell is computed"
     lines = (tmp_path / "events.txt").read_text().splitlines()
     assert len(lines) == 2 * 4 * 3, "three stages a cell, each told once, wherever it runs"
     assert len({line.split()[0] for line in lines}) == 2, "all of them told where the run was started"

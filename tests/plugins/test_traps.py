@@ -329,3 +329,24 @@ def test_an_error_in_a_run_time_hook_names_its_plugin_and_reaches_the_others(sit
         "plugin 'observer' of kshot-fixture-observer 1.0: "
         "kshot_cell_failed raised ValueError: cannot note a.b.c.0"
     )
+
+
+def test_the_order_of_registration_means_nothing_to_run_time_hooks(site):
+    """pluggy calls the plugin first that was registered last."""
+    del site
+    calls = []
+
+    class Noting:
+        def __init__(self, name):
+            self.name = name
+
+        @kshot.hookimpl
+        def kshot_cell_failed(self):
+            calls.append(self.name)
+
+    for order in (["b", "a", "c"], ["c", "b", "a"]):
+        registry = load_registry({"KSHOT_PLUGINS": ""})
+        for name in order:
+            registry.manager.register(Noting(name), name)
+        registry.notify("kshot_cell_failed", cell="a.b.c.0", error="out of memory")
+    assert calls == ["a", "b", "c"] * 2

@@ -34,6 +34,7 @@ class Bench:
 
     site: Site
     config: Path
+    options: tuple[str, ...] = ()
 
     def at(self, out: Path, after: int, like: str) -> tuple[subprocess.Popen[str], str]:
         """Start it and wait until it stands still at a moment; also what it said of that."""
@@ -60,7 +61,17 @@ class Bench:
         return subprocess.CompletedProcess(process.args, process.returncode, done, err)
 
     def _start(self, out: Path, **variables: str) -> subprocess.Popen[str]:
-        arguments = ["-m", "kshot", "bench", str(self.config), "--out", str(out), "--device", "cpu"]
+        arguments = [
+            "-m",
+            "kshot",
+            "bench",
+            str(self.config),
+            "--out",
+            str(out),
+            "--device",
+            "cpu",
+            *self.options,
+        ]
         cache = {"KSHOT_CACHE": str(self.site.folder / "cache"), "OMP_NUM_THREADS": "1"}
         return self.site.start(*arguments, MOMENT_FOLDER=str(out), **cache, **variables)
 

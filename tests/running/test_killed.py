@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,3 +105,30 @@ def test_a_run_killed_between_two_files_of_a_cell(bench: Bench, tmp_path: Path, 
     print(bench.kill(tmp_path / "torn", 12, like))
     assert bench.run(tmp_path / "torn").returncode == 0
     assert figures(tmp_path / "torn") == figures(tmp_path / "whole")
+
+
+def test_what_an_observer_saw_is_the_same_after_a_run_that_is_killed(bench: Bench, tmp_path: Path) -> None:
+    """Killed before and after a checkpoint, between a look and the next checkpoint, and in the evaluation."""
+    learners = [{"use": "maml", "inner_steps": 2, "train": {"checkpoint_seconds": 0.0}}, {"use": "matching"}]
+    bench.config.write_text(yaml.safe_dump({**CONFIGURATION, "learners": learners}))
+    watched = replace(bench, options=("--observe",))
+    whole, torn, unwatched = tmp_path / "whole", tmp_path / "torn", tmp_path / "unwatched"
+    assert watched.run(whole).returncode == 0
+    for like in (
+        r"pass in training of maml.*, 1 after a checkpoint",
+        r"os\.rename cells/maml.*/inside\.json",
+        r"os\.rename cells/maml.*/inside\.json",
+        r"pass in evaluation of maml",
+        r"pass in training of matching.*, [2-9] after a checkpoint",
+    ):
+        print("killed at event", watched.kill(torn, 40, like))
+    assert watched.run(torn).returncode == 0
+    assert bench.run(unwatched).returncode == 0
+
+    def seen(folder: Path) -> dict[str, bytes]:
+        return {path.parent.name: path.read_bytes() for path in folder.glob("cells/*/inside.json")}
+
+    assert len(seen(whole)) == 2
+    assert seen(torn) == seen(whole)
+    assert seen(unwatched) == {}
+    assert figures(torn) == figures(whole) == figures(unwatched)

@@ -50,18 +50,13 @@ class Observer:
         """Look at this batch, or not."""
         if stage == "train":
             self._moments = [one for one in self._moments if one.episodes < episodes]
-            if self._means and self._means.of(stage, episodes):  # another share of the same batch
-                pass
-            elif self._due(episodes, total):
-                self._means = _Means("train", shape, episodes)
-            else:
-                self._means = None
+            self._means = _Means("train", shape, episodes) if self._due(episodes, total) else None
         elif stage == "evaluate" and episodes == 0:
             self._means = _Means("evaluate", shape, 0)
         elif stage == "validate" or episodes >= EVALUATED:
             self._means = None
         if self._means:
-            self._means.begin(len(batch))
+            self._means.seen += len(batch)
             self._labels = batch.query_labels
 
     @hookimpl
@@ -69,14 +64,15 @@ class Observer:
         """Take every figure of the step."""
         if self._means:
             for name, value in values().items():
-                self._means.add(name, step, value)
+                self._means.add(name, step, value, len(self._labels[values.episodes]))
 
     @hookimpl
     def kshot_noted(self, name: str, values: Values) -> None:
         """Take what the note comes to."""
         if self._means:
-            for figure, step, value in SUMMARIES.get(name, _plain)(values(), self._labels):
-                self._means.add(figure, step, value)
+            labels = self._labels[values.episodes]
+            for figure, step, value in SUMMARIES.get(name, _plain)(values(), labels):
+                self._means.add(figure, step, value, len(labels))
 
     @hookimpl
     def kshot_batch_finished(self, stage: str, loss: Tensor) -> None:
@@ -84,7 +80,7 @@ class Observer:
         if self._means is None:
             return
         if stage == "train" and self._means.of_steps:
-            self._means.add("loss/query", None, loss)
+            self._means.add("loss/query", None, loss, len(self._labels))
         if self._means.seen_anything:
             moment = self._means.moment()
             same = (moment.stage, moment.shape, moment.episodes)
@@ -111,28 +107,23 @@ def _earlier(path: Path, training: str) -> list[Moment]:
 
 @final
 class _Means:
-    """Figures of the batches of one moment, weighted by their episodes."""
+    """Figures of the batches of one moment, weighted by their episodes.
+
+    Attributes:
+        seen: episodes of these batches.
+    """
 
     def __init__(self, stage: Literal["train", "evaluate"], shape: str, episodes: int) -> None:
         self._stage: Literal["train", "evaluate"] = stage
         self._shape, self._episodes = shape, episodes
         self._sums: dict[tuple[str, int | None], tuple[float, int]] = {}
-        self._batch = self._seen = 0
+        self.seen = 0
 
-    def begin(self, batch: int) -> None:
-        """A batch of so many episodes."""
-        self._batch = batch
-        self._seen += batch
-
-    def of(self, stage: str, episodes: int) -> bool:
-        """True where they are of this moment."""
-        return (self._stage, self._episodes) == (stage, episodes)
-
-    def add(self, name: str, step: int | None, value: Tensor) -> None:
-        """The figure of the batch at hand; waits for the device."""
+    def add(self, name: str, step: int | None, value: Tensor, episodes: int) -> None:
+        """The figure of so many episodes; waits for the device."""
         total, weight = self._sums.get((name, step), (0.0, 0))
         mean = float(value.double().mean())
-        self._sums[name, step] = (total + self._batch * mean, weight + self._batch)
+        self._sums[name, step] = (total + episodes * mean, weight + episodes)
 
     @property
     def of_steps(self) -> bool:
@@ -155,7 +146,7 @@ class _Means:
             stage=self._stage,
             shape=self._shape,
             episodes=self._episodes,
-            seen=self._seen,
+            seen=self.seen,
             steps={name: [own.get(step) for step in range(max(own) + 1)] for name, own in steps.items()},
             values={name: mean for (name, step), mean in means.items() if step is None},
         )

@@ -24,9 +24,13 @@ class Values:
 
     They are detached. Computing them leaves the random state as it was, so a network that
     draws (dropout) may be passed for a note.
+
+    Attributes:
+        episodes: of the batch, those that the values are of: all, or a share that is computed by itself.
     """
 
     def __init__(self, compute: Callable[[], Mapping[str, Tensor]]) -> None:
+        self.episodes = _share.get()
         self._compute = compute
         self._computed: Mapping[str, Tensor] | None = None
         self._open = True
@@ -74,6 +78,19 @@ class Watcher(ABC):
     @abstractmethod
     def batch_finished(self, loss: Tensor) -> None:
         """The batch is done, in training its gradient step too; ``loss`` is its mean, a detached scalar."""
+
+
+_share: ContextVar[slice] = ContextVar("kshot_share", default=slice(None))
+
+
+@contextmanager
+def sharing(episodes: slice) -> Generator[None]:
+    """Let what is noted inside the block be of these episodes of the batch."""
+    token = _share.set(episodes)
+    try:
+        yield
+    finally:
+        _share.reset(token)
 
 
 _watcher: ContextVar[Watcher | None] = ContextVar("kshot_watcher", default=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kshot.report.figures import count, plural
+from kshot.report.figures import plural
 from kshot.report.frame import Frame, linear, spread
 from kshot.report.markup import Html, element, join, name
 from kshot.report.material import Material
@@ -15,12 +15,15 @@ from kshot.results import Cell, Inside, Moment
 
 _HEIGHT = 150.0
 
+_OPEN = 6
+"""With more cells than this each stays folded."""
+
+_LINES = 10
+"""In one drawing, as many as there are colours; of more (a deep network's weights) some evenly spread."""
+
 _FEW = 2
 """Up to so many figures of one kind show their first and their last inner step over training; of more the
 mean over the steps."""
-
-_MOST = 10
-"""Lines in a drawing."""
 
 
 @dataclass
@@ -54,13 +57,9 @@ def inside_section(material: Material) -> Html:
     return join(heading, lead, *notes, *groups)
 
 
-_OPEN = 6
-"""With more cells than this each stays folded."""
-
-
 def _group(cell: Cell, inside: Inside, is_open: bool) -> Html:
     tag = element("span", name(f"{cell.encoder} · {cell.source} · seed {cell.seed}"), class_="tag")
-    training = [one for one in inside.moments if one.stage == "train"]
+    training = sorted((one for one in inside.moments if one.stage == "train"), key=lambda one: one.episodes)
     tests = [one for one in inside.moments if one.stage == "evaluate"]
     kinds = _kinds(training, tests)
     cards = [card for kind, own in kinds.items() for card in _cards(kind, own)]
@@ -70,23 +69,23 @@ def _group(cell: Cell, inside: Inside, is_open: bool) -> Html:
 
 
 def _told(training: Sequence[Moment], tests: Sequence[Moment]) -> str:
-    looked = [f"{plural(len(training), 'training batch')}".replace("batchs", "batches")] if training else []
-    looked += [f"{count(one.seen)} test episodes of {one.shape}" for one in tests]
-    return f"Looked into: {', '.join(looked)}."
+    looks = [f"{plural(len(training), 'look')} at training"] if training else []
+    looks += [f"{plural(one.seen, 'test episode')} of {one.shape}" for one in tests]
+    return f"{', '.join(looks)}."
 
 
 def _kinds(training: Sequence[Moment], tests: Sequence[Moment]) -> Mapping[str, _Kind]:
     kinds: dict[str, _Kind] = {}
     stepwise = [_split(key)[0] for one in training[:1] for key in one.steps]
     for moment in training:
+        for key, value in moment.values.items():
+            kind, figure = _split(key)
+            _add(kinds.setdefault(kind, _Kind()).over_training, figure, moment.episodes, value)
         for key, steps in moment.steps.items():
             kind, figure = _split(key)
             few = stepwise.count(kind) <= _FEW and len(steps) > 1
             for label, value in _first_and_last(figure, steps) if few else [(figure, _mean(steps))]:
                 _add(kinds.setdefault(kind, _Kind()).over_training, label, moment.episodes, value)
-        for key, value in moment.values.items():
-            kind, figure = _split(key)
-            _add(kinds.setdefault(kind, _Kind()).over_training, figure, moment.episodes, value)
     for moment in tests[:1]:
         for key, steps in moment.steps.items():
             kind, figure = _split(key)
@@ -119,29 +118,18 @@ def _cards(kind: str, own: _Kind) -> list[Html]:
     """A drawing over training and one over inner steps, where a line has two points at least."""
     cards: list[Html] = []
     for lines, over, text in (
-        (own.over_training, "training episodes", _whole),
+        (own.over_training, "training episodes", "{:,.0f}".format),
         (own.over_steps, "inner steps", "{:.0f}".format),
     ):
         long = {label: points for label, points in lines.items() if len(points) > 1}
         if long:
-            cards.append(_card(kind, _spread(long), over, text, len(long)))
+            some = _spread_out(list(long))
+            left = f", {len(some)} of {len(long)}" if len(some) < len(long) else ""
+            cards.append(_card(kind, {label: long[label] for label in some}, f"over {over}{left}", text))
     return cards
 
 
-def _spread(lines: Mapping[str, Sequence[Point]]) -> Mapping[str, Sequence[Point]]:
-    """Not more lines than can be told apart, evenly spread over all."""
-    labels, most = list(lines), min(len(lines), _MOST)
-    chosen = [labels[round(n * (len(labels) - 1) / max(1, most - 1))] for n in range(most)]
-    return {label: lines[label] for label in chosen}
-
-
-def _whole(number: float) -> str:
-    return count(round(number))
-
-
-def _card(
-    kind: str, lines: Mapping[str, Sequence[Point]], over: str, text: Callable[[float], str], there_are: int
-) -> Html:
+def _card(kind: str, lines: Mapping[str, Sequence[Point]], over: str, text: Callable[[float], str]) -> Html:
     title = kind.replace("_", " ")
     points = [point for own in lines.values() for point in own]
     x = linear(min(p.x for p in points), max(p.x for p in points), text)
@@ -157,12 +145,18 @@ def _card(
     ]
     return element(
         "figure",
-        element("figcaption", element("span", name(title), class_="learner"), f"over {over}"),
-        frame.drawn(*drawn, label=f"{title} over {over}", kind="lines"),
+        element("figcaption", element("span", name(title), class_="learner"), over),
+        frame.drawn(*drawn, label=f"{title} {over}", kind="lines"),
         element("p", *legend, class_="legend"),
-        *([element("p", f"{len(lines)} of {there_are}", class_="remark")] if there_are > len(lines) else []),
         class_="card",
     )
+
+
+def _spread_out(labels: Sequence[str]) -> list[str]:
+    """At most as many as one drawing holds, the first and the last among them."""
+    if len(labels) <= _LINES:
+        return list(labels)
+    return [labels[round(place * (len(labels) - 1) / (_LINES - 1))] for place in range(_LINES)]
 
 
 def _at_the_end(tests: Sequence[Moment]) -> list[Html]:

@@ -12,7 +12,7 @@ from torch import nn
 from kshot.config import Train
 from kshot.episode import Episodes, Examples
 from kshot.errors import CellError
-from kshot.functional.noting import Watcher, is_watched, watched
+from kshot.functional.noting import Watcher, watched
 from kshot.interfaces import Encoder, Learner
 from kshot.loading import Loader
 from kshot.metrics import Interval
@@ -167,6 +167,8 @@ class _Run:
         if isinstance(encoder, Encoder) and encoder.augments:
             episodes = _augmented(encoder, episodes, self._augmentation)
         self._optimiser.forget()
+        if self._watcher:
+            self._watcher.batch_started(episodes, self._state.record.episodes, self._options.episodes)
         with watched(self._watcher):
             loss = self._processes.gradients(self._learner, episodes, self._loss)
         self._optimiser.descend(number)
@@ -175,8 +177,6 @@ class _Run:
         return loss
 
     def _loss(self, learner: Learner, episodes: Episodes) -> torch.Tensor:
-        if self._watcher and is_watched():
-            self._watcher.batch_started(episodes, self._state.record.episodes, self._options.episodes)
         with precision(self._options, self._loader.device):
             return learner.loss(episodes)
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from kshot.episode import Episodes
 from kshot.functional import EpisodicBatchNorm, concurrently, in_turn, replica
 from kshot.functional.norms import Noted, noting_statistics
-from kshot.functional.noting import is_watched, unwatched
+from kshot.functional.noting import is_watched, sharing, unwatched
 from kshot.interfaces import Learner
 from kshot.training.optimisation import trainable
 
@@ -57,7 +57,7 @@ class Threads:
         def share(rank: int) -> tuple[Tensor, _Gradients, Noted]:
             learner, mine = self._copies[rank], episodes.slice(rank, total, count)
             _take_buffers(learner, self._learner)
-            with noting_statistics() as noted:
+            with noting_statistics() as noted, sharing(slice(rank, total, count)):
                 value = self._loss(learner, mine) * (len(mine) / total)
                 return value.detach(), torch.autograd.grad(value, parameters, allow_unused=True), noted
 

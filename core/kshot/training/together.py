@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from kshot.episode import Episodes
 from kshot.errors import CellError, ProcessError
 from kshot.functional.norms import EpisodicBatchNorm, Noted, noting_statistics
+from kshot.functional.noting import sharing
 from kshot.interfaces import Learner
 from kshot.training.messages import STEP_TIMEOUT, Messages, reason
 from kshot.training.optimisation import trainable
@@ -70,7 +71,7 @@ class Together(Processes):
         counters = _Counters(learner)
         others = _fractions(learner) if self._unseen else {}
         try:
-            with noting_statistics() as noted:
+            with noting_statistics() as noted, sharing(slice(self._rank, total, self.count)):
                 value = loss(learner, mine) * (own / total)
                 value.backward()
             statistics = self._placed(learner, noted, len(mine), own, total)

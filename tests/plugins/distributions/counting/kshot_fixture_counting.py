@@ -45,8 +45,29 @@ def kshot_episodes_trained(cell, episodes):
 
 
 @hookimpl
+def kshot_validation_started(cell, episodes):
+    counts["validations started"] += 1
+
+
+@hookimpl
 def kshot_validated(cell):
     counts["validations"] += 1
+
+
+@hookimpl
+def kshot_evaluation_started(shape, episodes):
+    counts["test episodes"] += episodes
+
+
+@hookimpl
+def kshot_batch_started(stage, batch):
+    counts[f"batches of {stage}"] += 1
+    counts[f"episodes in batches of {stage}"] += len(batch)
+
+
+@hookimpl
+def kshot_batch_finished(stage, loss):
+    counts[f"batches of {stage} finished"] += 1
 
 
 @hookimpl
