@@ -61,10 +61,14 @@ def embed_flat(encoder: nn.Module, inputs: Inputs) -> Tensor:
 def laid_out(inputs: Inputs) -> Inputs:
     """Inputs with pictures (B, C, H, W) channels last, the layout that convolutions then keep to:
     half as fast again on a CPU, and what half precision wants on a GPU."""
-    return {
-        name: leaf.contiguous(memory_format=torch.channels_last) if leaf.ndim == 4 else leaf
-        for name, leaf in inputs.items()
-    }
+    return {name: _channels_last(leaf) if leaf.ndim == 4 else leaf for name, leaf in inputs.items()}
+
+
+def _channels_last(pictures: Tensor) -> Tensor:
+    if pictures.shape[1] > 1:
+        return pictures.contiguous(memory_format=torch.channels_last)
+    # One channel lies alike either way; only its strides tell a convolution what to give.
+    return pictures.contiguous().flatten(1, 2).unsqueeze(-1).movedim(-1, 1)
 
 
 def widened(embedded: Tensor) -> Tensor:

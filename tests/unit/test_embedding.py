@@ -1,0 +1,55 @@
+"""How a network's inputs lie in memory: it makes convolutions fast, and never a difference."""
+
+import pytest
+import torch
+from kshot.functional.embedding import embed_flat, laid_out
+from torch import Tensor, nn
+
+LAST = torch.channels_last
+
+
+class Seen(nn.Module):
+    """A convolution that keeps what it gives."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(channels, 8, 3, padding=1, dtype=torch.float64)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        self.given = self.convolution(pictures)
+        return self.given.flatten(1)
+
+
+def _pictures(channels: int, kind: str) -> Tensor:
+    made = torch.rand(6, channels, 10, 12, dtype=torch.float64)
+    match kind:
+        case "cut":
+            return made[::2, :, 1:-1, ::2]
+        case "turned":
+            return made.transpose(2, 3)
+        case "channels last":
+            return made.contiguous(memory_format=LAST)
+        case _:
+            return made
+
+
+@pytest.mark.parametrize("kind", ["plain", "cut", "turned", "channels last"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_convolutions_run_channels_last_on_pictures_of_every_layout(channels: int, kind: str) -> None:
+    pictures, network = _pictures(channels, kind), Seen(channels)
+    got = embed_flat(network, {"tensor": pictures})
+    assert network.given.is_contiguous(memory_format=LAST)
+    assert not network.given.is_contiguous()
+    plain = pictures.clone(memory_format=torch.contiguous_format)
+    weight, bias = network.convolution.weight, network.convolution.bias
+    oracle = torch.einsum(
+        "bcxyuv,ocuv->boxy", nn.functional.pad(plain, (1, 1, 1, 1)).unfold(2, 3, 1).unfold(3, 3, 1), weight
+    ) + bias.view(-1, 1, 1)
+    torch.testing.assert_close(got, oracle.flatten(1), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["plain", "cut", "turned", "channels last"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_laying_out_changes_no_value(channels: int, kind: str) -> None:
+    pictures = _pictures(channels, kind)
+    assert torch.equal(laid_out({"pixel_values": pictures})["pixel_values"], pictures)
