@@ -84,10 +84,14 @@ def sampling(shape: Shape) -> Run:
     return run
 
 
-def once(count: int) -> Run:
-    """It has no other way than episode by episode; a unit is ``count`` of them."""
-    by_episode = evaluation(Held(pictures(TEST_CLASSES)), conv4(), FIVE_ONE)
-    return lambda times: by_episode(times * count)
+def sampling_with_pictures(shape: Shape) -> Run:
+    data = Held(pictures(TEST_CLASSES))
+
+    def run(count: int) -> None:
+        for _ in episodes(data, shape, count):
+            pass
+
+    return run
 
 
 ROWS: dict[str, Callable[[], Run]] = {
@@ -97,5 +101,7 @@ ROWS: dict[str, Callable[[], Run]] = {
     "evaluation by episode, 20w5s": lambda: evaluation(Held(pictures(TEST_CLASSES)), conv4(), TWENTY_FIVE),
     "sampling, 5w1s": lambda: sampling(FIVE_ONE),
     "sampling, 20w5s": lambda: sampling(TWENTY_FIVE),
+    "sampling with pictures, 5w1s": lambda: sampling_with_pictures(FIVE_ONE),
+    "sampling with pictures, 20w5s": lambda: sampling_with_pictures(TWENTY_FIVE),
     "cached embeddings, 5w5s": lambda: evaluation(Held(embeddings()), nn.Identity(), FIVE_FIVE),
 }

@@ -4,7 +4,7 @@
     python benchmarks/speed/harness.py [--rows TEXT ...] [--peers PYTHON] [--page FILE]
 
 The contenders of a row take turns, a process each; of every contender the median turn counts. A turn
-in which others kept the machine busy is taken again; where that never ends nothing is reported.
+in which others kept the machine busy is taken again; a row where that never ends is left out.
 """
 
 from __future__ import annotations
@@ -123,16 +123,20 @@ def main() -> None:
     pythons = dict.fromkeys(PEERS, options.peers)
     pythons |= {name: Path(sys.executable) for name in ("kshot", "reference")}
     table: Table = {}
+    busy: list[str] = []
     for row in chosen(options.rows):
         try:
             table[row.name] = timed(row, pythons)
         except TooBusyError as error:
-            raise SystemExit(f"{row.name}: {error}") from error
+            busy.append(f"{row.name}: {error}")
+            continue
         told = (
             f"{n} {t.median:,.4g}" if t.rates else f"{n}: {t.refused}" for n, t in table[row.name].items()
         )
         print(f"{row.name}: {', '.join(told)}", file=sys.stderr, flush=True)
     write(table, pythons, options.page)
+    if busy:
+        raise SystemExit("\n".join(["Not timed:", *busy]))
 
 
 if __name__ == "__main__":

@@ -90,6 +90,16 @@ def sampling(shape: Shape) -> Run:
     return run
 
 
+def sampling_with_pictures(shape: Shape) -> Run:
+    drawn = tasks(pictures(TEST_CLASSES), shape)
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            drawn.sample()
+
+    return run
+
+
 def maml(steps: int, order: int) -> Run:
     shape, table = FIVE_ONE, pictures()
     network = nn.Sequential(*conv4().children(), nn.Linear(WIDTH, shape.way)).train()
@@ -113,12 +123,6 @@ def maml(steps: int, order: int) -> Run:
     return run
 
 
-def once(count: int) -> Run:
-    """It has no other way than episode by episode; a unit is ``count`` of them."""
-    by_episode = evaluation(FIVE_ONE)
-    return lambda times: by_episode(times * count)
-
-
 ROWS: dict[str, Callable[[], Run]] = {
     "prototypical training, 5w1s": lambda: training(FIVE_ONE),
     "prototypical training, 20w5s": lambda: training(TWENTY_FIVE),
@@ -126,6 +130,8 @@ ROWS: dict[str, Callable[[], Run]] = {
     "evaluation by episode, 20w5s": lambda: evaluation(TWENTY_FIVE),
     "sampling, 5w1s": lambda: sampling(FIVE_ONE),
     "sampling, 20w5s": lambda: sampling(TWENTY_FIVE),
+    "sampling with pictures, 5w1s": lambda: sampling_with_pictures(FIVE_ONE),
+    "sampling with pictures, 20w5s": lambda: sampling_with_pictures(TWENTY_FIVE),
     "maml, second order, 1 step": lambda: maml(1, 2),
     "maml, second order, 5 steps": lambda: maml(5, 2),
     "maml, first order, 1 step": lambda: maml(1, 1),

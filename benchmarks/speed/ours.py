@@ -134,6 +134,18 @@ def sampling(shape: Shape, classes: int = TEST_CLASSES, each: int = EACH) -> Run
     return run
 
 
+def sampling_with_pictures(shape: Shape) -> Run:
+    """Episodes ready for a network, one at a time as in training."""
+    loader = resident({"pixel_values": pictures(TEST_CLASSES)})
+    episodes = sampler(loader, shape, "test")
+
+    def run(count: int) -> None:
+        for _ in loader.episodes(episodes, 0, count, 1):
+            pass
+
+    return run
+
+
 def on_pictures(
     learner: Callable[[Encoder], Learner], shape: Shape = FIVE_ONE, meta_batch: int = 1, half: bool = False
 ) -> Run:
@@ -195,6 +207,8 @@ ROWS: dict[str, Callable[[], Run]] = {
     "evaluation, embedded once, 10,000 episodes": lambda: evaluation_embedded_once(FIVE_ONE, 10000),
     "sampling, 5w1s": lambda: sampling(FIVE_ONE),
     "sampling, 20w5s": lambda: sampling(TWENTY_FIVE),
+    "sampling with pictures, 5w1s": lambda: sampling_with_pictures(FIVE_ONE),
+    "sampling with pictures, 20w5s": lambda: sampling_with_pictures(TWENTY_FIVE),
     "sampling, 5w1s, 5,000 x 1,000": lambda: sampling(FIVE_ONE, 5000, 1000),
     "cached embeddings, 5w5s": lambda: cached(FIVE_FIVE),
     "maml, second order, 1 step": maml(1, 2),

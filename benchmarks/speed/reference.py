@@ -38,7 +38,7 @@ CHUNK = 40
 BLOCK = 1024
 """Episodes drawn at a time."""
 
-GATHERED = 2**20
+GATHERED = 2**22
 """Numbers in the embeddings that are classified at a time."""
 
 
@@ -163,6 +163,20 @@ def sampling(shape: Shape) -> Run:
     return run
 
 
+def sampling_with_pictures(shape: Shape) -> Run:
+    """Rows, and the pictures that they are of."""
+    random, table = np.random.default_rng(0), pictures(TEST_CLASSES).flatten(0, 1)
+
+    def run(count: int) -> None:
+        for start in range(0, count, BLOCK):
+            for rows in torch.cat(
+                split(draw(random, TEST_CLASSES, EACH, shape, min(BLOCK, count - start)), shape), 1
+            ):
+                table.index_select(0, rows)
+
+    return run
+
+
 def maml(steps: int, order: int, shape: Shape = FIVE_ONE) -> Run:
     """Meta-steps of four tasks, on two threads where there are two; batch norms see the batch at hand."""
     table = pictures().flatten(0, 1)
@@ -230,6 +244,8 @@ ROWS: dict[str, Callable[[], Run]] = {
     "evaluation, embedded once, 10,000 episodes": lambda: evaluation_embedded_once(FIVE_ONE, 10000),
     "sampling, 5w1s": lambda: sampling(FIVE_ONE),
     "sampling, 20w5s": lambda: sampling(TWENTY_FIVE),
+    "sampling with pictures, 5w1s": lambda: sampling_with_pictures(FIVE_ONE),
+    "sampling with pictures, 20w5s": lambda: sampling_with_pictures(TWENTY_FIVE),
     "cached embeddings, 5w5s": lambda: cached(FIVE_FIVE),
     "maml, second order, 1 step": lambda: maml(1, 2),
     "maml, second order, 5 steps": lambda: maml(5, 2),

@@ -28,7 +28,7 @@ from kshot.sampling import BLOCK, AnySampler
 
 Metric = Callable[[Tensor, Tensor], Tensor]
 
-EMBEDDED_NUMBERS = 2**20
+EMBEDDED_NUMBERS = 2**22
 RAW_NUMBERS = 2**20
 """Numbers in the inputs of the episodes that are classified together, embedded or not: bounds
 memory. What an encoder makes of its inputs on the way is tens of times larger."""
@@ -206,7 +206,10 @@ def _classified(
 ) -> Iterator[tuple[np.ndarray, Episodes, Tensor, dict[str, Tensor]]]:
     """Each batch with its logits (T, Q, way) and the measures of its rejection; several at a time where the
     learner allows it and nobody watches."""
-    several = torch.get_num_threads() if device.type == "cpu" and learner.concurrent() else 1
+    # Comparisons of embeddings are moved memory, which torch's own threads share as well without waiting.
+    compares = isinstance(learner.encoder, Embedded) and not learner.weights_per_episode()
+    alone = device.type != "cpu" or not learner.concurrent() or compares
+    several = 1 if alone else torch.get_num_threads()
     copies = [replica(learner) for _ in range(several)] if several > 1 else [learner]
     waiting, done = iter(batches), 0
 

@@ -16,8 +16,13 @@ def likeness(distance: Distance, query: Tensor, others: Tensor) -> Tensor:
     """(T, Q, dim) and (T, n, dim) → (T, Q, n): cosines, or squared distances with a minus."""
     if distance == "cosine":
         return F.normalize(query, dim=-1) @ F.normalize(others, dim=-1).mT
-    squares = query.square().sum(-1, keepdim=True) + others.square().sum(-1).unsqueeze(1)
+    squares = _squared_length(query).unsqueeze(2) + _squared_length(others).unsqueeze(1)
     return torch.baddbmm(squares, query, others.mT, beta=-1, alpha=2)
+
+
+def _squared_length(embedded: Tensor) -> Tensor:
+    """(…, dim) → (…), without the squares of all numbers in memory."""
+    return torch.linalg.vector_norm(embedded, dim=-1).square()
 
 
 def log_scale(distance: Distance, scale: float | None) -> float:

@@ -52,11 +52,14 @@ def assemble(drawn: Drawn, catalogue: Catalogue, gather: Gather) -> Episodes:
     """
     way, names = drawn.classes.shape[1], catalogue.classes
     if catalogue.blocks is None:
-        # One call, so that support and query are padded alike.
-        both = gather(np.concatenate([drawn.support, drawn.query], axis=1))
-        count = drawn.support.shape[1]
-        first = [({name: leaf[:, :count] for name, leaf in both.items()}, drawn.support_labels)]
-        second = [({name: leaf[:, count:] for name, leaf in both.items()}, drawn.query_labels)]
+        # One call, so that support and query are padded alike; each then lies by itself in memory.
+        sides = ((drawn.support, drawn.support_labels), (drawn.query, drawn.query_labels))
+        both, count = gather(np.concatenate([at.reshape(-1) for at, _ in sides])), drawn.support.size
+        halves = ({n: x[:count] for n, x in both.items()}, {n: x[count:] for n, x in both.items()})
+        first, second = (
+            [({n: leaf.unflatten(0, at.shape) for n, leaf in half.items()}, labels)]
+            for half, (at, labels) in zip(halves, sides, strict=True)
+        )
     else:
         first, second = (
             [(gather(at[:, run]), labels[:, run]) for _, run in catalogue.blocks.runs(at)]
