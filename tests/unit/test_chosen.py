@@ -9,6 +9,7 @@ import torch
 from kshot.config import StrategyEntry
 from kshot.episode import Episodes, Inputs
 from kshot.functional import chosen, concurrently, embed, following, per_episode_norms, support_pass
+from kshot.functional.embedding import laid_out
 from kshot.functional.strategy import choose
 from kshot.interfaces import Learner
 from kshot.learners.maml import MAML
@@ -62,6 +63,21 @@ def seen_without_a_graph(entry: StrategyEntry) -> tuple[list[tuple[int, bool]], 
     with following(entry), torch.no_grad():
         embedded = embed(encoder, [{"pixel_values": pictures(50)}], support_pass("frozen", 2))
     return encoder.seen, embedded
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_pictures_come_channels_last_whatever_they_are_cut_from(channels: int) -> None:
+    """Strides decide what a convolution reads: against float64, of slices and of one channel too."""
+    torch.manual_seed(0)
+    layer = nn.Conv2d(channels, 8, 3)
+    whole = torch.rand(9, 4, 11, 12)
+    for given in (whole[:, :channels], whole[::2, 1 : 1 + channels, 2:9, ::3], whole[:3, -channels:].mT):
+        [came] = laid_out({"pixel_values": given}).values()
+        expected = layer.double()(given.double())
+        found = layer.float()(came)
+        assert torch.equal(came, given)
+        assert found.stride()[1] == 1, "the layout that convolutions keep to"
+        torch.testing.assert_close(found.double(), expected, rtol=0, atol=1e-5)
 
 
 def test_nothing_is_chosen_outside_of_a_block() -> None:
