@@ -83,7 +83,9 @@ def curves() -> Iterator[Curve]:
     maml = "MAML of second order, Conv-4 with 32 filters"
     yield _curve("way", prototypical, [2, 5, 10, 20, 40], lambda way: _prototypical(way, 1, 1))
     yield _curve("shot", prototypical, [1, 5, 10, 20, 40], lambda shot: _prototypical(5, shot, 1))
-    yield _curve("episodes of a step", prototypical, [1, 2, 4, 8, 16], lambda count: _prototypical(5, 1, count))
+    yield _curve(
+        "episodes of a step", prototypical, [1, 2, 4, 8, 16], lambda count: _prototypical(5, 1, count)
+    )
     yield _curve("inner steps", maml, [1, 2, 3, 5, 8], lambda steps: _maml(steps, 2))
     yield _curve("tasks of a step", maml, [1, 2, 4, 8], lambda count: _maml(1, count))
 
@@ -168,7 +170,13 @@ def sources() -> Iterator[Opened]:
             _write_table(path, classes, each)
             first, second = (_asked_child(path, folder) for _ in range(2))
         yield Opened(
-            classes, each, first["seconds"], second["seconds"], second["memory"], second["drawn"], second["fetched"]
+            classes,
+            each,
+            first["seconds"],
+            second["seconds"],
+            second["memory"],
+            second["drawn"],
+            second["fetched"],
         )
 
 
@@ -305,9 +313,8 @@ def _curves_section(page: Path) -> list[str]:
     lines += ["| grows | step | from | to | operations, times | seconds, times | slope |", "|---" * 7 + "|"]
     for one in found:
         operations, seconds = one.operations[-1] / one.operations[0], one.seconds[-1] / one.seconds[0]
-        lines.append(
-            f"| {one.name} | {one.work} | {one.x[0]} | {one.x[-1]} | {operations:.1f} | {seconds:.1f} | {one.slope:.2f} |"
-        )
+        grown = f"{operations:.1f} | {seconds:.1f} | {one.slope:.2f}"
+        lines.append(f"| {one.name} | {one.work} | {one.x[0]} | {one.x[-1]} | {grown} |")
     return lines
 
 
@@ -323,7 +330,11 @@ def _sources_section(page: Path) -> list[str]:
             f"| {one.classes:,} × {one.each:,} | {one.seconds:.1f} | {one.again:.1f} | {one.memory:,.0f} "
             f"| {one.drawn:,.0f} | {one.fetched:,.0f} |"
         )
-    return [*lines, "", "A Parquet table of short texts, mapped from disk; 5-way 1-shot episodes with 15 queries."]
+    return [
+        *lines,
+        "",
+        "A Parquet table of short texts, mapped from disk; 5-way 1-shot episodes with 15 queries.",
+    ]
 
 
 def _memory_section(page: Path) -> list[str]:
@@ -384,7 +395,9 @@ def main() -> None:
 
 
 def _provenance(only: list[str]) -> list[str]:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
     load = os.getloadavg()[1]
     return [
         f"One thread of {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, "

@@ -37,7 +37,9 @@ def favouring(**values: Any):
     """A clock for which a work takes half as long for each of some values of a strategy."""
 
     def clock(work: Any, entry: StrategyEntry) -> float:
-        return 0.5 ** sum(getattr(entry, name) == value for name, value in values.items() if name in work.depends)
+        return 0.5 ** sum(
+            getattr(entry, name) == value for name, value in values.items() if name in work.depends
+        )
 
     return lambda device: clock
 
@@ -73,7 +75,9 @@ def test_a_choice_is_written_and_read_back(monkeypatch: pytest.MonkeyPatch, caps
     assert Path(name).read_text() == written
 
 
-def test_a_tie_writes_nothing_and_takes_away_what_stood_there(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+def test_a_tie_writes_nothing_and_takes_away_what_stood_there(
+    monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
     monkeypatch.setattr(measuring, "_clock", favouring())
     name = write(strategy={"cpu": {"maml.*": {"chunk": 7}}, "cuda": {"*": {"tasks": "vmap"}}})
     assert main(["tune", name]) == 0
@@ -116,12 +120,16 @@ def test_a_file_in_braces_is_left_alone(monkeypatch: pytest.MonkeyPatch, capsys)
 
 
 def test_a_pattern_that_matches_nothing_is_an_error() -> None:
-    with pytest.raises(ConfigurationError, match="strategy.cpu: no cell matches 'mam.*'; did you mean 'maml"):
+    with pytest.raises(
+        ConfigurationError, match=r"strategy\.cpu: no cell matches 'mam\.\*'; did you mean 'maml"
+    ):
         plan(learners=LEARNERS, strategy={"cpu": {"mam.*": {"chunk": 7}}})
 
 
 def test_a_later_pattern_goes_before_an_earlier_one() -> None:
-    made = plan(learners=LEARNERS, strategy={"cpu": {"*": {"chunk": 7, "tasks": "loop"}, "maml.*": {"chunk": 9}}})
+    made = plan(
+        learners=LEARNERS, strategy={"cpu": {"*": {"chunk": 7, "tasks": "loop"}, "maml.*": {"chunk": 9}}}
+    )
     assert [made.strategy(cell, "cpu").chunk for cell in made.cells] == [7, 9]
     assert {made.strategy(cell, "cpu").tasks for cell in made.cells} == {"loop"}
 

@@ -64,9 +64,7 @@ def step(material: Subject, case: str, set_up: Iterator[None]) -> None:
     plain = Subject(material.name, material.build, material.raw)
     labels = [f"class {label}" for label in plain.labels.tolist()]
     keys = [f"{number:04d}" for number in range(len(labels))]
-    loader = ResidentLoader(
-        Catalogue.build(labels, keys, version="1"), dict(plain.inputs()), material.device
-    )
+    loader = ResidentLoader(Catalogue.build(labels, keys, version="1"), dict(plain.inputs()), material.device)
     learner = CASES[case].factory(plain)(plain.encoder(), 3).to(material.device)
     sampler = Sampler(loader.catalogue, "train", Shape(3, 2, 3), 0)
     options = Train(way=3, shot=2, queries=3, episodes=100, meta_batch=2, clip=1.0)

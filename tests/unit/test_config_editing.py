@@ -51,7 +51,9 @@ def test_a_file_that_cannot_be_changed_in_one_place_is_refused(text: str) -> Non
         with_key(text, "strategy", CHUNK)
 
 
-lines = st.lists(st.sampled_from(["a: 1\n", "b: [1, 2]\n", "c:\n  d: 2 # two\n", "# comment\n", "\n", "e: |\n  text\n"]))
+lines = st.lists(
+    st.sampled_from(["a: 1\n", "b: [1, 2]\n", "c:\n  d: 2 # two\n", "# comment\n", "\n", "e: |\n  text\n"])
+)
 
 
 @given(lines, st.integers(0, 6))

@@ -189,7 +189,9 @@ names = st.text(st.characters(exclude_categories=["Cs"]), max_size=3)
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(names, names), min_size=1, max_size=30, unique=True))
-def test_a_catalogue_is_sorted_by_class_and_key_and_hashed_in_that_order(pairs: list[tuple[str, str]]) -> None:
+def test_a_catalogue_is_sorted_by_class_and_key_and_hashed_in_that_order(
+    pairs: list[tuple[str, str]],
+) -> None:
     labels, keys = [one for one, _ in pairs], [one for _, one in pairs]
     built = Catalogue.build(labels, keys, version="3")
     order = sorted(range(len(pairs)), key=pairs.__getitem__)

@@ -55,7 +55,9 @@ def tune(
     found: list[Measured] = []
     for one in measure(plan, chosen):
         found.append(one)
-        print_table(one.pattern, ("key", "shipped", "tried", "time", "taken"), list(map(_row, one.choice.trials)))
+        print_table(
+            one.pattern, ("key", "shipped", "tried", "time", "taken"), list(map(_row, one.choice.trials))
+        )
     print_table(f"choice for {chosen.type}", ("cells", "strategy", "time"), list(map(_summary, found)))
     if not dry_run:
         strategy = replaced(plan, chosen, {one.pattern: one.choice.entry for one in found})

@@ -22,7 +22,9 @@ def with_key(text: str, key: str, value: Mapping[str, Any]) -> str:
         ValueError: the file is written in a way that cannot be changed in one place.
     """
     before = cast("dict[str, Any]", parse(text) or {})
-    wanted = {name: one for name, one in before.items() if name != key} | ({key: dict(value)} if value else {})
+    wanted = {name: one for name, one in before.items() if name != key} | (
+        {key: dict(value)} if value else {}
+    )
     lines = text.splitlines(keepends=True)
     first = last = len(lines)
     root = yaml.compose(text, Loader=yaml.SafeLoader)

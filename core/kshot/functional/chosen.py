@@ -8,7 +8,8 @@ from contextvars import ContextVar
 
 from kshot.config import StrategyEntry
 
-_chosen: ContextVar[StrategyEntry] = ContextVar("kshot_chosen", default=StrategyEntry())
+_SHIPPED = StrategyEntry()
+_chosen: ContextVar[StrategyEntry] = ContextVar("kshot_chosen", default=_SHIPPED)
 
 
 @contextmanager

@@ -76,7 +76,7 @@ def _channels_last(x: Tensor) -> Tensor:
     if x.shape[1] != 1:
         return x.contiguous(memory_format=torch.channels_last)
     # Of one channel both layouts are the same numbers, and only strides tell convolutions which is meant.
-    return x.reshape(len(x), *x.shape[2:], 1).permute(0, 3, 1, 2)
+    return x.contiguous().view(len(x), *x.shape[2:], 1).permute(0, 3, 1, 2)
 
 
 def widened(embedded: Tensor) -> Tensor:

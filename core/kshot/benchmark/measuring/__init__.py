@@ -71,7 +71,9 @@ def replaced(plan: Plan, device: torch.device, found: Mapping[str, StrategyEntry
     """
     measured = [cell.parts for cell in plan.to_run()]
     before = plan.configuration.strategy.of(device.type).items()
-    kept = {pattern: entry for pattern, entry in before if not any(matches(one, [pattern]) for one in measured)}
+    kept = {
+        pattern: entry for pattern, entry in before if not any(matches(one, [pattern]) for one in measured)
+    }
     new = {pattern: entry for pattern, entry in found.items() if entry != StrategyEntry()}
     return plan.configuration.strategy.model_copy(update={device.type: {**kept, **new}})
 

@@ -154,7 +154,9 @@ class Bench:
 
     def _drawn(self, sampler: AnySampler, episodes: int) -> np.ndarray:
         blocks = list(sampler.blocks(episodes))
-        return np.unique(np.concatenate([side.reshape(-1) for one in blocks for side in (one.support, one.query)]))
+        return np.unique(
+            np.concatenate([side.reshape(-1) for one in blocks for side in (one.support, one.query)])
+        )
 
     def _count(self, split: Split) -> int:
         try:
