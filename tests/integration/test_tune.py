@@ -44,15 +44,19 @@ def favouring(**values: Any):
     return lambda device: clock
 
 
+SHAPES = {"shapes": ["5w1s"], "queries": 5, "episodes": 20}
+
+
 def write(**changes: Any) -> str:
-    text = yaml.safe_dump(configuration(learners=LEARNERS, **changes), sort_keys=False)
+    whole = configuration(**{"learners": LEARNERS, "evaluate": SHAPES} | changes)
+    text = yaml.safe_dump(whole, sort_keys=False)
     Path("toy.yaml").write_text(f"# mine\n{text}")
     return "toy.yaml"
 
 
 def test_a_choice_is_written_and_read_back(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.setattr(measuring, "_clock", favouring(tasks="loop", chunk=80))
-    name = write(evaluate={"shapes": ["5w1s"], "queries": 5, "episodes": 20})
+    name = write()
     before = Path(name).read_text()
     assert main(["tune", name, "--device", "cpu"]) == 0
     out = capsys.readouterr().out
@@ -138,7 +142,7 @@ def test_a_run_computes_under_its_strategy(tmp_path: Path, monkeypatch: pytest.M
     seen: set[StrategyEntry] = set()
     loss = MAML.loss
     monkeypatch.setattr(MAML, "loss", lambda self, episodes: seen.add(chosen()) or loss(self, episodes))
-    found = run(tmp_path, learners=LEARNERS[1:], strategy={"cpu": {"*": {"tasks": "loop"}}})
+    found = run(tmp_path, learners=LEARNERS[1:], evaluate=SHAPES, strategy={"cpu": {"*": {"tasks": "loop"}}})
     assert found.cells[0].error is None
     assert seen == {StrategyEntry(tasks="loop")}
 
@@ -149,7 +153,7 @@ def test_what_is_timed_is_what_a_run_does(policy: str, trained: str) -> None:
     made = plan(
         learners=[*LEARNERS, {"use": "maml", "adapt": "head", "id": "head"}, "simpleshot", "siamese"],
         encoders={"toy": {"use": "toy_encoder", "train": trained}},
-        evaluate={"shapes": ["5w1s", "3w2s"], "queries": 5, "episodes": 40, "batch_statistics": policy},
+        evaluate={**SHAPES, "batch_statistics": policy},
     )
     data = Data(made.configuration, torch.device("cpu"))
     for cell in made.cells:
@@ -167,7 +171,7 @@ def test_what_is_timed_is_what_a_run_does(policy: str, trained: str) -> None:
 
 
 def test_tuning_for_real_ends_and_runs(tmp_path: Path, capsys) -> None:
-    name = write(train={"episodes": 8, "meta_batch": 2}, evaluate={"shapes": ["5w1s"], "episodes": 20})
+    name = write(train={"episodes": 8, "meta_batch": 2}, evaluate=SHAPES)
     assert main(["tune", name, "--only", "maml.*"]) == 0
     read = parse(Path(name).read_text())
     read["sources"] = {"toy": None}
