@@ -38,6 +38,7 @@ from kshot.learners.prototypical import Prototypical
 from kshot.loading import ResidentLoader
 from kshot.sampling import Catalogue, Sampler
 from kshot.shapes import Shape
+from kshot.splits import ColumnSplit
 from kshot.tables import table_source
 from kshot.testing import Toy, toy_encoder
 from kshot.training import train
@@ -216,7 +217,7 @@ def open_table(path: str) -> dict[str, float]:
         content="text",
         media="text",
         label="label",
-        split={"column": "split"},
+        split=ColumnSplit(column="split"),
         decode=str,
         present=str,
         suffixes=(".txt",),

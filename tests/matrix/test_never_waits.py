@@ -28,12 +28,20 @@ WAITS = {
 }
 """Encoders that must know a number of their inputs before they can go on."""
 
+
+def trains(case: str) -> bool:
+    toy = subject("toy")
+    return CASES[case].factory(toy)(toy.encoder(), 3).trains
+
+
+UNTRIED = {"xvector": "torch draws no exponential numbers on the device meta"}
+
 PAIRS = [
     *(pytest.param(family.values[0], "prototypical", marks=family.marks) for family in parameters()),
-    *(pytest.param("toy", case) for case in CASES if case != "prototypical"),
+    *(pytest.param("toy", case) for case in CASES if case != "prototypical" and trains(case)),
     *(pytest.param(family, "maml") for family in ("conv4", "dvector_tdnn", "mini_transformer")),
 ]
-"""Every encoder with one learner, every learner with one encoder, and inner loops with a few more."""
+"""Every encoder with one learner, every learner that trains with one encoder, inner loops with a few more."""
 
 
 class EnoughError(Exception):
@@ -74,19 +82,27 @@ def step(material: Subject, case: str, set_up: Iterator[None]) -> None:
 
 @pytest.fixture
 def meta(monkeypatch: pytest.MonkeyPatch) -> torch.device:
-    """A device without numbers, nor generators of them."""
-    made = torch.Generator
+    """A device without numbers, which torch has neither generators nor autocast for."""
 
-    def generator(device: torch.device | str = "cpu") -> torch.Generator:
-        return made("cpu" if torch.device(device).type == "meta" else device)
+    class Generator(torch.Generator):
+        def __new__(cls, device: torch.device | str = "cpu"):
+            return super().__new__(cls, "cpu" if torch.device(device).type == "meta" else device)
 
-    monkeypatch.setattr(torch, "Generator", generator)
+    monkeypatch.setattr(torch, "Generator", Generator)
+    autocast = torch.autocast
+    monkeypatch.setattr(
+        torch,
+        "autocast",
+        lambda device, *rest, **more: autocast("cpu" if device == "meta" else device, *rest, **more),
+    )
     monkeypatch.setattr("kshot.training.meta.REPORT_SECONDS", float("inf"))
     return torch.device("meta")
 
 
 @pytest.mark.parametrize(("family", "case"), PAIRS)
 def test_a_step_asks_for_no_number(family: str, case: str, meta: torch.device) -> None:
+    if family in UNTRIED:
+        pytest.skip(UNTRIED[family])
     material = subject(family).on(meta)
     if not any(one.requires_grad for one in subject(family).encoder().parameters()):
         pytest.skip("nothing to train")

@@ -74,7 +74,7 @@ class Catalogue:
         classes = sorted(members)
         digest = hashlib.sha256(version.encode() + b"\0")
         for name in classes:
-            # Class by class: to sort all pairs of label and key takes ten times as long.
+            # Class by class: to sort all pairs of label and key takes twice the time and memory.
             members[name].sort(key=keys.__getitem__)
             own = [keys[number] for number in members[name]]
             if len(set(own)) < len(own):
