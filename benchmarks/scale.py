@@ -49,7 +49,7 @@ CPU = torch.device("cpu")
 SIZES = ((100, 20), (1000, 200), (5000, 1000))
 """Classes and examples of each, of the sources that are opened."""
 
-RUNS = 5
+RUNS = 3
 STEPS = 10_000
 CACHED = 100_000
 
