@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from kshot.errors import KshotError
 
@@ -20,3 +22,12 @@ def choose_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise KshotError("device 'cuda': torch sees no CUDA device here; use cpu or auto")
     return torch.device(name)
+
+
+def sent(array: np.ndarray, device: torch.device) -> Tensor:
+    """An array's numbers on a device. A GPU takes them when it gets there, and is not waited for."""
+    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    if device.type != "cuda":
+        return tensor.to(device)
+    # Only from pinned memory is a copy one that nobody waits for.
+    return tensor.pin_memory().to(device, non_blocking=True)

@@ -17,14 +17,14 @@ from kshot.encoders import Embedded
 from kshot.encoders.embedded import EMBEDDING
 from kshot.episode import Episodes, Inputs
 from kshot.errors import CellError
-from kshot.functional import concurrently, in_turn, query_cross_entropy, replica, watched
+from kshot.functional import concurrently, in_turn, query_cross_entropy, replica, side_by_side, watched
 from kshot.functional.noting import Watcher, unwatched
 from kshot.interfaces import BatchStatistics, Learner
 from kshot.loading import Loader, ResidentLoader, embed_examples
 from kshot.metrics import Interval, accuracy, interval
 from kshot.outcomes import Outcomes
 from kshot.rejection import Rejection
-from kshot.sampling import BLOCK, AnySampler
+from kshot.sampling import BLOCK, AnySampler, firsts
 
 Metric = Callable[[Tensor, Tensor], Tensor]
 
@@ -163,7 +163,7 @@ def _score(
     values: dict[str, list[Tensor]] = {name: [] for name in named}
     answers: list[_Answers] = []
     started = time.perf_counter()
-    stop, size = sampler.count(episodes), _chunk(learner, loader, sampler)
+    stop, size = sampler.count(episodes), batch_size(learner, loader, sampler)
     unknown = rejection.beside(learner, loader, sampler) if rejection else _none
     place = {name: number for number, name in enumerate(sampler.catalogue.classes)}
     batches = zip(sampler.batches(0, stop, size), loader.episodes(sampler, 0, stop, size), strict=True)
@@ -208,8 +208,7 @@ def _classified(
     learner allows it and nobody watches."""
     # Comparisons of embeddings are moved memory, which torch's own threads share as well without waiting.
     compares = isinstance(learner.encoder, Embedded) and not learner.weights_per_episode()
-    alone = device.type != "cpu" or not learner.concurrent() or compares
-    several = 1 if alone else torch.get_num_threads()
+    several = side_by_side(device) if learner.concurrent() and not compares else 1
     copies = [replica(learner) for _ in range(several)] if several > 1 else [learner]
     waiting, done = iter(batches), 0
 
@@ -280,11 +279,10 @@ def _outcomes(accuracies: Tensor, answers: Sequence[_Answers], classes: tuple[st
     )
 
 
-def _chunk(learner: Learner, loader: Loader, sampler: AnySampler) -> int:
+def batch_size(learner: Learner, loader: Loader, sampler: AnySampler) -> int:
     """Episodes per batch: a function of shapes only, so that results do not depend on the machine's load."""
-    blocks = loader.catalogue.blocks
-    firsts = np.zeros(1, dtype=np.int64) if blocks is None else np.unique(blocks.of, return_index=True)[1]
-    example = max(sum(leaf.numel() for leaf in loader.gather(first).values()) for first in firsts[:, None])
+    each = firsts(loader.catalogue)[:, None]
+    example = max(sum(leaf.numel() for leaf in loader.gather(first).values()) for first in each)
     limit = EMBEDDED_NUMBERS if isinstance(learner.encoder, Embedded) else RAW_NUMBERS
     inputs = example * sampler.shape.most_examples
     return max(1, limit // (inputs + learner.weights_per_episode()))

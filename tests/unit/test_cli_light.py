@@ -42,6 +42,31 @@ def test_light_commands_import_nothing_heavy(arguments):
     assert result.stderr.splitlines()[-1] == "heavy:"
 
 
+def imported(code: str) -> set[str]:
+    """Names of the modules that a process has imported in the end."""
+    return set(python("-c", f"{code}; import sys; print(*sys.modules, file=sys.stderr)").stderr.split())
+
+
+def test_the_package_needs_nothing_but_its_hooks():
+    late = HEAVY | {"pydantic", "yaml", "typer", "rich", "packaging", "importlib.metadata", "logging"}
+    assert not imported("import kshot") & late
+
+
+def test_help_needs_no_plugin_and_reads_no_configuration():
+    late = HEAVY | {
+        "pydantic",
+        "yaml",
+        "rich",
+        "packaging",
+        "importlib.metadata",
+        "kshot.registry",
+        "kshot.config",
+    }
+    loaded = imported("from kshot.cli import main; main(['--help'])")
+    assert "kshot.cli.app" in loaded
+    assert not loaded & (late | {"kshot_image", "kshot_audio", "kshot_text"})
+
+
 def test_the_registry_needs_none_of_the_command_line_and_of_pydantic():
     code = (
         "import sys; from kshot.registry import load_registry; load_registry(); print(*sorted(sys.modules))"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -81,6 +82,25 @@ def test_what_an_item_raises_is_raised_here() -> None:
 
     with pytest.raises(ValueError, match="two"):
         concurrently(one, range(4))
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_an_error_is_raised_once_all_have_ended_and_is_the_first_items() -> None:
+    failing, ended = threading.Event(), list[int]()
+
+    def one(item: int) -> None:
+        if item == 1:
+            failing.set()
+            raise ValueError("one")
+        failing.wait(timeout=10)
+        time.sleep(0.05)
+        ended.append(item)
+        if item == 0:
+            raise ValueError("none")
+
+    with pytest.raises(ValueError, match="none"):
+        concurrently(one, range(4))
+    assert sorted(ended) == [0, 2, 3]
 
 
 def test_a_replica_shares_parameters_and_has_buffers_of_its_own() -> None:

@@ -8,7 +8,7 @@ import torch
 from kshot.config import Loading
 from kshot.encoders import Embedded
 from kshot.errors import CellError
-from kshot.evaluation import evaluate
+from kshot.evaluation import _Answers, evaluate
 from kshot.interfaces import Classifier, Learner
 from kshot.learners.prototypical import Prototypical
 from kshot.loading import Loader, make_loader
@@ -115,3 +115,16 @@ def test_logits_that_are_not_numbers_fail_the_cell() -> None:
     loader, samplers = setting(Shape(5, 1, 5))
     with pytest.raises(CellError, match="not finite"):
         evaluate(Broken(), loader, samplers, 5)
+
+
+def test_answers_of_many_episodes_are_those_of_each_query_by_itself() -> None:
+    torch.manual_seed(0)
+    logits, labels = torch.randn(4, 6, 3), torch.randint(3, (4, 6))
+    classes = np.arange(12).reshape(4, 3)[:, ::-1]
+    found = _Answers.of(np.arange(4), logits, labels, classes)
+    for episode, query in np.ndindex(4, 6):
+        own, label = logits[episode, query], int(labels[episode, query])
+        assert found.labels[episode, query] == classes[episode, label]
+        assert found.predicted[episode, query] == classes[episode, int(own.argmax())]
+        assert found.rank[episode, query] == sorted(own.tolist(), reverse=True).index(float(own[label]))
+        assert found.confidence[episode, query] == pytest.approx(float(own.softmax(0).max()), rel=1e-6)

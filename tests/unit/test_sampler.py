@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -180,6 +182,24 @@ def test_catalogue_does_not_depend_on_the_order_of_rows() -> None:
     assert one.fingerprint == other.fingerprint
     assert [labels[r] + keys[r] for r in one.rows] == ["a1", "a2", "b1", "b2"]
     assert [labels[::-1][r] + keys[::-1][r] for r in other.rows] == ["a1", "a2", "b1", "b2"]
+
+
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(names, names), min_size=1, max_size=30, unique=True))
+def test_a_catalogue_is_sorted_by_class_and_key_and_hashed_in_that_order(
+    pairs: list[tuple[str, str]],
+) -> None:
+    labels, keys = [one for one, _ in pairs], [one for _, one in pairs]
+    built = Catalogue.build(labels, keys, version="3")
+    order = sorted(range(len(pairs)), key=pairs.__getitem__)
+    assert built.rows.tolist() == order
+    assert built.classes == tuple(sorted(set(labels)))
+    assert [built.classes[c] for c in built.labels] == [labels[i] for i in order]
+    written = "".join(f"{len(labels[i])}:{labels[i]}{len(keys[i])}:{keys[i]}" for i in order)
+    assert built.fingerprint == f"sha256:{hashlib.sha256(f'3{chr(0)}{written}'.encode()).hexdigest()}"
 
 
 def test_catalogue_refuses_two_examples_under_one_key() -> None:

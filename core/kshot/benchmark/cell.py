@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
@@ -13,14 +12,16 @@ import torch
 
 from kshot import results
 from kshot.benchmark.data import Data, rejection_of
+from kshot.benchmark.learner import build_learner
 from kshot.benchmark.memory import MemoryPeak
 from kshot.benchmark.plan import Plan, PlannedCell
 from kshot.benchmark.projection import project
 from kshot.benchmark.roads import road_of
 from kshot.benchmark.tuned import build_encoder
-from kshot.errors import CellError, DataError
+from kshot.errors import DataError
 from kshot.evaluation import Scored, scoring
 from kshot.files import content_hash
+from kshot.functional import following
 from kshot.functional.noting import Watcher
 from kshot.interfaces import Learner, Split
 from kshot.loading import Loader, embed_examples
@@ -98,7 +99,8 @@ def run_cell(cell: PlannedCell, around: Surroundings) -> results.Cell:
     """
     # Processes that follow write nothing, nor take away what the one that leads wrote.
     looking = around.looking(cell) if around.processes.leads else nullcontext()
-    with _seeded(cell, around), looking, MemoryPeak(around.device) as peak:
+    strategy = around.plan.strategy(cell, around.device.type)
+    with _seeded(cell, around), following(strategy), looking, MemoryPeak(around.device) as peak:
         return around.processes.everywhere(lambda: _Cell(cell, around)).run(peak)
 
 
@@ -108,7 +110,8 @@ def train_cell(cell: PlannedCell, around: Surroundings) -> None:
     Raises:
         KshotError: the cell cannot be built or trained.
     """
-    with _seeded(cell, around):
+    strategy = around.plan.strategy(cell, around.device.type)
+    with _seeded(cell, around), following(strategy):
         around.processes.everywhere(lambda: _Cell(cell, around)).train()
 
 
@@ -130,7 +133,7 @@ class _Cell:
         self._stage("data")
         self._tuned = build_encoder(cell, self._data)
         self._encoder = self._tuned.encoder.to(around.device)
-        self._learner = self._build_learner()
+        self._learner = build_learner(cell, self._encoder, self._samplers()).to(around.device)
         self._parameters = sum(p.numel() for p in self._learner.parameters())
         self._road = road_of(cell, self._data, self._tuned, self._learner, around.device, self._stage)
         if self._road.encoder is not self._encoder:
@@ -180,30 +183,6 @@ class _Cell:
                 self._score_entry(sampler, scored) for sampler, scored in zip(samplers, scores, strict=True)
             ],
         )
-
-    def _build_learner(self) -> Learner:
-        part = self._cell.learner
-        way = self._settings.train.way
-        takes = inspect.signature(part.factory).parameters.get("way")
-        if takes and takes.default is takes.empty and isinstance(way, Range):
-            raise CellError(
-                f"learner '{part.id}' serves one number of classes, and train.way is {way}: set it to a number"
-            )
-        fixed = {"way": way} if takes and isinstance(way, int) else {}
-        try:
-            learner: Learner = part.factory(self._encoder, **fixed, **part.options)
-        except ValueError as error:
-            raise CellError(f"learner '{part.id}': {error}") from error
-        for sampler in self._samplers():
-            if learner.way not in (None, sampler.shape.way):
-                raise CellError(
-                    f"learner '{part.id}' serves {learner.way} classes, as many as its training episodes "
-                    f"have, and cannot be tested on {sampler.shape}; set its head to one that serves any way, "
-                    f"or its evaluate.shapes to {learner.way}-way ones"
-                )
-        if self._settings.evaluate.batch_statistics:
-            learner.batch_statistics = self._settings.evaluate.batch_statistics
-        return learner.to(self._around.device)
 
     def _pretrain(self) -> Pretraining | None:
         """What an encoder is taught as a whole, or the weights that it gave another cell already."""

@@ -10,7 +10,16 @@ from typing import Any
 
 from kshot.benchmark.patterns import Parts, matches, no_match
 from kshot.benchmark.variants import Expanded, expand, is_id
-from kshot.config import Configuration, Overrides, Settings, Tuning, Variant, check, settings_of
+from kshot.config import (
+    Configuration,
+    Overrides,
+    Settings,
+    StrategyEntry,
+    Tuning,
+    Variant,
+    check,
+    settings_of,
+)
 from kshot.errors import ConfigurationError, KshotError
 from kshot.registry import Entry, Registry
 from kshot.resolving import Resolved, Resolver
@@ -123,6 +132,14 @@ class Plan:
         """The selected cells, in order."""
         return [cell for cell in self.cells if cell.id in self.selected]
 
+    def strategy(self, cell: PlannedCell, device: str) -> StrategyEntry:
+        """What the configuration says of a cell on a type of device; a later pattern before an earlier one."""
+        found = StrategyEntry()
+        for pattern, entry in self.configuration.strategy.of(device).items():
+            if matches(cell.parts, [pattern]):
+                found = found.model_copy(update=entry.model_dump(exclude_none=True))
+        return found
+
 
 def make_plan(raw: Mapping[str, Any], where: str, registry: Registry) -> Plan:
     """Check a raw configuration and list its cells.
@@ -157,8 +174,14 @@ def make_plan(raw: Mapping[str, Any], where: str, registry: Registry) -> Plan:
     ids = [cell.parts for cell in every]
     cells = [cell for cell in every if not matches(cell.parts, configuration.leave_out)]
     if not problems:
-        unmatched = [one for one in configuration.leave_out if not any(matches(c, [one]) for c in ids)]
-        problems += [f"leave_out: {no_match(pattern, ids)}" for pattern in unmatched]
+        patterns = [("leave_out", configuration.leave_out)]
+        patterns += [(f"strategy.{one}", [*configuration.strategy.of(one)]) for one in ("cpu", "cuda")]
+        problems += [
+            f"{where}: {no_match(pattern, ids)}"
+            for where, some in patterns
+            for pattern in some
+            if not any(matches(parts, [pattern]) for parts in ids)
+        ]
     if not problems and not cells:
         problems.append("leave_out: leaves no cell to run")
     if problems:

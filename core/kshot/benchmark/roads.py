@@ -130,13 +130,26 @@ def road_of(
         device: where everything is computed.
         stage: is told when embedding begins.
     """
-    joint = tuned.encoder
-    if isinstance(joint, Joint) and any(joint.stays(one) for one in joint.modalities):
+    joint = _joint_of_staying(tuned.encoder)
+    if joint:
         return Towers(cell, data, joint, device, stage)
     fixed = tuned.fixed
-    if fixed is not None and not learner.adapts_encoder and learner.batch_statistics == "frozen":
+    if fixed is not None and embeds_beforehand(tuned, learner):
         return Whole(cell, data, tuned, fixed, device, stage)
     return Plain(cell, data, tuned.encoder)
+
+
+def embeds_beforehand(tuned: Tuned, learner: Learner) -> bool:
+    """True where examples, or those of some modalities, are embedded once, before training."""
+    if _joint_of_staying(tuned.encoder):
+        return True
+    return tuned.fixed is not None and not learner.adapts_encoder and learner.batch_statistics == "frozen"
+
+
+def _joint_of_staying(encoder: Encoder) -> Joint | None:
+    """The encoder, where it is a joint one of whose towers some stay as they are."""
+    stays = isinstance(encoder, Joint) and any(encoder.stays(one) for one in encoder.modalities)
+    return encoder if isinstance(encoder, Joint) and stays else None
 
 
 def _identity(what: Resolved) -> dict[str, object]:

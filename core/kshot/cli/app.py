@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import kshot
-from kshot.cli import bench, listing, plugins, schema, sources
+from kshot.cli import bench, listing, plugins, schema, sources, tune
 from kshot.cli.episodes import command
 from kshot.cli.help import Help
 from kshot.cli.product import commands, serving
@@ -49,6 +49,7 @@ def options(
 app.command()(bench.bench)
 app.command()(bench.check)
 app.command()(bench.report)
+app.command()(tune.tune)
 app.command()(command.episodes)
 app.command()(schema.schema)
 app.command()(commands.fit)

@@ -1,6 +1,7 @@
 """The configuration a user writes: one YAML file, read strictly, all its errors told at once."""
 
 from kshot.config.configuration import Configuration
+from kshot.config.editing import with_key
 from kshot.config.overriding import override
 from kshot.config.parts import (
     EncoderVariant,
@@ -21,6 +22,7 @@ from kshot.config.schema import json_schema
 from kshot.config.settings import Settings, settings_of
 from kshot.config.shapes import FixedEntry, ShapeEntry, TestedShape
 from kshot.config.stages import Evaluate, Loading, Optimisation, Pretrain, Train, Unknown
+from kshot.config.strategy import Strategies, StrategyEntry
 from kshot.config.strict import Strict
 from kshot.config.text import parse
 
@@ -39,6 +41,8 @@ __all__ = [
     "Settings",
     "ShapeEntry",
     "SourceEntry",
+    "Strategies",
+    "StrategyEntry",
     "Strict",
     "Subset",
     "TestedShape",
@@ -55,4 +59,5 @@ __all__ = [
     "problems_of",
     "read",
     "settings_of",
+    "with_key",
 ]

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from kshot.config.forms import OneOrMany, Short
 from kshot.config.parts import EncoderVariant, LearnerVariant, SourceEntry
 from kshot.config.stages import Evaluate, Loading, Pretrain, Train
+from kshot.config.strategy import Strategies
 from kshot.config.strict import Strict
 
 NAME = Short(("string",), "a registered name, without options")
@@ -30,6 +31,7 @@ class Configuration(Strict):
         evaluate: how they are tested.
         loading: how data is held.
         leave_out: shell patterns of cells (LEARNER.ENCODER.SOURCE.SEED) that are not run.
+        strategy: what was measured to be fast on this machine; `kshot tune` writes it.
     """
 
     name: str = Field(min_length=1)
@@ -42,6 +44,7 @@ class Configuration(Strict):
     evaluate: Evaluate = Field(default_factory=Evaluate)
     loading: Loading = Field(default_factory=Loading)
     leave_out: list[str] = Field(default_factory=list[str])
+    strategy: Strategies = Field(default_factory=Strategies)
 
     @model_validator(mode="before")
     @classmethod

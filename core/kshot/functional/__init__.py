@@ -2,7 +2,8 @@
 
 from kshot.functional.attention import attention_over, differentiable
 from kshot.functional.blocks import checkpoint_activations, largest_list, layerwise_rates
-from kshot.functional.concurrent import concurrently, in_turn, replica
+from kshot.functional.chosen import chosen, following
+from kshot.functional.concurrent import concurrently, in_turn, replica, side_by_side
 from kshot.functional.embedding import (
     embed,
     embed_flat,
@@ -33,12 +34,14 @@ __all__ = [
     "add_lora",
     "attention_over",
     "checkpoint_activations",
+    "chosen",
     "concurrently",
     "differentiable",
     "embed",
     "embed_flat",
     "embed_jointly",
     "fix_untrained_norms",
+    "following",
     "in_turn",
     "is_watched",
     "largest_list",
@@ -50,6 +53,7 @@ __all__ = [
     "query_cross_entropy",
     "query_pass",
     "replica",
+    "side_by_side",
     "statistics",
     "support_pass",
     "watched",

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kshot.episode import TENSOR, Inputs
+from kshot.functional.chosen import chosen
 from kshot.functional.concurrent import concurrently
 from kshot.functional.norms import Pass, statistics
 from kshot.interfaces import BatchStatistics
@@ -40,14 +41,19 @@ CHUNK = 40
 """Examples that pass a network together on a CPU: what it makes of them stays in the cache."""
 
 
+def chunk_size() -> int:
+    """How many examples pass a network together on this CPU where no graph is wanted."""
+    return chosen().chunk or CHUNK
+
+
 def embed_chunks(encoder: nn.Module, inputs: Inputs) -> Tensor:
     """:func:`embed_flat` in the batches that a device does best with, for examples that do not see each other."""
-    leaves = list(inputs.values())
+    leaves, size = list(inputs.values()), chunk_size()
     computes = next(encoder.parameters(), None) is not None
-    if leaves[0].device.type != "cpu" or len(leaves[0]) <= CHUNK or not computes:
+    if leaves[0].device.type != "cpu" or len(leaves[0]) <= size or not computes:
         return embed_flat(encoder, inputs)
     chunks = [
-        dict(zip(inputs, some, strict=True)) for some in zip(*(x.split(CHUNK) for x in leaves), strict=True)
+        dict(zip(inputs, some, strict=True)) for some in zip(*(x.split(size) for x in leaves), strict=True)
     ]
     return torch.cat(concurrently(lambda chunk: embed_flat(encoder, chunk), chunks))
 
@@ -61,14 +67,16 @@ def embed_flat(encoder: nn.Module, inputs: Inputs) -> Tensor:
 def laid_out(inputs: Inputs) -> Inputs:
     """Inputs with pictures (B, C, H, W) channels last, the layout that convolutions then keep to:
     half as fast again on a CPU, and what half precision wants on a GPU."""
+    if chosen().channels_last is False:
+        return inputs
     return {name: _channels_last(leaf) if leaf.ndim == 4 else leaf for name, leaf in inputs.items()}
 
 
-def _channels_last(pictures: Tensor) -> Tensor:
-    if pictures.shape[1] > 1:
-        return pictures.contiguous(memory_format=torch.channels_last)
-    # One channel lies alike either way; only its strides tell a convolution what to give.
-    return pictures.contiguous().flatten(1, 2).unsqueeze(-1).movedim(-1, 1)
+def _channels_last(x: Tensor) -> Tensor:
+    if x.shape[1] != 1:
+        return x.contiguous(memory_format=torch.channels_last)
+    # Of one channel both layouts are the same numbers, and only strides tell convolutions which is meant.
+    return x.contiguous().view(len(x), *x.shape[2:], 1).permute(0, 3, 1, 2)
 
 
 def widened(embedded: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from kshot.functional.chosen import chosen
 from kshot.functional.noting import unwatched
 
 Tree = Tensor | Mapping[str, "Tree"] | tuple["Tree", ...]
@@ -62,10 +63,11 @@ def _over_tasks(strategy: Strategy, function: Callable[..., Tree], shared: Tree,
 
 
 def choose(name: StrategyName, encoder: nn.Module, device: torch.device, adapted: int) -> Strategy:
-    """The strategy for an encoder's inner loop, by name or from the shipped table.
+    """The strategy for an encoder's inner loop: by name, else as it was measured here, else from the
+    shipped table.
 
     Args:
-        name: ``loop`` or ``vmap`` where the user decided; ``auto`` looks the table up.
+        name: ``loop`` or ``vmap`` where the user decided; else ``auto``.
         encoder: what runs once per task and step.
         device: where.
         adapted: numbers adapted per task; bounds the tasks mapped together.
@@ -73,13 +75,19 @@ def choose(name: StrategyName, encoder: nn.Module, device: torch.device, adapted
     Raises:
         ValueError: ``vmap`` for an encoder that declares that it cannot be mapped.
     """
-    mappable = bool(getattr(encoder, "vmap", True)) and not _has_recurrence(encoder)
+    mappable = is_mappable(encoder)
     if name == "vmap" and not mappable:
         raise ValueError(
             f"{type(encoder).__name__} cannot be mapped by torch.func.vmap; take strategy 'loop' or 'auto'"
         )
-    use = mappable and (name == "vmap" or (name == "auto" and _table(device.type, encoder)))
+    wanted = chosen().tasks if name == "auto" else name
+    use = mappable and (_table(device.type, encoder) if wanted is None else wanted == "vmap")
     return Strategy(use, _chunk(device.type, adapted) if use else None)
+
+
+def is_mappable(encoder: nn.Module) -> bool:
+    """True where ``torch.func.vmap`` can map the encoder over weights."""
+    return bool(getattr(encoder, "vmap", True)) and not _has_recurrence(encoder)
 
 
 def _table(device: str, encoder: nn.Module) -> bool:

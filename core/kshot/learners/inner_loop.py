@@ -28,7 +28,7 @@ from kshot.functional import (
     width_of,
 )
 from kshot.functional.norms import EpisodicBatchNorm, Moments
-from kshot.functional.strategy import Strategy, StrategyName, choose
+from kshot.functional.strategy import Strategy, StrategyName, choose, is_mappable
 from kshot.functional.tasks import HEAD_BIAS, HEAD_WEIGHT, Tasks, Weights, prefixed
 from kshot.interfaces import BatchStatistics, Classifier, Learner
 from kshot.learners.heads import Head, HeadName, make_head
@@ -110,6 +110,12 @@ class InnerLoopLearner(Learner, ABC):
     def concurrent(self) -> bool:
         """Where tasks are gone over one by one: mapped ones are one computation already."""
         return self.adapts_encoder and not choose(self._strategy, self.encoder, torch.device("cpu"), 0).vmap
+
+    @property
+    def strategies(self) -> tuple[StrategyName, ...]:
+        """The ways of going over tasks among which nothing but speed decides."""
+        open_ = self.adapts_encoder and self._strategy == "auto" and is_mappable(self.encoder)
+        return ("loop", "vmap") if open_ else ()
 
     @final
     def training_logits(self, support: tuple[Examples, ...], query: tuple[Inputs, ...]) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from kshot.episode import Inputs
 from kshot.functional import concurrently, embed_flat
-from kshot.functional.embedding import CHUNK
+from kshot.functional.embedding import chunk_size
 from kshot.loading.loader import Loader
 from kshot.loading.prepare import trimmed
 
@@ -54,7 +54,9 @@ def _embed_chunk(encoder: nn.Module, inputs: Inputs) -> Tensor:
     order = torch.arange(count) if mask is None else mask.reshape(count, -1).sum(1).argsort(stable=True).cpu()
     device = next(iter(inputs.values())).device
     alone = device.type == "cpu"
-    parts = order.split(CHUNK if alone else PREPARE_CHUNK)  # on a CPU small ones, which waste less padding
+    parts = order.split(
+        chunk_size() if alone else PREPARE_CHUNK
+    )  # on a CPU small ones, which waste less padding
 
     def embed(index: Tensor) -> Tensor:
         return embed_flat(encoder, trimmed({name: leaf[index] for name, leaf in inputs.items()})).float()

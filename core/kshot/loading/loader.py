@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kshot.devices import sent
 from kshot.episode import Episodes, Examples
 from kshot.sampling import AnySampler, Catalogue, Drawn
 
@@ -74,4 +75,4 @@ def assemble(drawn: Drawn, catalogue: Catalogue, gather: Gather) -> Episodes:
 
 def _examples(inputs: dict[str, Tensor], labels: np.ndarray, way: int) -> Examples:
     device = next(iter(inputs.values())).device
-    return Examples(inputs, torch.from_numpy(np.ascontiguousarray(labels)).to(device), way)
+    return Examples(inputs, sent(labels, device), way)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kshot.devices import sent
 from kshot.episode import Episodes, Inputs
 from kshot.loading.loader import Loader, assemble
 from kshot.loading.prepare import TRUNCATED, trimmed
@@ -36,7 +37,7 @@ class ResidentLoader(Loader):
 
     def gather(self, positions: np.ndarray) -> dict[str, Tensor]:
         """(…,) positions → leaves (…, features)."""
-        index = torch.from_numpy(positions).to(self.device)
+        index = sent(positions, self.device)
         flat = index.reshape(-1)
         return {
             name: leaf.index_select(0, flat).unflatten(0, index.shape) for name, leaf in self._inputs.items()

@@ -2,7 +2,7 @@
 
 from kshot.sampling.base import BLOCK, AnySampler, Drawn
 from kshot.sampling.blocks import Blocks, Sides, shares_of
-from kshot.sampling.catalogue import Catalogue
+from kshot.sampling.catalogue import Catalogue, firsts
 from kshot.sampling.fixed import FixedSampler
 from kshot.sampling.sampler import Sampler
 from kshot.sampling.unknown import UnknownSampler
@@ -17,5 +17,6 @@ __all__ = [
     "Sampler",
     "Sides",
     "UnknownSampler",
+    "firsts",
     "shares_of",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -67,21 +68,22 @@ class Catalogue:
             raise DataError("a split without examples; check the split's definition")
         if len(keys) != len(labels):
             raise ValueError(f"{len(labels)} labels but {len(keys)} keys")
-        order = sorted(range(len(labels)), key=lambda i: (labels[i], keys[i]))
+        members: dict[str, list[int]] = {}
+        for number, label in enumerate(labels):
+            members.setdefault(label, []).append(number)
+        classes = sorted(members)
         digest = hashlib.sha256(version.encode() + b"\0")
-        classes: list[str] = []
-        offsets: list[int] = []
-        previous: tuple[str, str] | None = None
-        for position, i in enumerate(order):
-            current = (labels[i], keys[i])
-            if current == previous:
-                raise DataError(f"class '{labels[i]}' holds two examples under the key '{keys[i]}'")
-            if not classes or classes[-1] != labels[i]:
-                classes.append(labels[i])
-                offsets.append(position)
-            digest.update(f"{len(labels[i])}:{labels[i]}{len(keys[i])}:{keys[i]}".encode())
-            previous = current
-        offsets.append(len(order))
+        for name in classes:
+            # Class by class: to sort all pairs of label and key takes twice the time and memory.
+            members[name].sort(key=keys.__getitem__)
+            own = [keys[number] for number in members[name]]
+            if len(set(own)) < len(own):
+                twice = next(key for key, other in itertools.pairwise(own) if key == other)
+                raise DataError(f"class '{name}' holds two examples under the key '{twice}'")
+            start = f"{len(name)}:{name}"
+            digest.update("".join(f"{start}{len(key)}:{key}" for key in own).encode())
+        order = np.fromiter(itertools.chain.from_iterable(members[name] for name in classes), dtype=np.int64)
+        offsets = np.cumsum([0, *(len(members[name]) for name in classes)])
         sources = np.arange(len(labels)) if rows is None else np.asarray(rows)
         return cls(
             classes=tuple(classes),
@@ -92,9 +94,9 @@ class Catalogue:
                 name: _values_of(classes, values, name) for name, values in (class_groups or {}).items()
             },
             example_groups={
-                name: np.unique(np.asarray([values[i] for i in order]), return_inverse=True)[1].astype(
-                    np.int64
-                )
+                name: np.unique(np.asarray([values[i] for i in order.tolist()]), return_inverse=True)[
+                    1
+                ].astype(np.int64)
                 for name, values in (example_groups or {}).items()
             },
         )
@@ -112,6 +114,12 @@ class Catalogue:
     def labels(self) -> IntArray:
         """(N,) class number of each position."""
         return np.repeat(np.arange(len(self.classes), dtype=np.int64), self.sizes)
+
+
+def firsts(catalogue: Catalogue) -> IntArray:
+    """Positions of one example of each part: what tells the size of an input."""
+    blocks = catalogue.blocks
+    return np.zeros(1, dtype=np.int64) if blocks is None else np.unique(blocks.of, return_index=True)[1]
 
 
 def _values_of(classes: Sequence[str], values: Mapping[str, str], name: str) -> tuple[str, ...]:

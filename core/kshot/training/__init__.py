@@ -11,7 +11,7 @@ from kshot.training.handover import (
     write_learner,
 )
 from kshot.training.meta import train
-from kshot.training.optimisation import trainable
+from kshot.training.optimisation import precision, trainable, training_mode
 from kshot.training.pretraining import PretrainedEncoder, pairing, pretrain
 from kshot.training.processes import Alone, Processes, join_processes
 from kshot.training.record import CurvePoint, Pretraining, Training
@@ -32,9 +32,11 @@ __all__ = [
     "lasting_encoder_state",
     "lasting_state",
     "pairing",
+    "precision",
     "pretrain",
     "read_learner",
     "train",
     "trainable",
+    "training_mode",
     "write_learner",
 ]

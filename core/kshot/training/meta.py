@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import nn
 
+from kshot.allocator import keep_freed_memory
 from kshot.config import Train
 from kshot.episode import Episodes, Examples
 from kshot.errors import CellError
@@ -83,6 +84,8 @@ def train(
         CellError: the loss is not finite; names the step. The last good checkpoint stays. Or there is
             ``patience`` and nothing to validate.
     """
+    if loader.device.type == "cpu":
+        keep_freed_memory()
     together = processes or Alone()
     return _Run(
         learner, loader, sampler, options, validate, progress, checkpoint, rates, together, watcher

@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
+from kshot.allocator import keep_freed_memory
 from kshot.config import Pretrain
 from kshot.episode import Inputs
 from kshot.errors import CellError
@@ -108,6 +109,8 @@ def pretrain(
     Raises:
         CellError: the loss is not finite; names the step. Or pairs are asked for where there are none.
     """
+    if loader.device.type == "cpu":
+        keep_freed_memory()
     devices = [loader.device] if loader.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         torch.manual_seed(seed)

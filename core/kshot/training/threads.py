@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from kshot.episode import Episodes
-from kshot.functional import EpisodicBatchNorm, concurrently, in_turn, replica
+from kshot.functional import EpisodicBatchNorm, concurrently, in_turn, replica, side_by_side
 from kshot.functional.norms import Noted, noting_statistics
 from kshot.functional.noting import is_watched, sharing, unwatched
 from kshot.interfaces import Learner
@@ -38,9 +38,7 @@ class Threads:
 
     def __init__(self, learner: Learner, episodes: Episodes, loss: Loss) -> None:
         self._learner, self._loss = learner, loss
-        count = (
-            min(torch.get_num_threads(), len(episodes)) if episodes.query_labels.device.type == "cpu" else 1
-        )
+        count = min(side_by_side(episodes.query_labels.device), len(episodes))
         self._copies = [replica(learner) for _ in range(count)] if count > 1 and learner.concurrent() else []
         if self._copies and not self._alike(self._copies[0], episodes.slice(0, 1)):
             self._copies = []

@@ -106,8 +106,8 @@ def _blended(pixels: Tensor, other: Tensor, factor: Tensor) -> Tensor:
 def _grey(pixels: Tensor) -> Tensor:
     if pixels.shape[1] != 3:
         return pixels
-    shares = torch.tensor(GREY, dtype=pixels.dtype, device=pixels.device).view(1, 3, 1, 1)
-    return (pixels * shares).sum(1, keepdim=True)
+    # Not by a tensor of the shares: a GPU would be waited for while it is sent there.
+    return sum(share * band for share, band in zip(GREY, pixels.split(1, dim=1), strict=True))
 
 
 _STEPS: Mapping[Name, Callable[[Tensor, Generator], Tensor]] = {

@@ -9,6 +9,7 @@ from kshot.interfaces import Encoder
 from kshot_image.encoders.conv4 import conv4
 from kshot_image.encoders.pixels import pixels
 from PIL import Image
+from torch import nn
 
 
 def pictures(count: int, size: int = 20, mode: str = "L") -> list[Image.Image]:
@@ -34,6 +35,22 @@ def test_any_size_and_channel_count(size: int, channels: int) -> None:
     embedded = encoder(encoder.prepare(pictures(3, mode="RGB")))
     assert embedded.shape == (3, encoder.dim)
     assert embedded.isfinite().all()
+
+
+def test_pooling_before_the_relu_is_pooling_after_it() -> None:
+    """The field's order is convolution, norm, ReLU, pool; a maximum commutes with what only rises."""
+    encoder = conv4(width=6).double().train()
+    layers = [list(block) for block in encoder.blocks]
+    assert [type(one).__name__ for one in layers[0]] == ["Conv2d", "BatchNorm2d", "MaxPool2d", "ReLU"]
+    plain = nn.Sequential(*(nn.Sequential(*block[:2], block[3], block[2]) for block in layers))
+    pixels, found = torch.rand(7, 1, 28, 28, dtype=torch.float64), []
+    for network in (encoder.blocks, plain):
+        encoder.zero_grad()
+        embedded = network(pixels).flatten(1)
+        embedded.square().sum().backward()
+        found.append([embedded, *(parameter.grad.clone() for parameter in encoder.parameters())])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
 
 
 def test_pools_stop_at_one_pixel() -> None:

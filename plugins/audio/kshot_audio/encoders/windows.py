@@ -26,7 +26,7 @@ def windows(frames: Tensor, mask: Tensor, length: int, count: int) -> Tensor:
         count = 1
     valid = mask.sum(1).long()
     device = frames.device
-    shares = torch.linspace(0, 1, count, device=device) if count > 1 else torch.tensor([0.5], device=device)
+    shares = torch.linspace(0, 1, count, device=device) if count > 1 else torch.full((1,), 0.5, device=device)
     first = ((valid - length).clamp_min(0) * shares.to(frames)).long()
     places = (first.unsqueeze(2) + torch.arange(length, device=device)) % valid.unsqueeze(2)
     chosen = places.flatten(1).unsqueeze(2).expand(-1, -1, frames.shape[2])
