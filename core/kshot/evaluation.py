@@ -132,20 +132,22 @@ def _embedded(
     """The learner around embeddings, and a loader of those that the episodes need."""
     if isinstance(learner.encoder, Embedded):
         return learner, loader
-    used = np.zeros(len(loader.catalogue), dtype=bool)
+    known, asked = (np.zeros(len(loader.catalogue), dtype=bool) for _ in range(2))
     for sampler in samplers:
         for drawn in sampler.blocks(sampler.count(episodes)):
-            used[drawn.support] = True
-            used[drawn.query] = True
+            known[drawn.support] = True
+            known[drawn.query] = True
         if rejection:
             unknown = rejection.sampler(sampler)
             for numbers in sampler.batches(0, sampler.count(episodes), BLOCK):
-                used[unknown.take(numbers)] = True
-    positions = np.flatnonzero(used)
-    embedded = embed_examples(learner.encoder, loader, positions)
-    table = embedded.new_zeros(len(used), embedded.shape[1])
-    table[torch.from_numpy(positions).to(table.device)] = embedded
-    identity = Embedded(getattr(learner.encoder, "modality", ""), embedded.shape[1])
+                asked[unknown.take(numbers)] = True
+    # By themselves: an example's embedding is the same in any company but for rounding.
+    passes = [np.flatnonzero(one) for one in (known, asked & ~known)]
+    embedded = [embed_examples(learner.encoder, loader, one) for one in passes if len(one)]
+    table = embedded[0].new_zeros(len(known), embedded[0].shape[1])
+    for positions, one in zip(passes, embedded, strict=False):
+        table[torch.from_numpy(positions).to(table.device)] = one
+    identity = Embedded(getattr(learner.encoder, "modality", ""), table.shape[1])
     return learner.around(identity), ResidentLoader(loader.catalogue, {EMBEDDING: table}, loader.device)
 
 

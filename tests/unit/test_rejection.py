@@ -182,6 +182,19 @@ def test_every_learner_is_measured_and_its_known_queries_do_not_notice(
     assert found["unknown_oscr"] <= min(found["unknown_auroc"], beside.accuracy.mean) + 1e-9
 
 
+def test_known_embeddings_keep_their_company_where_an_encoder_rounds_by_it() -> None:
+    class Rounding(torch.nn.Module):
+        """Kernels are chosen by a batch's size; here the difference is large enough to be seen."""
+
+        def forward(self, inputs):
+            values = inputs["values"].flatten(1)
+            return values * torch.linspace(1, len(values), values.shape[1])
+
+    alone, beside = (scored(Prototypical(Rounding()), "frozen", asked) for asked in (None, ASKED))
+    for name in ("accuracy", "predicted", "rank", "confidence"):
+        assert np.array_equal(getattr(alone.outcomes, name), getattr(beside.outcomes, name)), name
+
+
 def test_separable_classes_are_told_from_unknown_ones_and_a_collapsed_encoder_tells_nothing() -> None:
     learner = Prototypical(toy_encoder())
     assert scored(learner, "frozen", ASKED, noise=0.1).metrics["unknown_auroc"].mean > 0.8
