@@ -10,7 +10,7 @@ import pytest
 from kshot import results
 from kshot.errors import ConfigurationError
 from kshot.report import write_report
-from kshot.sampling import Sampler, UnknownSampler
+from kshot.sampling import OtherClasses, Sampler
 from kshot.shapes import Shape
 from kshot.testing import Toy
 
@@ -42,7 +42,7 @@ def test_unknown_queries_reach_results_tables_and_report_and_change_nothing_else
     unknown = found.cells[0].scores[0].unknown
     assert unknown is not None
     sampler = Sampler(Toy().catalogue("test"), "test", Shape(5, 1, 5), 1234)
-    assert unknown.manifest == UnknownSampler(sampler, 4, 3, 1234).manifest(20)
+    assert unknown.manifest == OtherClasses(sampler, 4, 3, 1234).manifest(20)
 
     summary = (tmp_path / "open" / "results.md").read_text()
     assert "### toy 5w1s: 4 × 3 unknown, energy" in summary

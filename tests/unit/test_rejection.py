@@ -15,8 +15,8 @@ from kshot.interfaces import Learner
 from kshot.learners.prototypical import Prototypical
 from kshot.loading import Loader, StreamingLoader, make_loader
 from kshot.metrics import auroc, detection_error, false_positive_rate, hits, oscr
-from kshot.rejection import SCORES, Rejection
-from kshot.sampling import FixedSampler, Sampler, UnknownSampler
+from kshot.rejection import BY_LOGITS, Rejection
+from kshot.sampling import FixedSampler, OtherClasses, Sampler
 from kshot.shapes import Range, Shape
 from kshot.specs import LearnerSpec
 from kshot.testing import Toy, toy_encoder
@@ -95,14 +95,14 @@ def test_a_tie_between_classes_counts_by_its_share() -> None:
 
 def test_scores_rank_as_their_formulas_do() -> None:
     logits = torch.randn(2, 8, 5, generator=torch.Generator().manual_seed(0)).double()
-    assert torch.equal(SCORES["max_logit"](logits), logits.amax(-1))
-    assert torch.allclose(SCORES["max_softmax"](logits).exp(), logits.softmax(-1).amax(-1))
-    assert torch.allclose(SCORES["energy"](logits), logits.exp().sum(-1).log())
+    assert torch.equal(BY_LOGITS["max_logit"](logits), logits.amax(-1))
+    assert torch.allclose(BY_LOGITS["max_softmax"](logits).exp(), logits.softmax(-1).amax(-1))
+    assert torch.allclose(BY_LOGITS["energy"](logits), logits.exp().sum(-1).log())
 
 
 def test_unknown_queries_are_distinct_and_of_classes_that_the_support_does_not_show() -> None:
     _, sampler = setting()
-    unknown = UnknownSampler(sampler, 3, 2, seed=9)
+    unknown = OtherClasses(sampler, 3, 2, seed=9)
     numbers = np.arange(200)
     positions = unknown.take(numbers)
     assert positions.shape == (200, 6)
@@ -118,21 +118,21 @@ def test_unknown_queries_are_distinct_and_of_classes_that_the_support_does_not_s
 def test_unknown_classes_are_equally_likely() -> None:
     _, sampler = setting()
     numbers = np.arange(6000)
-    classes = sampler.catalogue.labels[UnknownSampler(sampler, 1, 1, seed=9).take(numbers)]
+    classes = sampler.catalogue.labels[OtherClasses(sampler, 1, 1, seed=9).take(numbers)]
     counts = np.bincount(classes.reshape(-1), minlength=12)
     assert ((counts - 500) ** 2 / 500).sum() < 35  # chi-square of 11 degrees, p < 0.0003
 
 
 def test_an_episode_has_the_same_unknown_queries_whatever_else_is_asked_for() -> None:
     _, sampler = setting(Shape(Range(3, 5), 2, 3))
-    unknown = UnknownSampler(sampler, 3, 2, seed=9)
+    unknown = OtherClasses(sampler, 3, 2, seed=9)
     sizes = sampler.sizes(np.arange(30))
     same = np.flatnonzero((sizes == sizes[4]).all(axis=1))
     together = unknown.take(same)
     for row, number in zip(together, same, strict=True):
         assert np.array_equal(unknown.take(np.array([number]))[0], row)
-    assert unknown.manifest(30) == UnknownSampler(sampler, 3, 2, seed=9).manifest(30)
-    assert unknown.manifest(30) != UnknownSampler(sampler, 3, 2, seed=8).manifest(30)
+    assert unknown.manifest(30) == OtherClasses(sampler, 3, 2, seed=9).manifest(30)
+    assert unknown.manifest(30) != OtherClasses(sampler, 3, 2, seed=8).manifest(30)
     assert unknown.manifest(30) != unknown.manifest(29)
 
 
@@ -140,7 +140,7 @@ def test_fixed_episodes_have_unknown_queries_too() -> None:
     _, sampler = setting()
     fixed = FixedSampler(sampler.catalogue, "test", "list", sampler.take(np.arange(8)))
     numbers = np.arange(8)
-    classes = sampler.catalogue.labels[UnknownSampler(fixed, 8, 1, seed=9).take(numbers)]
+    classes = sampler.catalogue.labels[OtherClasses(fixed, 8, 1, seed=9).take(numbers)]
     for taken, known in zip(classes, fixed.take(numbers).classes, strict=True):
         assert sorted([*taken, *known]) == list(range(12))
 
@@ -148,7 +148,7 @@ def test_fixed_episodes_have_unknown_queries_too() -> None:
 def test_too_few_classes_for_unknown_queries_are_refused_with_the_mend() -> None:
     _, sampler = setting()
     with pytest.raises(DataError, match=r"has 8 with 2 examples, and 9 are asked for; ask for fewer"):
-        UnknownSampler(sampler, 9, 2, seed=9)
+        OtherClasses(sampler, 9, 2, seed=9)
 
 
 def built(spec: LearnerSpec) -> Learner:

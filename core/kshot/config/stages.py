@@ -98,18 +98,27 @@ class Pretrain(Optimisation):
 
 
 class Unknown(Strict):
-    """Queries of classes that an episode does not show, from the same split.
+    """Queries of no class of their episode: of other classes of the same split, or of no class at all.
 
     Attributes:
         classes: unknown classes of an episode.
         queries: queries of each.
-        score: what tells how known a query looks: its largest logit, the softmax's largest probability, or
-            the free energy (logsumexp).
+        out_of_scope: in their place, as many examples of no class, where the source has such.
+        score: what tells how known a query looks: its largest logit, the softmax's largest probability, the free
+            energy (logsumexp), or the cosine of its embedding with the nearest class of the support, before a
+            learner adapts anything. All are kept; this one's measures are shown.
     """
 
     classes: int = Field(default=5, ge=1)
     queries: int = Field(default=5, ge=1)
-    score: Literal["max_logit", "max_softmax", "energy"] = "max_logit"
+    out_of_scope: int | None = Field(default=None, ge=1)
+    score: Literal["max_logit", "max_softmax", "energy", "cosine"] = "max_logit"
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if self.out_of_scope is not None and {"classes", "queries"} & self.model_fields_set:
+            raise ValueError("out_of_scope stands in the place of classes and queries; leave these out")
+        return self
 
 
 class Evaluate(Strict):

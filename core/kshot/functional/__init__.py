@@ -4,6 +4,7 @@ from kshot.functional.attention import attention_over, differentiable
 from kshot.functional.blocks import checkpoint_activations, largest_list, layerwise_rates
 from kshot.functional.concurrent import concurrently, in_turn, replica
 from kshot.functional.embedding import (
+    concatenated,
     embed,
     embed_flat,
     embed_jointly,
@@ -33,6 +34,7 @@ __all__ = [
     "add_lora",
     "attention_over",
     "checkpoint_activations",
+    "concatenated",
     "concurrently",
     "differentiable",
     "embed",
