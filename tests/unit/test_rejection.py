@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from kshot.builtin import kshot_learners
+from kshot.classifier.neighbours import familiarity
+from kshot.classifier.support import Support
 from kshot.config import Loading
 from kshot.errors import CellError, DataError
 from kshot.evaluation import Scored, evaluate
 from kshot.interfaces import Learner
+from kshot.learners.maml import MAML
 from kshot.learners.prototypical import Prototypical
 from kshot.loading import Loader, StreamingLoader, make_loader
 from kshot.metrics import auroc, detection_error, false_positive_rate, hits, oscr
-from kshot.rejection import BY_LOGITS, Rejection
-from kshot.sampling import FixedSampler, OtherClasses, Sampler
+from kshot.outcomes import read_outcomes, write_outcomes
+from kshot.rejection import BY_LOGITS, Rejection, nearest_cosine
+from kshot.sampling import FixedSampler, OtherClasses, OutOfScope, Sampler
 from kshot.shapes import Range, Shape
 from kshot.specs import LearnerSpec
+from kshot.statistics import rejection
 from kshot.testing import Toy, toy_encoder
 from scipy.optimize import brentq
 from sklearn.metrics import roc_auc_score, roc_curve
@@ -242,3 +248,64 @@ def test_unknown_queries_whose_logits_are_not_numbers_fail_the_cell() -> None:
 
     with pytest.raises(CellError, match="not finite"):
         scored(Odd(toy_encoder()), "frozen", ASKED)
+
+
+def test_the_cosine_is_the_classifiers_familiarity_and_collapses_to_one_for_a_known_embedding() -> None:
+    generator = torch.Generator().manual_seed(0)
+    support, query = (torch.randn(n, 5, generator=generator) for n in (12, 7))
+    numbers = torch.arange(12) % 3
+    own = Support({}, support, tuple("abc"[i] for i in numbers.tolist()))
+    found = nearest_cosine(query[None], support[None], numbers[None], 3)[0]
+    assert torch.allclose(found, familiarity(query, own).double(), atol=1e-6)
+    alone = nearest_cosine(support[None, :3], support[None, :3], numbers[None, :3], 3)
+    assert torch.allclose(alone, torch.ones(1, 3, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("policy", ["frozen", "support", "query"])
+def test_every_score_is_kept_and_measures_can_be_had_from_the_file(policy: str, tmp_path: Path) -> None:
+    learner = MAML(toy_encoder(), way=SHAPE.way, inner_steps=1)
+    found = {}
+    for score in [*BY_LOGITS, "cosine"]:
+        one = scored(learner, policy, Rejection(3, 2, 9, score))
+        write_outcomes(tmp_path / "outcomes.npz", [one.outcomes])
+        [kept] = read_outcomes(tmp_path / "outcomes.npz")
+        assert set(kept.unknown.known) == {*BY_LOGITS, "cosine"}
+        assert kept.unknown.unknown[score].shape == (12, 6)
+        for name, values in rejection(kept, score).items():
+            assert values.mean().item() == one.metrics[name].mean, name
+        found[score] = one.metrics["unknown_auroc"].mean
+    assert len(set(found.values())) > 2
+
+
+def test_cosines_are_those_of_the_encoder_before_it_adapts() -> None:
+    encoder = toy_encoder()
+    adapting, plain = MAML(encoder, way=SHAPE.way, inner_rate=5.0), Prototypical(encoder)
+    cosines = [scored(one, "frozen", ASKED).outcomes.unknown.known["cosine"] for one in (adapting, plain)]
+    np.testing.assert_allclose(*cosines, atol=1e-6)
+
+
+@pytest.mark.parametrize("policy", ["frozen", "query"])
+def test_queries_of_no_class_come_from_a_loader_of_their_own(policy: str) -> None:
+    loader, sampler = setting()
+    source = Toy(classes=12, seed=7)
+    strangers = source.catalogue("validation")
+    outside = make_loader(source, strangers, toy_encoder(), CPU, Loading())
+    asked = Rejection(0, 10, 9, outside=strangers)
+    alone, beside = (
+        evaluate(
+            Prototypical(toy_encoder()),
+            loader,
+            [sampler],
+            12,
+            batch_statistics=policy,
+            rejection=one,
+            outside=outside,
+        )[0]
+        for one in (None, asked)
+    )
+    assert np.array_equal(alone.outcomes.confidence, beside.outcomes.confidence)
+    assert beside.outcomes.unknown.unknown["max_logit"].shape == (12, 10)
+    drawn = OutOfScope(sampler, strangers, 10, 9).take(np.arange(12))
+    assert all(len(set(row.tolist())) == 10 for row in drawn)
+    with pytest.raises(DataError, match="289 out of scope are asked for, and the source has 288"):
+        OutOfScope(sampler, strangers, 289, 9)

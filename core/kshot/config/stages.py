@@ -103,7 +103,8 @@ class Unknown(Strict):
     Attributes:
         classes: unknown classes of an episode.
         queries: queries of each.
-        out_of_scope: in their place, as many examples of no class, where the source has such.
+        out_of_scope: as many examples of no class in their place, which then count for nothing; the source must have
+            such.
         score: what tells how known a query looks: its largest logit, the softmax's largest probability, the free
             energy (logsumexp), or the cosine of its embedding with the nearest class of the support, before a
             learner adapts anything. All are kept; this one's measures are shown.
@@ -113,12 +114,6 @@ class Unknown(Strict):
     queries: int = Field(default=5, ge=1)
     out_of_scope: int | None = Field(default=None, ge=1)
     score: Literal["max_logit", "max_softmax", "energy", "cosine"] = "max_logit"
-
-    @model_validator(mode="after")
-    def _either(self) -> Self:
-        if self.out_of_scope is not None and {"classes", "queries"} & self.model_fields_set:
-            raise ValueError("out_of_scope stands in the place of classes and queries; leave these out")
-        return self
 
 
 class Evaluate(Strict):
