@@ -139,6 +139,8 @@ def _embedded(
     """The learner around embeddings, and loaders of those that the episodes and unknown queries need."""
     if isinstance(learner.encoder, Embedded):
         return learner, loader, outside
+    if rejection is None or rejection.outside is None:
+        outside = None
     known = np.zeros(len(loader.catalogue), dtype=bool)
     asked = np.zeros(len((outside or loader).catalogue), dtype=bool)
     for sampler in samplers:
