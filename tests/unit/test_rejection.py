@@ -290,10 +290,11 @@ def test_queries_of_no_class_come_from_a_loader_of_their_own(policy: str) -> Non
     source = Toy(classes=12, seed=7)
     strangers = source.catalogue("validation")
     outside = make_loader(source, strangers, toy_encoder(), CPU, Loading())
+    learner = Prototypical(toy_encoder())
     asked = Rejection(0, 10, 9, outside=strangers)
     alone, beside = (
         evaluate(
-            Prototypical(toy_encoder()),
+            learner,
             loader,
             [sampler],
             12,
