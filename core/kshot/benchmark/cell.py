@@ -133,7 +133,7 @@ class _Cell:
         self._around = around
         self._settings = cell.settings
         self._data = around.data
-        self._truncated: dict[Split, int] = {}
+        self._truncated: dict[Pool, int] = {}
         self._stage("data")
         self._tuned = build_encoder(cell, self._data)
         self._encoder = self._tuned.encoder.to(around.device)

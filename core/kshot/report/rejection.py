@@ -16,7 +16,8 @@ def rejection_section(results: Results) -> Html:
     lead = element(
         "p",
         "Beside its own classes each test episode had queries of classes that its support does not show, or of no "
-        f"class at all. How known a query looks is read off the score that each table names. {rejection_legend(tables)}",
+        "class at all. Each table names the score that says how known a query looks. "
+        f"{rejection_legend(tables)}",
         class_="lead",
     )
     return join(heading, lead, *map(_table, tables))
