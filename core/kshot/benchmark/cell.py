@@ -22,7 +22,7 @@ from kshot.errors import CellError, DataError
 from kshot.evaluation import Scored, scoring
 from kshot.files import content_hash
 from kshot.functional.noting import Watcher
-from kshot.interfaces import Learner, Split
+from kshot.interfaces import Learner
 from kshot.loading import Loader, embed_examples
 from kshot.metrics import Interval, interval
 from kshot.outcomes import Outcomes
