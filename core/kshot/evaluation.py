@@ -11,20 +11,21 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from kshot.encoders import Embedded
 from kshot.encoders.embedded import EMBEDDING
-from kshot.episode import Episodes, Inputs
+from kshot.episode import Episodes
 from kshot.errors import CellError
 from kshot.functional import concurrently, in_turn, query_cross_entropy, replica, side_by_side, watched
 from kshot.functional.noting import Watcher, unwatched
 from kshot.interfaces import BatchStatistics, Learner
 from kshot.loading import Loader, ResidentLoader, embed_examples
 from kshot.metrics import Interval, accuracy, interval
-from kshot.outcomes import Outcomes
-from kshot.rejection import Rejection
+from kshot.outcomes import Knownness, Outcomes
+from kshot.rejection import Looks, Queries, Rejection
 from kshot.sampling import BLOCK, AnySampler, firsts
+from kshot.statistics import rejection as measures
 
 Metric = Callable[[Tensor, Tensor], Tensor]
 
@@ -60,6 +61,7 @@ def evaluate(
     batch_statistics: BatchStatistics | None = None,
     metrics: Mapping[str, Metric] | None = None,
     rejection: Rejection | None = None,
+    outside: Loader | None = None,
 ) -> list[Scored]:
     """Score a learner on the first ``episodes`` episodes of each sampler.
 
@@ -74,12 +76,14 @@ def evaluate(
         batch_statistics: policy for batch-dependent norms; default: the learner's own.
         metrics: scored beside accuracy.
         rejection: unknown queries beside the episodes, which stay as they are; none: no such queries.
+        outside: tensors of the examples of no class, where the rejection is by these.
 
     Raises:
         CellError: logits are not finite.
         DataError: too few classes are left for unknown queries.
     """
-    with scoring(learner, loader, samplers, episodes, batch_statistics, metrics, rejection) as score:
+    options = (batch_statistics, metrics, rejection, outside)
+    with scoring(learner, loader, samplers, episodes, *options) as score:
         return [score(sampler) for sampler in samplers]
 
 
@@ -100,6 +104,7 @@ def scoring(
     batch_statistics: BatchStatistics | None = None,
     metrics: Mapping[str, Metric] | None = None,
     rejection: Rejection | None = None,
+    outside: Loader | None = None,
 ) -> Generator[Score]:
     """What :func:`evaluate` does, sampler by sampler as the caller asks; arguments as there."""
     training, policy = learner.training, learner.batch_statistics
@@ -109,10 +114,11 @@ def scoring(
         learner.batch_statistics = batch_statistics or policy
         subject = learner
         if learner.batch_statistics == "frozen" and not learner.adapts_encoder:
-            subject, loader = _embedded(learner, loader, samplers, episodes, rejection)
+            subject, loader, outside = _embedded(learner, loader, samplers, episodes, rejection, outside)
 
         def score(sampler: AnySampler, watcher: Watcher | None = None) -> Scored:
-            return _score(subject, loader, sampler, episodes, metrics or {}, rejection, watcher)
+            unknown = rejection.beside(subject, loader, outside, sampler) if rejection else _none
+            return _score(subject, loader, sampler, episodes, metrics or {}, rejection, unknown, watcher)
 
         yield score
     finally:
@@ -128,25 +134,41 @@ def _embedded(
     samplers: Sequence[AnySampler],
     episodes: int,
     rejection: Rejection | None,
-) -> tuple[Learner, Loader]:
-    """The learner around embeddings, and a loader of those that the episodes need."""
+    outside: Loader | None,
+) -> tuple[Learner, Loader, Loader | None]:
+    """The learner around embeddings, and loaders of those that the episodes and unknown queries need."""
     if isinstance(learner.encoder, Embedded):
-        return learner, loader
-    used = np.zeros(len(loader.catalogue), dtype=bool)
+        return learner, loader, outside
+    if rejection is None or rejection.outside is None:
+        outside = None
+    known = np.zeros(len(loader.catalogue), dtype=bool)
+    asked = np.zeros(len((outside or loader).catalogue), dtype=bool)
     for sampler in samplers:
         for drawn in sampler.blocks(sampler.count(episodes)):
-            used[drawn.support] = True
-            used[drawn.query] = True
+            known[drawn.support] = True
+            known[drawn.query] = True
         if rejection:
             unknown = rejection.sampler(sampler)
             for numbers in sampler.batches(0, sampler.count(episodes), BLOCK):
-                used[unknown.take(numbers)] = True
-    positions = np.flatnonzero(used)
-    embedded = embed_examples(learner.encoder, loader, positions)
-    table = embedded.new_zeros(len(used), embedded.shape[1])
-    table[torch.from_numpy(positions).to(table.device)] = embedded
-    identity = Embedded(getattr(learner.encoder, "modality", ""), embedded.shape[1])
-    return learner.around(identity), ResidentLoader(loader.catalogue, {EMBEDDING: table}, loader.device)
+                asked[unknown.take(numbers)] = True
+    encoder = learner.encoder
+    # By themselves: an example's embedding is the same in any company but for rounding.
+    table = _table(encoder, loader, [known] if outside else [known, asked & ~known])
+    strangers = _table(encoder, outside, [asked]) if outside else None
+    identity = Embedded(
+        getattr(encoder, "modality", ""), table.gather(np.zeros(1, dtype=np.int64))[EMBEDDING].shape[-1]
+    )
+    return learner.around(identity), table, strangers
+
+
+def _table(encoder: nn.Module, loader: Loader, passes: Sequence[np.ndarray]) -> ResidentLoader:
+    """A loader of embeddings of the examples that are marked (N,), those of each pass by themselves."""
+    places = [np.flatnonzero(one) for one in passes if one.any()]
+    embedded = [embed_examples(encoder, loader, one) for one in places]
+    table = embedded[0].new_zeros(len(loader.catalogue), embedded[0].shape[1])
+    for positions, one in zip(places, embedded, strict=True):
+        table[torch.from_numpy(positions).to(table.device)] = one
+    return ResidentLoader(loader.catalogue, {EMBEDDING: table}, loader.device)
 
 
 @torch.no_grad()
@@ -157,6 +179,7 @@ def _score(
     episodes: int,
     metrics: Mapping[str, Metric],
     rejection: Rejection | None,
+    unknown: Callable[[np.ndarray], Queries],
     watcher: Watcher | None,
 ) -> Scored:
     named: dict[str, Metric] = {"accuracy": accuracy, **metrics}
@@ -164,35 +187,34 @@ def _score(
     answers: list[_Answers] = []
     started = time.perf_counter()
     stop, size = sampler.count(episodes), batch_size(learner, loader, sampler)
-    unknown = rejection.beside(learner, loader, sampler) if rejection else _none
     place = {name: number for number, name in enumerate(sampler.catalogue.classes)}
     batches = zip(sampler.batches(0, stop, size), loader.episodes(sampler, 0, stop, size), strict=True)
     asked = ((numbers, batch, unknown(numbers)) for numbers, batch in batches)
     classified = _classified(learner, loader.device, asked, rejection, watcher, stop)
-    for numbers, batch, logits, rejected in classified:
+    for numbers, batch, logits, looks in classified:
         labels = batch.query_labels
         for name, metric in named.items():
             values[name].append(metric(logits, labels).cpu())
-        for name, measured in rejected.items():
-            values.setdefault(name, []).append(measured.cpu())
         classes = np.asarray([[place[name] for name in row] for row in batch.classes])
-        answers.append(_Answers.of(numbers, logits, labels, classes))
+        answers.append(_Answers.of(numbers, logits, labels, classes, looks))
     seconds = time.perf_counter() - started
     order = torch.from_numpy(np.argsort(np.concatenate([one.numbers for one in answers])))
     joined = {name: torch.cat(parts)[order] for name, parts in values.items()}
     if not bool(torch.isfinite(joined["accuracy"]).all()):
         raise CellError("the classifier's logits are not finite; lower train.learning_rate or set train.clip")
-    intervals = {name: interval(one) for name, one in joined.items() if name in metrics or name not in named}
     outcomes = _outcomes(joined["accuracy"], answers, sampler.catalogue.classes)
+    if rejection:
+        joined |= measures(outcomes, rejection.score)
+    intervals = {name: interval(one) for name, one in joined.items() if name in metrics or name not in named}
     return Scored(interval(joined["accuracy"]), intervals, outcomes, seconds)
 
 
-def _none(numbers: np.ndarray) -> Sequence[Inputs]:
+def _none(numbers: np.ndarray) -> Queries:
     del numbers
     return ()
 
 
-_Asked = tuple[np.ndarray, Episodes, Sequence[Inputs]]
+_Asked = tuple[np.ndarray, Episodes, Queries]
 """Numbers of some episodes, the episodes, and their unknown queries in parts."""
 
 
@@ -203,8 +225,8 @@ def _classified(
     rejection: Rejection | None,
     watcher: Watcher | None,
     total: int,
-) -> Iterator[tuple[np.ndarray, Episodes, Tensor, dict[str, Tensor]]]:
-    """Each batch with its logits (T, Q, way) and the measures of its rejection; several at a time where the
+) -> Iterator[tuple[np.ndarray, Episodes, Tensor, Looks | None]]:
+    """Each batch with its logits (T, Q, way) and how known its queries look; several at a time where the
     learner allows it and nobody watches."""
     # Comparisons of embeddings are moved memory, which torch's own threads share as well without waiting.
     compares = isinstance(learner.encoder, Embedded) and not learner.weights_per_episode()
@@ -212,14 +234,14 @@ def _classified(
     copies = [replica(learner) for _ in range(several)] if several > 1 else [learner]
     waiting, done = iter(batches), 0
 
-    def classify(one: tuple[Learner, _Asked]) -> tuple[Tensor, dict[str, Tensor]]:
+    def classify(one: tuple[Learner, _Asked]) -> tuple[Tensor, Looks | None]:
         own, (_, batch, unknown) = one
         classifier = own.adapt(batch.support)
         logits = classifier(batch.query_inputs)
         with unwatched():
-            return logits, rejection.measures(classifier, batch, logits, unknown) if rejection else {}
+            return logits, rejection.looks(own, classifier, batch, logits, unknown) if rejection else None
 
-    def watch(one: tuple[Learner, _Asked]) -> tuple[Tensor, dict[str, Tensor]]:
+    def watch(one: tuple[Learner, _Asked]) -> tuple[Tensor, Looks | None]:
         nonlocal done
         assert watcher
         batch = one[1][1]
@@ -233,23 +255,26 @@ def _classified(
     while some := list(itertools.islice(waiting, len(copies))):
         pairs = list(zip(copies, some, strict=False))
         found = in_turn(watch, pairs) if watcher else concurrently(classify, pairs)
-        for (numbers, batch, _), (logits, measures) in zip(some, found, strict=True):
-            yield numbers, batch, logits, measures
+        for (numbers, batch, _), (logits, looks) in zip(some, found, strict=True):
+            yield numbers, batch, logits, looks
 
 
 @dataclass(frozen=True, eq=False)
 class _Answers:
     """Of a batch of (T,) episodes: (T, Q) labels and predicted labels, which are the catalogue's class numbers
-    and not the episode's, ranks and confidences."""
+    and not the episode's, ranks and confidences; and how known queries looked, where that was asked."""
 
     numbers: np.ndarray
     labels: np.ndarray
     predicted: np.ndarray
     rank: np.ndarray
     confidence: np.ndarray
+    looks: Looks | None
 
     @classmethod
-    def of(cls, numbers: np.ndarray, logits: Tensor, labels: Tensor, classes: np.ndarray) -> _Answers:
+    def of(
+        cls, numbers: np.ndarray, logits: Tensor, labels: Tensor, classes: np.ndarray, looks: Looks | None
+    ) -> _Answers:
         own = logits.gather(-1, labels.unsqueeze(-1))
         rank = (logits > own).sum(dim=-1)
         predicted = logits.argmax(dim=-1)
@@ -257,7 +282,7 @@ class _Answers:
         by_class = logits.float().movedim(-1, 0).contiguous()
         confidence = (by_class - by_class.amax(dim=0)).exp().sum(dim=0).reciprocal()
         meant, said = (np.take_along_axis(classes, one.cpu().numpy(), axis=1) for one in (labels, predicted))
-        return cls(numbers, meant, said, rank.cpu().numpy(), confidence.cpu().numpy())
+        return cls(numbers, meant, said, rank.cpu().numpy(), confidence.cpu().numpy(), looks)
 
 
 def _outcomes(accuracies: Tensor, answers: Sequence[_Answers], classes: tuple[str, ...]) -> Outcomes:
@@ -276,6 +301,27 @@ def _outcomes(accuracies: Tensor, answers: Sequence[_Answers], classes: tuple[st
         rank=joined("rank"),
         confidence=joined("confidence"),
         classes=classes,
+        unknown=_knownness(answers, order),
+    )
+
+
+def _knownness(answers: Sequence[_Answers], order: np.ndarray) -> Knownness | None:
+    """How all queries looked; ``order`` puts the known ones into that of their episodes."""
+    looks = [one.looks for one in answers if one.looks is not None]
+    if not looks:
+        return None
+    episodes = np.argsort(np.concatenate([one.numbers for one in answers]))
+
+    def known(parts: Iterable[Tensor]) -> np.ndarray:
+        return np.concatenate([part.cpu().numpy().reshape(-1) for part in parts])[order]
+
+    def unknown(name: str) -> np.ndarray:
+        return np.concatenate([one.unknown[name].cpu().numpy() for one in looks])[episodes]
+
+    return Knownness(
+        known={name: known(one.known[name] for one in looks) for name in looks[0].known},
+        unknown={name: unknown(name) for name in looks[0].unknown},
+        right=known(one.right for one in looks),
     )
 
 

@@ -89,6 +89,11 @@ class Source(ABC):
     def catalogue(self, split: Split) -> Catalogue:
         """Classes and examples of one split; the same object at every call."""
 
+    def out_of_scope(self) -> Catalogue | None:
+        """Examples that belong to no class at all, by which a test asks what is told to be unknown; the same
+        object at every call. Default: none."""
+        return None
+
     @abstractmethod
     def fetch(self, row: int) -> Any:
         """The raw example of one row, in the form that encoders of the modality prepare.

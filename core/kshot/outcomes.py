@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,26 @@ Integers = NDArray[np.integer[Any]]
 OUTCOMES = "outcomes.npz"
 """Name of the file, in a cell's folder."""
 
+_KNOWN, _UNKNOWN, _RIGHT = "known_by", "unknown_by", "right"
+"""Names of what is kept of unknown queries; the first two are followed by a score's own."""
+
 _FIELDS = ("accuracy", "queries", "labels", "predicted", "rank", "confidence", "classes")
+
+
+@dataclass(frozen=True, eq=False)
+class Knownness:
+    """How known queries looked, N of the episodes' own and U unknown ones of each of E episodes.
+
+    Attributes:
+        known: (N,) by the name of a score, the higher the more known.
+        unknown: (E, U) the same of the unknown queries.
+        right: (N,) 1 where a known query was classified rightly in the pass that gave the scores, else 0; shares
+            of ties.
+    """
+
+    known: Mapping[str, Floats]
+    unknown: Mapping[str, Floats]
+    right: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +54,7 @@ class Outcomes:
         rank: (N,) how many classes of the episode had a larger logit than the right one.
         confidence: (N,) the softmax's probability of the predicted class.
         classes: names of all classes that episodes are drawn from.
+        unknown: how known all queries looked, those of unknown classes too; none where there were none of these.
     """
 
     accuracy: Floats
@@ -44,6 +64,7 @@ class Outcomes:
     rank: Integers
     confidence: Floats
     classes: tuple[str, ...]
+    unknown: Knownness | None = None
 
     @property
     def episode(self) -> Integers:
@@ -70,6 +91,12 @@ def write_outcomes(path: Path, outcomes: Sequence[Outcomes]) -> None:
             # Bytes and not numpy's fixed-width text, which would cut a name's trailing NULs.
             "classes": np.frombuffer("\0".join(one.classes).encode("utf-8", "backslashreplace"), dtype="u1"),
         }
+        if one.unknown is not None:
+            fields[_RIGHT] = one.unknown.right.astype("<f8")
+            fields |= {f"{_KNOWN}/{name}": values.astype("<f4") for name, values in one.unknown.known.items()}
+            fields |= {
+                f"{_UNKNOWN}/{name}": values.astype("<f4") for name, values in one.unknown.unknown.items()
+            }
         arrays |= {f"{number}/{name}": array for name, array in fields.items()}
 
     def write(temporary: Path) -> None:
@@ -88,13 +115,22 @@ def read_outcomes(path: Path) -> list[Outcomes]:
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             count = len({name.split("/")[0] for name in stored.files})
-            return [_one({name: stored[f"{number}/{name}"] for name in _FIELDS}) for number in range(count)]
+            return [
+                _one({name: stored[name] for name in stored.files}, f"{number}/") for number in range(count)
+            ]
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise KshotError(
             f"{path}: cannot be read ({error}); run the benchmark again to rewrite it"
         ) from error
 
 
-def _one(stored: dict[str, NDArray[Any]]) -> Outcomes:
-    names = stored.pop("classes").tobytes().decode("utf-8")
-    return Outcomes(**stored, classes=tuple(names.split("\0")))
+def _one(stored: Mapping[str, NDArray[Any]], prefix: str) -> Outcomes:
+    own = {name: stored[prefix + name] for name in _FIELDS}
+    names = own.pop("classes").tobytes().decode("utf-8")
+    known, unknown = (_below(stored, f"{prefix}{start}/") for start in (_KNOWN, _UNKNOWN))
+    looks = Knownness(known, unknown, stored[prefix + _RIGHT]) if known else None
+    return Outcomes(**own, classes=tuple(names.split("\0")), unknown=looks)
+
+
+def _below(stored: Mapping[str, NDArray[Any]], start: str) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(start): value for name, value in stored.items() if name.startswith(start)}

@@ -8,19 +8,21 @@ from typing import Final
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from kshot.episode import Episodes, Inputs
+from kshot.episode import Episodes, Inputs, inputs_of, labels_of
 from kshot.errors import CellError
+from kshot.functional import concatenated, embed, query_pass, support_pass
 from kshot.interfaces import Classifier, Learner
 from kshot.loading import Loader, trimmed
-from kshot.metrics import auroc, detection_error, false_positive_rate, hits, oscr
-from kshot.sampling import AnySampler, UnknownSampler
+from kshot.metrics import hits
+from kshot.sampling import AnySampler, Catalogue, OtherClasses, OutOfScope, UnknownSampler
 
 Queries = Sequence[Inputs]
 """Queries of T episodes in parts, each leaf (T, n, …)."""
 
-SCORES: Final[Mapping[str, Callable[[Tensor], Tensor]]] = {
+BY_LOGITS: Final[Mapping[str, Callable[[Tensor], Tensor]]] = {
     "max_logit": lambda logits: logits.amax(dim=-1),
     "max_softmax": lambda logits: logits.log_softmax(dim=-1).amax(dim=-1),
     "energy": lambda logits: logits.logsumexp(dim=-1),
@@ -32,33 +34,72 @@ its logarithm, which ranks alike and does not round to one (Hendrycks and Gimpel
 free energy (Liu, Wang, Owens and Li, NeurIPS 2020).
 """
 
+COSINE: Final = "cosine"
+"""The score that :func:`nearest_cosine` gives: the embeddings', not the learner's."""
+
+
+def nearest_cosine(query: Tensor, support: Tensor, labels: Tensor, way: int) -> Tensor:
+    """Cosine of queries with the mean direction of the nearest class, as ``FewShotClassifier`` has it.
+
+    Args:
+        query: (T, n, dim) embeddings.
+        support: (T, S, dim) embeddings.
+        labels: (T, S) class numbers.
+        way: number of classes.
+
+    Returns:
+        (T, n).
+    """
+    unit = F.normalize(support.double(), dim=-1)
+    members = F.one_hot(labels, way).to(unit)
+    return (F.normalize(query.double(), dim=-1) @ F.normalize(members.mT @ unit, dim=-1).mT).amax(dim=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class Looks:
+    """How known the queries of T episodes looked.
+
+    Attributes:
+        known: (T, Q) by score, in single precision, as they are kept.
+        unknown: (T, U) likewise.
+        right: (T, Q) 1 where a known query is classified rightly, else 0; shares of ties.
+    """
+
+    known: Mapping[str, Tensor]
+    unknown: Mapping[str, Tensor]
+    right: Tensor
+
 
 @dataclass(frozen=True)
 class Rejection:
     """What is asked of every episode beside its accuracy.
 
     Attributes:
-        classes: unknown classes of an episode.
-        queries: of each.
+        classes: unknown classes of an episode; without meaning where ``outside`` is given.
+        queries: of each; or of no class, where ``outside`` is given.
         seed: of their draw.
-        score: of ``SCORES``.
+        score: of ``BY_LOGITS``, or ``COSINE``: by it the measures are made. All scores are kept.
+        outside: the examples of no class that are asked about; none: other classes of the split.
     """
 
     classes: int
     queries: int
     seed: int
     score: str = "max_logit"
+    outside: Catalogue | None = None
 
     def sampler(self, known: AnySampler) -> UnknownSampler:
         """Draws the unknown queries of a sampler's episodes.
 
         Raises:
-            DataError: too few classes are left for them.
+            DataError: too few classes, or examples, are there for them.
         """
-        return UnknownSampler(known, self.classes, self.queries, self.seed)
+        if self.outside is not None:
+            return OutOfScope(known, self.outside, self.queries, self.seed)
+        return OtherClasses(known, self.classes, self.queries, self.seed)
 
     def beside(
-        self, learner: Learner, loader: Loader, sampler: AnySampler
+        self, learner: Learner, loader: Loader, outside: Loader | None, sampler: AnySampler
     ) -> Callable[[np.ndarray], Queries]:
         """What gives the unknown queries of the episodes of (T,) numbers.
 
@@ -70,48 +111,58 @@ class Rejection:
         Args:
             learner: whose policy counts.
             loader: the split's tensors.
+            outside: those of the examples of no class, where these are asked about.
             sampler: of the episodes.
         """
-        unknown = self.sampler(sampler)
+        unknown, source = self.sampler(sampler), outside if self.outside is not None else loader
+        assert source is not None
 
         def queries(numbers: np.ndarray) -> Queries:
             positions, known = unknown.take(numbers), sampler.take(numbers).query
             if learner.batch_statistics == "query":
-                parts = [np.concatenate([known, positions], axis=1)]
-            else:
-                parts = np.split(positions, range(known.shape[1], positions.shape[1], known.shape[1]), axis=1)
-            return [trimmed(loader.gather(part)) for part in parts]
+                return [trimmed(_joined(loader.gather(known), source.gather(positions)))]
+            parts = np.split(positions, range(known.shape[1], positions.shape[1], known.shape[1]), axis=1)
+            return [trimmed(source.gather(part)) for part in parts]
 
         return queries
 
-    def measures(
-        self, classify: Classifier, batch: Episodes, known: Tensor, queries: Queries
-    ) -> dict[str, Tensor]:
-        """Each measure of T episodes, (T,) values in 0 … 1.
+    def looks(
+        self, learner: Learner, classify: Classifier, batch: Episodes, logits: Tensor, queries: Queries
+    ) -> Looks:
+        """How known the queries of T episodes look, by every score.
 
         Args:
+            learner: whose encoder, as it is before an episode adapts it, gives the embeddings.
             classify: made of the episodes' support.
             batch: the episodes.
-            known: (T, Q, way) logits of the known queries, by themselves.
+            logits: (T, Q, way) of the known queries, by themselves.
             queries: what :meth:`beside` gave.
 
         Raises:
             CellError: logits are not finite.
         """
-        logits = torch.cat([classify((part,)) for part in queries], dim=1)
-        count = known.shape[1]
-        # Under `query` statistics the known ones came along.
-        if logits.shape[1] == count + self.classes * self.queries:
-            known, unknown = logits[:, :count], logits[:, count:]
-        else:
-            unknown = logits
-        score = SCORES[self.score]
-        inside, outside = score(known.double()), score(unknown.double())
-        if not bool(torch.isfinite(inside).all() and torch.isfinite(outside).all()):
+        found, count = torch.cat([classify((part,)) for part in queries], dim=1), logits.shape[1]
+        together = learner.batch_statistics == "query"  # the known ones came along
+        known, unknown = (found[:, :count], found[:, count:]) if together else (logits, found)
+        asked: list[tuple[Inputs, ...]] = [(part,) for part in queries]
+        cosines = _cosines(learner, batch, asked if together else [batch.query_inputs, *asked])
+        inside = {name: score(known.double()).float() for name, score in BY_LOGITS.items()}
+        outside = {name: score(unknown.double()).float() for name, score in BY_LOGITS.items()}
+        inside[COSINE], outside[COSINE] = cosines[:, :count].float(), cosines[:, count:].float()
+        if not all(bool(torch.isfinite(one).all()) for one in (*inside.values(), *outside.values())):
             raise CellError("logits of known or unknown queries are not finite; lower train.learning_rate")
-        return {
-            "unknown_auroc": auroc(inside, outside),
-            "unknown_fpr95": false_positive_rate(inside, outside),
-            "unknown_oscr": oscr(inside, outside, hits(known, batch.query_labels)),
-            "unknown_eer": detection_error(inside, outside),
-        }
+        return Looks(inside, outside, hits(known, batch.query_labels))
+
+
+def _cosines(learner: Learner, batch: Episodes, queries: Sequence[tuple[Inputs, ...]]) -> Tensor:
+    """(T, n) of all queries, by the embeddings before adaptation, under the learner's own statistics."""
+    policy, labels = learner.batch_statistics, labels_of(batch.support)
+    first = support_pass(policy, len(labels))
+    support = embed(learner.encoder, inputs_of(batch.support), first)
+    embedded = [embed(learner.encoder, blocks, query_pass(policy, first)) for blocks in queries]
+    return nearest_cosine(torch.cat(embedded, dim=1), support, labels, batch.support[0].way)
+
+
+def _joined(known: Inputs, unknown: Inputs) -> Inputs:
+    """Leaves (T, Q, …) and (T, U, …), padded to one length where they differ, → (T, Q + U, …)."""
+    return {name: concatenated(leaf, unknown[name]) for name, leaf in known.items()}

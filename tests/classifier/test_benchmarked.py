@@ -12,9 +12,8 @@ import pytest
 from kshot import FewShotClassifier
 from kshot.cli import main
 from kshot.errors import KshotError
+from kshot_text.trials import saved_bert
 from PIL import Image
-
-from tests.matrix.hf_text import _saved
 
 from .benchmarks import WORDS, Run, glyph_run, text_run
 
@@ -41,13 +40,12 @@ SCRATCH: list[Any] = [
 SCRATCH_IDS = [one if isinstance(one, str) else one.get("id", one["use"]) for one in SCRATCH]
 ANY_WAY = ["prototypical", "matching", "siamese", "maml-shared", "anil", "lstm-head", "simpleshot"]
 
-BERT = {"use": "hf-text", "model": _saved(tuple(WORDS))}
 PRETRAINED: list[Any] = [
-    {**BERT, "id": "none", "train": "none"},
-    {**BERT, "id": "head", "train": "head"},
-    {**BERT, "id": "last", "train": "last"},
-    {**BERT, "id": "all", "train": "all", "layer_decay": 0.5},
-    {**BERT, "id": "lora", "train": "lora", "lora": {"rank": 2}},
+    {"use": "hf-text", "id": "none", "train": "none"},
+    {"use": "hf-text", "id": "head", "train": "head"},
+    {"use": "hf-text", "id": "last", "train": "last"},
+    {"use": "hf-text", "id": "all", "train": "all", "layer_decay": 0.5},
+    {"use": "hf-text", "id": "lora", "train": "lora", "lora": {"rank": 2}},
     {"use": "mini_transformer", "vocabulary": 64, "dim": 8, "hidden": 16, "layers": 1},
     {"use": "tfidf", "words": 40},
 ]
@@ -72,8 +70,14 @@ def glyphs(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="module")
-def sentences(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return text_run(tmp_path_factory.mktemp("texts"), PRETRAINED, AROUND_TEXT)
+def bert(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return saved_bert(tmp_path_factory.mktemp("bert"), WORDS)
+
+
+@pytest.fixture(scope="module")
+def sentences(tmp_path_factory: pytest.TempPathFactory, bert: str) -> Run:
+    encoders = [{**one, "model": bert} if one["use"] == "hf-text" else one for one in PRETRAINED]
+    return text_run(tmp_path_factory.mktemp("texts"), encoders, AROUND_TEXT)
 
 
 def assert_same_logits(run: Run, cell: str, place: Path | None = None) -> None:
@@ -228,13 +232,13 @@ def test_contradictions_are_refused(glyphs: Run, given: dict[str, Any], message:
         FewShotClassifier(learner=glyphs.cell("siamese.conv4.glyphs.0"), **given).fit(support, labels)
 
 
-def test_what_agrees_may_be_said(glyphs: Run, sentences: Run) -> None:
+def test_what_agrees_may_be_said(glyphs: Run, sentences: Run, bert: str) -> None:
     support, labels, _ = glyphs.episode(0)
     cell = glyphs.cell("siamese.conv4.glyphs.0")
     FewShotClassifier("conv4", cell, encoder_options={"width": 4}).fit(support, labels)
     support, labels, _ = sentences.episode(0)
     cell = sentences.cell("siamese.head.texts.0")
-    FewShotClassifier(f"hf-text:{BERT['model']}", cell).fit(support, labels)
+    FewShotClassifier(f"hf-text:{bert}", cell).fit(support, labels)
     with pytest.raises(KshotError, match=r"encoder_options\.model: .* leave it out"):
         FewShotClassifier("hf-text:other", cell).fit(support, labels)
 

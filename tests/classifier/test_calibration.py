@@ -215,3 +215,20 @@ def test_negatives_may_be_a_folder_of_files(tmp_path: Path, capsys: pytest.Captu
     command = ["fit", str(tmp_path / "bars"), "--encoder", "pixels", "--out", str(tmp_path / "m.kshot")]
     assert main([*command, "--draws", "0", "--negatives", str(tmp_path / "others")]) == 0
     assert "of 8 negatives" in capsys.readouterr().out
+
+
+def test_negatives_come_later_and_go_as_if_they_had_been_given_at_once(tmp_path: Path) -> None:
+    words, labels = texts()
+    at_once = FewShotClassifier("tfidf", "siamese", episodes=4).fit(words, labels, negatives=NEGATIVES)
+    later = FewShotClassifier("tfidf", "siamese", episodes=4).fit(words, labels)
+    probabilities = later.predict_proba(words)
+    assert later.rejection_ is None
+    later.add_negatives(NEGATIVES[:1]).add_negatives(NEGATIVES[1:])
+    assert (later.rejection_, later.negatives_) == (at_once.rejection_, len(NEGATIVES))
+    assert np.array_equal(later.predict_proba(words), probabilities)
+    later.save(tmp_path / "m.kshot")
+    assert FewShotClassifier.load(tmp_path / "m.kshot").rejection_ == at_once.rejection_
+    assert later.remove_negatives().rejection_ is None
+    with pytest.raises(KshotError, match="add_negatives: example 0"):
+        later.add_negatives([3.5])
+    assert later.negatives_ == 0

@@ -358,3 +358,13 @@ def test_examples_that_cannot_serve_are_a_value_error_too() -> None:
         from scipy.sparse import eye_array
 
         FewShotClassifier("tfidf").fit(eye_array(3), ["a", "b", "c"])
+
+
+def test_a_clone_of_a_loaded_classifier_fits_as_the_first_one_did(tmp_path: Path) -> None:
+    made = FewShotClassifier("tfidf", "siamese", episodes=4, unknown=0.1).fit(*texts())
+    made.save(tmp_path / "m.kshot")
+    copied = clone(FewShotClassifier.load(tmp_path / "m.kshot"))
+    assert not hasattr(copied, "classes_")
+    copied.fit(*texts())
+    assert np.array_equal(copied.predict_proba(texts()[0]), made.predict_proba(texts()[0]))
+    assert copied.rejection_ == made.rejection_

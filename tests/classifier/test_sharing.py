@@ -160,10 +160,10 @@ def test_the_card_names_the_licence_of_pretrained_weights(hub: Hub) -> None:
 
 
 def test_a_model_in_a_folder_is_nothing_to_share(tmp_path: Path, hub: Hub) -> None:
-    from tests.matrix.hf_text import _saved
+    from kshot_text.trials import saved_bert
 
     words, labels = texts()
-    model = _saved(tuple({word for text in words for word in text.split()}))
+    model = saved_bert(tmp_path, {word for text in words for word in text.split()})
     fitted = FewShotClassifier(f"hf-text:{model}").fit(words, labels)
     with pytest.raises(KshotError, match="its model lies in a folder here"):
         fitted.push_to_hub("me/tickets", token=TOKEN)

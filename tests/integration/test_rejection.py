@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from kshot import results
 from kshot.errors import ConfigurationError
+from kshot.registry import load_registry
 from kshot.report import write_report
-from kshot.sampling import Sampler, UnknownSampler
+from kshot.sampling import OtherClasses, Sampler
 from kshot.shapes import Shape
 from kshot.testing import Toy
 
@@ -42,7 +43,7 @@ def test_unknown_queries_reach_results_tables_and_report_and_change_nothing_else
     unknown = found.cells[0].scores[0].unknown
     assert unknown is not None
     sampler = Sampler(Toy().catalogue("test"), "test", Shape(5, 1, 5), 1234)
-    assert unknown.manifest == UnknownSampler(sampler, 4, 3, 1234).manifest(20)
+    assert unknown.manifest == OtherClasses(sampler, 4, 3, 1234).manifest(20)
 
     summary = (tmp_path / "open" / "results.md").read_text()
     assert "### toy 5w1s: 4 × 3 unknown, energy" in summary
@@ -82,3 +83,44 @@ def test_a_source_may_have_none_and_a_misspelt_key_is_told(tmp_path: Path) -> No
     assert [cell.scores[0].unknown is not None for cell in found.cells] == [True, False]
     with pytest.raises(ConfigurationError, match=r"evaluate\.unknown.*clases.*classes"):
         run(tmp_path, evaluate={**SMALL, "unknown": {"clases": 4}})
+
+
+def sentences(folder: Path) -> dict[str, object]:
+    lines = ["text,label"]
+    for label in range(24):
+        lines += [f"w{label} v{label} n{number},class {label:02d}" for number in range(8)]
+    lines += [f"stray s{number},oos" for number in range(12)]
+    (folder / "texts.csv").write_text("\n".join(lines))
+    return {"use": "text_table", "path": str(folder / "texts.csv"), "out_of_scope": "oos"}
+
+
+def test_examples_of_no_class_are_asked_about(tmp_path: Path) -> None:
+    pytest.importorskip("datasets", reason="tables need kshot[tables]")
+    unknown = {"out_of_scope": 10, "score": "cosine"}
+    given = {
+        "sources": {"texts": sentences(tmp_path)},
+        "encoders": {"text": [{"use": "tfidf", "words": 64}]},
+        "learners": ["prototypical"],
+    }
+    found = run(
+        tmp_path / "run",
+        load_registry(),
+        **given,
+        evaluate={**SMALL, "shapes": ["3w2s"], "unknown": unknown},
+        train={"episodes": 0},
+    )
+    [score] = found.cells[0].scores
+    assert (score.unknown.classes, score.unknown.queries, score.unknown.score) == (None, 10, "cosine")
+    assert set(score.unknown.auroc) == {"max_logit", "max_softmax", "energy", "cosine"}
+    assert score.unknown.auroc["cosine"] == score.metrics["unknown_auroc"]
+    assert score.metrics["unknown_auroc"].mean > 0.6
+    assert "texts 3w2s: 10 out of scope, cosine" in (tmp_path / "run" / "results.md").read_text()
+    with pytest.raises(
+        ConfigurationError, match=r"sources.texts: unknown queries: 13 out of scope are asked"
+    ):
+        run(tmp_path / "many", load_registry(), **given, evaluate={**SMALL, "unknown": {"out_of_scope": 13}})
+
+
+def test_a_source_without_such_examples_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"sources.toy: the source has no examples of no class"):
+        run(tmp_path, evaluate={**SMALL, "unknown": {"out_of_scope": 5}})

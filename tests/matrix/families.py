@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import importlib
 import importlib.util
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +18,6 @@ import pytest
 from kshot.interfaces import Encoder
 from kshot.testing import Subject, toy_subject
 from PIL import Image, ImageDraw
-
-from . import hf_audio, hf_image, hf_text
 
 CLASSES, EXAMPLES = 6, 8
 
@@ -107,6 +109,35 @@ def _encoder(factory: str, **options: Any) -> Callable[[], Encoder]:
     return build
 
 
+def _of_trial(modality: str, encoder: str, trial: str) -> Callable[[], Encoder]:
+    """A way to build it around what its plugin tries it with, written once a process."""
+
+    @functools.cache
+    def options() -> Mapping[str, Any]:
+        return getattr(importlib.import_module(f"kshot_{modality}.trials"), trial)(_folder())
+
+    return lambda: _encoder(f"kshot_{modality}.encoders.{encoder}", **options())()
+
+
+def _bert() -> Encoder:
+    """Around a network that knows these words."""
+    return _encoder("kshot_text.encoders.hf_text:hf_text", model=_saved_bert())()
+
+
+@functools.cache
+def _saved_bert() -> str:
+    from kshot_text.trials import saved_bert
+
+    return saved_bert(_folder(), [*" ".join(WORDS).split(), *FILLERS])
+
+
+def _folder() -> Path:
+    """Gone with the process."""
+    folder = tempfile.mkdtemp(prefix="kshot-matrix-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
 _DVECTOR = functools.partial(
     _encoder, "kshot_audio.encoders.dvector:DVector", dim=8, width=8, rate=4000, mels=8, seconds=0.2
 )
@@ -126,7 +157,7 @@ _PLUGINS: Mapping[str, Family] = {
         needs="efficientnet_lite_pytorch",
         exceptions={"second_order": _STEEP, "vmap": _STEEP},
     ),
-    "hf_image": Family(hf_image.build, picture, needs="transformers"),
+    "hf_image": Family(_of_trial("image", "hf_image:hf_image", "hf_image"), picture, needs="transformers"),
     "torchvision": Family(
         _encoder(
             "kshot_image.encoders.torchvision_backbone:torchvision_backbone",
@@ -169,8 +200,12 @@ _PLUGINS: Mapping[str, Family] = {
         needs="speechbrain",
     ),
     "ge2e": Family(_encoder("kshot_audio.encoders.ge2e:GE2E"), recording, slow=True, needs="resemblyzer"),
-    "hf_audio": Family(hf_audio.build, recording, slow=True, needs="transformers"),
-    "hf_xvector": Family(hf_audio.build_xvector, recording, needs="transformers"),
+    "hf_audio": Family(
+        _of_trial("audio", "hf_audio:hf_audio", "hf_audio"), recording, slow=True, needs="transformers"
+    ),
+    "hf_xvector": Family(
+        _of_trial("audio", "hf_audio:hf_xvector", "hf_xvector"), recording, needs="transformers"
+    ),
     "mini_transformer": Family(
         _encoder(
             "kshot_text.encoders.mini_transformer:mini_transformer",
@@ -187,9 +222,7 @@ _PLUGINS: Mapping[str, Family] = {
         _encoder("kshot_text.encoders.char_cnn_gru:char_cnn_gru", dim=8, width=8, heads=2, max_length=40),
         sentence,
     ),
-    "hf_text": Family(
-        lambda: hf_text.build([*" ".join(WORDS).split(), *FILLERS]), sentence, needs="transformers"
-    ),
+    "hf_text": Family(_bert, sentence, needs="transformers"),
     "tfidf": Family(_encoder("kshot_text.encoders.tfidf:tfidf", words=32), sentence),
     "minilm": Family(
         _encoder("kshot_text.encoders.minilm:minilm", max_length=16),

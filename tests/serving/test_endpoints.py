@@ -52,6 +52,23 @@ def test_pictures_are_taught_shown_and_forgotten(bars: FewShotClassifier, png: C
     assert "cross" not in bars.classes_
 
 
+def test_examples_of_no_class_set_the_threshold_and_nothing_else(words: FewShotClassifier) -> None:
+    with live(words, limits=Limits(examples=6)) as client:
+        before = client.get("/model").json
+        after = client.send("/negatives", ["zebra quartz", "oven quartz"]).json
+        assert (after["negatives"], after["revision"], after["saved"]) == (2, 1, False)
+        assert after["threshold"] != before["threshold"]
+        assert after["classes"] == before["classes"]
+        assert client.desk.state.classifier.rejection_.negatives == 2
+        refused = client.send("/negatives", ["a b", "c d", "e f", "g h", "i j"])
+        assert (refused.status, refused.detail) == (
+            413,
+            "there would be 7 examples of no class; this server allows 6",
+        )
+        assert client.ask("DELETE", "/negatives").json["threshold"] == before["threshold"]
+    assert words.negatives_ == 0
+
+
 def test_neighbours_keep_their_pictures_when_a_class_before_them_goes(
     bars: FewShotClassifier, png: Callable[..., bytes]
 ) -> None:

@@ -71,6 +71,23 @@ def test_two_classes_of_texts_are_taught_and_asked_about(words: FewShotClassifie
         quiet(page)
 
 
+def test_texts_of_no_class_set_what_is_unknown_and_are_forgotten(
+    words: FewShotClassifier, window: Page
+) -> None:
+    with live(words) as client:
+        before = client.get("/model").json["threshold"]
+        page = opened(window, client)
+        page.type("#teach textarea", "zebra quartz\nquartz oven")
+        page.click("#none")
+        page.until("return document.querySelector('#negatives')?.innerText.includes('2 examples')")
+        assert client.get("/model").json["threshold"] != before
+        assert client.counts() == {"cook": 5, "drive": 5, "sing": 5}
+        page.click("#negatives button")
+        page.until("return document.querySelector('#negatives') === null")
+        assert client.get("/model").json["threshold"] == before
+        quiet(page)
+
+
 def test_pictures_are_chosen_taught_and_corrected(
     bars: FewShotClassifier, window: Page, png: Callable[..., bytes], tmp_path: Path
 ) -> None:

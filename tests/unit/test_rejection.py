@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from kshot.builtin import kshot_learners
+from kshot.classifier.neighbours import familiarity
+from kshot.classifier.support import Support
 from kshot.config import Loading
 from kshot.errors import CellError, DataError
 from kshot.evaluation import Scored, evaluate
 from kshot.interfaces import Learner
+from kshot.learners.maml import MAML
 from kshot.learners.prototypical import Prototypical
 from kshot.loading import Loader, StreamingLoader, make_loader
 from kshot.metrics import auroc, detection_error, false_positive_rate, hits, oscr
-from kshot.rejection import SCORES, Rejection
-from kshot.sampling import FixedSampler, Sampler, UnknownSampler
+from kshot.outcomes import read_outcomes, write_outcomes
+from kshot.rejection import BY_LOGITS, Rejection, nearest_cosine
+from kshot.sampling import FixedSampler, OtherClasses, OutOfScope, Sampler
 from kshot.shapes import Range, Shape
 from kshot.specs import LearnerSpec
+from kshot.statistics import rejection
 from kshot.testing import Toy, toy_encoder
 from scipy.optimize import brentq
 from sklearn.metrics import roc_auc_score, roc_curve
@@ -95,14 +101,14 @@ def test_a_tie_between_classes_counts_by_its_share() -> None:
 
 def test_scores_rank_as_their_formulas_do() -> None:
     logits = torch.randn(2, 8, 5, generator=torch.Generator().manual_seed(0)).double()
-    assert torch.equal(SCORES["max_logit"](logits), logits.amax(-1))
-    assert torch.allclose(SCORES["max_softmax"](logits).exp(), logits.softmax(-1).amax(-1))
-    assert torch.allclose(SCORES["energy"](logits), logits.exp().sum(-1).log())
+    assert torch.equal(BY_LOGITS["max_logit"](logits), logits.amax(-1))
+    assert torch.allclose(BY_LOGITS["max_softmax"](logits).exp(), logits.softmax(-1).amax(-1))
+    assert torch.allclose(BY_LOGITS["energy"](logits), logits.exp().sum(-1).log())
 
 
 def test_unknown_queries_are_distinct_and_of_classes_that_the_support_does_not_show() -> None:
     _, sampler = setting()
-    unknown = UnknownSampler(sampler, 3, 2, seed=9)
+    unknown = OtherClasses(sampler, 3, 2, seed=9)
     numbers = np.arange(200)
     positions = unknown.take(numbers)
     assert positions.shape == (200, 6)
@@ -118,21 +124,21 @@ def test_unknown_queries_are_distinct_and_of_classes_that_the_support_does_not_s
 def test_unknown_classes_are_equally_likely() -> None:
     _, sampler = setting()
     numbers = np.arange(6000)
-    classes = sampler.catalogue.labels[UnknownSampler(sampler, 1, 1, seed=9).take(numbers)]
+    classes = sampler.catalogue.labels[OtherClasses(sampler, 1, 1, seed=9).take(numbers)]
     counts = np.bincount(classes.reshape(-1), minlength=12)
     assert ((counts - 500) ** 2 / 500).sum() < 35  # chi-square of 11 degrees, p < 0.0003
 
 
 def test_an_episode_has_the_same_unknown_queries_whatever_else_is_asked_for() -> None:
     _, sampler = setting(Shape(Range(3, 5), 2, 3))
-    unknown = UnknownSampler(sampler, 3, 2, seed=9)
+    unknown = OtherClasses(sampler, 3, 2, seed=9)
     sizes = sampler.sizes(np.arange(30))
     same = np.flatnonzero((sizes == sizes[4]).all(axis=1))
     together = unknown.take(same)
     for row, number in zip(together, same, strict=True):
         assert np.array_equal(unknown.take(np.array([number]))[0], row)
-    assert unknown.manifest(30) == UnknownSampler(sampler, 3, 2, seed=9).manifest(30)
-    assert unknown.manifest(30) != UnknownSampler(sampler, 3, 2, seed=8).manifest(30)
+    assert unknown.manifest(30) == OtherClasses(sampler, 3, 2, seed=9).manifest(30)
+    assert unknown.manifest(30) != OtherClasses(sampler, 3, 2, seed=8).manifest(30)
     assert unknown.manifest(30) != unknown.manifest(29)
 
 
@@ -140,7 +146,7 @@ def test_fixed_episodes_have_unknown_queries_too() -> None:
     _, sampler = setting()
     fixed = FixedSampler(sampler.catalogue, "test", "list", sampler.take(np.arange(8)))
     numbers = np.arange(8)
-    classes = sampler.catalogue.labels[UnknownSampler(fixed, 8, 1, seed=9).take(numbers)]
+    classes = sampler.catalogue.labels[OtherClasses(fixed, 8, 1, seed=9).take(numbers)]
     for taken, known in zip(classes, fixed.take(numbers).classes, strict=True):
         assert sorted([*taken, *known]) == list(range(12))
 
@@ -148,7 +154,7 @@ def test_fixed_episodes_have_unknown_queries_too() -> None:
 def test_too_few_classes_for_unknown_queries_are_refused_with_the_mend() -> None:
     _, sampler = setting()
     with pytest.raises(DataError, match=r"has 8 with 2 examples, and 9 are asked for; ask for fewer"):
-        UnknownSampler(sampler, 9, 2, seed=9)
+        OtherClasses(sampler, 9, 2, seed=9)
 
 
 def built(spec: LearnerSpec) -> Learner:
@@ -180,6 +186,19 @@ def test_every_learner_is_measured_and_its_known_queries_do_not_notice(
     found = {name: one.mean for name, one in beside.metrics.items()}
     assert all(0 <= value <= 1 for value in found.values())
     assert found["unknown_oscr"] <= min(found["unknown_auroc"], beside.accuracy.mean) + 1e-9
+
+
+def test_known_embeddings_keep_their_company_where_an_encoder_rounds_by_it() -> None:
+    class Rounding(torch.nn.Module):
+        """Kernels are chosen by a batch's size; here the difference is large enough to be seen."""
+
+        def forward(self, inputs):
+            values = inputs["values"].flatten(1)
+            return values * torch.linspace(1, len(values), values.shape[1])
+
+    alone, beside = (scored(Prototypical(Rounding()), "frozen", asked) for asked in (None, ASKED))
+    for name in ("accuracy", "predicted", "rank", "confidence"):
+        assert np.array_equal(getattr(alone.outcomes, name), getattr(beside.outcomes, name)), name
 
 
 def test_separable_classes_are_told_from_unknown_ones_and_a_collapsed_encoder_tells_nothing() -> None:
@@ -229,3 +248,65 @@ def test_unknown_queries_whose_logits_are_not_numbers_fail_the_cell() -> None:
 
     with pytest.raises(CellError, match="not finite"):
         scored(Odd(toy_encoder()), "frozen", ASKED)
+
+
+def test_the_cosine_is_the_classifiers_familiarity_and_collapses_to_one_for_a_known_embedding() -> None:
+    generator = torch.Generator().manual_seed(0)
+    support, query = (torch.randn(n, 5, generator=generator) for n in (12, 7))
+    numbers = torch.arange(12) % 3
+    own = Support({}, support, tuple("abc"[i] for i in numbers.tolist()))
+    found = nearest_cosine(query[None], support[None], numbers[None], 3)[0]
+    assert torch.allclose(found, familiarity(query, own).double(), atol=1e-6)
+    alone = nearest_cosine(support[None, :3], support[None, :3], numbers[None, :3], 3)
+    assert torch.allclose(alone, torch.ones(1, 3, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("policy", ["frozen", "support", "query"])
+def test_every_score_is_kept_and_measures_can_be_had_from_the_file(policy: str, tmp_path: Path) -> None:
+    learner = MAML(toy_encoder(), way=SHAPE.way, inner_steps=1)
+    found = {}
+    for score in [*BY_LOGITS, "cosine"]:
+        one = scored(learner, policy, Rejection(3, 2, 9, score))
+        write_outcomes(tmp_path / "outcomes.npz", [one.outcomes])
+        [kept] = read_outcomes(tmp_path / "outcomes.npz")
+        assert set(kept.unknown.known) == {*BY_LOGITS, "cosine"}
+        assert kept.unknown.unknown[score].shape == (12, 6)
+        for name, values in rejection(kept, score).items():
+            assert values.mean().item() == one.metrics[name].mean, name
+        found[score] = one.metrics["unknown_auroc"].mean
+    assert len(set(found.values())) > 2
+
+
+def test_cosines_are_those_of_the_encoder_before_it_adapts() -> None:
+    encoder = toy_encoder()
+    adapting, plain = MAML(encoder, way=SHAPE.way, inner_rate=5.0), Prototypical(encoder)
+    cosines = [scored(one, "frozen", ASKED).outcomes.unknown.known["cosine"] for one in (adapting, plain)]
+    np.testing.assert_allclose(*cosines, atol=1e-6)
+
+
+@pytest.mark.parametrize("policy", ["frozen", "query"])
+def test_queries_of_no_class_come_from_a_loader_of_their_own(policy: str) -> None:
+    loader, sampler = setting()
+    source = Toy(classes=12, seed=7)
+    strangers = source.catalogue("validation")
+    outside = make_loader(source, strangers, toy_encoder(), CPU, Loading())
+    learner = Prototypical(toy_encoder())
+    asked = Rejection(0, 10, 9, outside=strangers)
+    alone, beside = (
+        evaluate(
+            learner,
+            loader,
+            [sampler],
+            12,
+            batch_statistics=policy,
+            rejection=one,
+            outside=outside,
+        )[0]
+        for one in (None, asked)
+    )
+    assert np.array_equal(alone.outcomes.confidence, beside.outcomes.confidence)
+    assert beside.outcomes.unknown.unknown["max_logit"].shape == (12, 10)
+    drawn = OutOfScope(sampler, strangers, 10, 9).take(np.arange(12))
+    assert all(len(set(row.tolist())) == 10 for row in drawn)
+    with pytest.raises(DataError, match="289 out of scope are asked for, and the source has 288"):
+        OutOfScope(sampler, strangers, 289, 9)

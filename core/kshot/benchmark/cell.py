@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from kshot import results
-from kshot.benchmark.data import Data, rejection_of
+from kshot.benchmark.data import OUTSIDE, Data, Pool, rejection_of
 from kshot.benchmark.learner import build_learner
 from kshot.benchmark.memory import MemoryPeak
 from kshot.benchmark.plan import Plan, PlannedCell
@@ -23,13 +23,20 @@ from kshot.evaluation import Scored, scoring
 from kshot.files import content_hash
 from kshot.functional import following
 from kshot.functional.noting import Watcher
-from kshot.interfaces import Learner, Split
+from kshot.interfaces import Learner
 from kshot.loading import Loader, embed_examples
 from kshot.metrics import Interval, interval
 from kshot.outcomes import Outcomes
 from kshot.sampling import AnySampler
 from kshot.shapes import Range, Way
-from kshot.statistics import class_interval, expected_calibration_error, macro_f1, reliability, top_k
+from kshot.statistics import (
+    class_interval,
+    expected_calibration_error,
+    macro_f1,
+    rejection,
+    reliability,
+    top_k,
+)
 from kshot.training import (
     Alone,
     Checkpoint,
@@ -129,7 +136,7 @@ class _Cell:
         self._around = around
         self._settings = cell.settings
         self._data = around.data
-        self._truncated: dict[Split, int] = {}
+        self._truncated: dict[Pool, int] = {}
         self._stage("data")
         self._tuned = build_encoder(cell, self._data)
         self._encoder = self._tuned.encoder.to(around.device)
@@ -222,9 +229,9 @@ class _Cell:
     def _has_training(self) -> bool:
         return self._learner.trains and bool(trainable(self._learner)) and self._settings.train.episodes > 0
 
-    def _loader(self, split: Split) -> Loader:
-        loader = self._road.loader(split)
-        self._truncated[split] = loader.truncated or 0
+    def _loader(self, pool: Pool) -> Loader:
+        loader = self._road.loader(pool)
+        self._truncated[pool] = loader.truncated or 0
         return loader
 
     def _train(self) -> Training:
@@ -307,9 +314,16 @@ class _Cell:
         self._stage("evaluate")
         metrics = self._around.plan.metrics[self._cell.modality]
         notify, cell, scores = self._around.notify, self._cell.id, list[Scored]()
-        rejection = rejection_of(options)
+        unknown = rejection_of(options, self._data.source(self._cell.source))
+        outside = self._loader(OUTSIDE) if unknown and unknown.outside else None
         with scoring(
-            self._learner, loader, samplers, options.episodes, metrics=metrics, rejection=rejection
+            self._learner,
+            loader,
+            samplers,
+            options.episodes,
+            metrics=metrics,
+            rejection=unknown,
+            outside=outside,
         ) as score:
             for sampler in samplers:
                 shape, count = str(sampler.shape), sampler.count(options.episodes)
@@ -343,16 +357,22 @@ class _Cell:
             metrics=_derived(scored.outcomes, shape.way) | _measures(scored.metrics),
             classes=len(sampler.catalogue.classes) - len(sampler.left_out),
             left_out=list(sampler.left_out),
-            unknown=self._unknown(sampler, episodes),
+            unknown=self._unknown(sampler, scored.outcomes),
         )
 
-    def _unknown(self, sampler: AnySampler, episodes: int) -> results.UnknownQueries | None:
-        asked = rejection_of(self._settings.evaluate)
-        if asked is None:
+    def _unknown(self, sampler: AnySampler, outcomes: Outcomes) -> results.UnknownQueries | None:
+        asked = rejection_of(self._settings.evaluate, self._data.source(self._cell.source))
+        if asked is None or outcomes.unknown is None:
             return None
-        manifest = asked.sampler(sampler).manifest(episodes)
+        intervals = {
+            name: interval(rejection(outcomes, name)["unknown_auroc"]) for name in outcomes.unknown.known
+        }
         return results.UnknownQueries(
-            classes=asked.classes, queries=asked.queries, score=asked.score, manifest=manifest
+            classes=None if asked.outside else asked.classes,
+            queries=asked.queries,
+            score=asked.score,
+            manifest=asked.sampler(sampler).manifest(len(outcomes.accuracy)),
+            auroc={name: results.Measure(mean=one.mean, ci95=one.ci95) for name, one in intervals.items()},
         )
 
     def _stage(self, stage: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from typing import final, overload
+from typing import Final, Literal, final, overload
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from kshot.making import make_source
 from kshot.rejection import Rejection
 from kshot.resolving import Resolved
 from kshot.results import Sample
-from kshot.sampling import AnySampler, FixedSampler, Sampler
+from kshot.sampling import AnySampler, Catalogue, FixedSampler, Sampler
 from kshot.shapes import SPLITS, Fixed, Shape
 
 NOTE = 400
@@ -36,6 +36,28 @@ SAMPLE_QUERIES = 2
 
 PATIENCE = "train.patience needs validation episodes; null turns it off, for one source too"
 """What is said where a source cannot serve them."""
+
+
+OUTSIDE: Final = "outside"
+Pool = Split | Literal["outside"]
+"""What examples are loaded from: a split, or those of no class at all."""
+
+
+def catalogue_of(source: Source, pool: Pool) -> Catalogue:
+    """The examples of a pool.
+
+    Raises:
+        DataError: the source has none.
+    """
+    if pool != OUTSIDE:
+        return source.catalogue(pool)
+    found = source.out_of_scope()
+    if found is None:
+        raise DataError(
+            "the source has no examples of no class; name their label by its option `out_of_scope`, or ask for "
+            "{classes: 5, queries: 5}"
+        )
+    return found
 
 
 @final
@@ -52,9 +74,9 @@ class Data:
         self._sources: dict[str, Source] = {}
         self._made: dict[str, Source] = {}
         self._pairing: tuple[str, str, str] | None = None
-        self._loaders: dict[Split, Loader] = {}
-        self._parts: dict[tuple[int, Split], Loader] = {}
-        self._keys: dict[tuple[int, Split], np.ndarray] = {}
+        self._loaders: dict[Pool, Loader] = {}
+        self._parts: dict[tuple[int, Pool], Loader] = {}
+        self._keys: dict[tuple[int, Pool], np.ndarray] = {}
         self._origins: dict[int, str] = {}
 
     def source(self, part: Part) -> Source:
@@ -78,34 +100,34 @@ class Data:
         for part in what.parts.values():
             self._note(part)
 
-    def loader(self, cell: PlannedCell, encoder: Encoder, split: Split) -> Loader:
-        """The loader of one split, prepared by ``encoder``."""
+    def loader(self, cell: PlannedCell, encoder: Encoder, pool: Pool) -> Loader:
+        """The loader of one split, or of the examples of no class, prepared by ``encoder``."""
         source = self.source(cell.source)
         self._begin(cell, source)
-        if split not in self._loaders:
-            self._loaders[split] = self._loader(source, encoder, split)
-        return self._loaders[split]
+        if pool not in self._loaders:
+            self._loaders[pool] = self._loader(source, encoder, pool)
+        return self._loaders[pool]
 
-    def part_loader(self, cell: PlannedCell, part: Source, encoder: Encoder, split: Split) -> Loader:
-        """The loader of one split of what a cell's source is made of."""
+    def part_loader(self, cell: PlannedCell, part: Source, encoder: Encoder, pool: Pool) -> Loader:
+        """The loader of one split, or of the examples of no class, of what a cell's source is made of."""
         self._begin(cell, self.source(cell.source))
-        return self._part_loader(part, encoder, split)
+        return self._part_loader(part, encoder, pool)
 
-    def _loader(self, source: Source, encoder: Encoder, split: Split) -> Loader:
-        catalogue, options = source.catalogue(split), self._configuration.loading
+    def _loader(self, source: Source, encoder: Encoder, pool: Pool) -> Loader:
+        catalogue, options = catalogue_of(source, pool), self._configuration.loading
         if catalogue.blocks is None:
             return make_loader(source, catalogue, encoder, self._device, options)
-        parts = [self._part_loader(part, encoder, split) for part in source.parts.values()]
+        parts = [self._part_loader(part, encoder, pool) for part in source.parts.values()]
         if options.workers and any(isinstance(one, StreamingLoader) for one in parts):
             return StreamingLoader(source, catalogue, encoder, self._device, options.workers)
         return PartedLoader(catalogue, parts)
 
-    def _part_loader(self, part: Source, encoder: Encoder, split: Split) -> Loader:
-        key = id(part), split
+    def _part_loader(self, part: Source, encoder: Encoder, pool: Pool) -> Loader:
+        key = id(part), pool
         if key not in self._parts:
             options = self._configuration.loading
             sensed = SensedSource(part)
-            self._parts[key] = make_loader(sensed, part.catalogue(split), encoder, self._device, options)
+            self._parts[key] = make_loader(sensed, catalogue_of(part, pool), encoder, self._device, options)
         return self._parts[key]
 
     def _begin(self, cell: PlannedCell, source: Source) -> None:
@@ -144,19 +166,21 @@ class Data:
         except DataError as error:
             raise DataError(f"sources.{part.id}: {error}") from error
 
-    def keys(self, source: Source, split: Split) -> np.ndarray:
-        """(N,) content hashes of a split's examples, computed once."""
-        if (id(source), split) not in self._keys:
+    def keys(self, source: Source, pool: Pool) -> np.ndarray:
+        """(N,) content hashes of a split's examples, or of those of no class, computed once."""
+        if (id(source), pool) not in self._keys:
             origin = self._origins[id(source)]
-            self._keys[id(source), split] = example_keys(source, source.catalogue(split), origin)
-        return self._keys[id(source), split]
+            self._keys[id(source), pool] = example_keys(source, catalogue_of(source, pool), origin)
+        return self._keys[id(source), pool]
 
     def fingerprints(self, part: Part) -> list[str]:
-        """Hashes of the classes of every split, and of all fixed lists of test episodes."""
+        """Hashes of the classes of every split, of all fixed lists of test episodes, and of examples of no class."""
         source = self.source(part)
         lists = [_fixed(source, "test", name) for name in sorted(source.fixed_episodes("test"))]
         classes = [_fingerprint(source, split) for split in SPLITS]
-        return classes + [one.manifest(len(one)) for one in lists]
+        outside = source.out_of_scope()
+        strangers = [outside.fingerprint] if outside else []
+        return classes + [one.manifest(len(one)) for one in lists] + strangers
 
     def training_fingerprint(self, part: Part) -> str:
         """Hash of the training classes; empty where there are none."""
@@ -190,18 +214,25 @@ def data_problems(plan: Plan, data: Data) -> list[str]:
     return list(dict.fromkeys(problems))
 
 
-def rejection_of(evaluate: Evaluate) -> Rejection | None:
-    """The unknown queries that are asked for; None where there are none."""
+def rejection_of(evaluate: Evaluate, source: Source) -> Rejection | None:
+    """The unknown queries that are asked for; None where there are none.
+
+    Raises:
+        DataError: examples of no class are asked about, and the source has none.
+    """
     asked = evaluate.unknown
-    return Rejection(asked.classes, asked.queries, evaluate.seed, asked.score) if asked else None
+    if not asked:
+        return None
+    if asked.out_of_scope is None:
+        return Rejection(asked.classes, asked.queries, evaluate.seed, asked.score)
+    return Rejection(0, asked.out_of_scope, evaluate.seed, asked.score, catalogue_of(source, OUTSIDE))
 
 
 def _rejection_problems(plan: Plan, data: Data, part: Part) -> list[str]:
-    """Where a source has too few classes for unknown queries beside its test episodes."""
+    """Where a source has too little for unknown queries beside its test episodes."""
     problems: list[str] = []
     for cell in plan.to_run():
-        rejection = rejection_of(cell.settings.evaluate)
-        if cell.source.id != part.id or rejection is None:
+        if cell.source.id != part.id:
             continue
         for shape in cell.settings.evaluate.all_shapes():
             try:
@@ -209,7 +240,8 @@ def _rejection_problems(plan: Plan, data: Data, part: Part) -> list[str]:
             except KshotError:  # told of the shape itself
                 continue
             try:
-                rejection.sampler(sampler)
+                if rejection := rejection_of(cell.settings.evaluate, data.source(part)):
+                    rejection.sampler(sampler)
             except DataError as error:
                 mend = f"set sources.{part.id}.evaluate.unknown, false: none"
                 problems.append(f"sources.{part.id}: {error} ({mend})")

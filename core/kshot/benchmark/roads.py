@@ -8,12 +8,12 @@ from typing import final
 
 import torch
 
-from kshot.benchmark.data import Data
+from kshot.benchmark.data import Data, Pool, catalogue_of
 from kshot.benchmark.plan import PlannedCell
 from kshot.encoders import Embedded, Joint, Tuned
 from kshot.encoders.embedded import EMBEDDING
 from kshot.encoders.joint import marked
-from kshot.interfaces import Encoder, Learner, Source, Split
+from kshot.interfaces import Encoder, Learner, Source
 from kshot.loading import EmbeddingCache, Loader, PartedLoader, ResidentLoader, SensedSource
 from kshot.resolving import Resolved
 
@@ -35,17 +35,17 @@ class Road(ABC):
         self._cell, self._data = cell, data
 
     @abstractmethod
-    def loader(self, split: Split) -> Loader:
-        """The loader of one split."""
+    def loader(self, pool: Pool) -> Loader:
+        """The loader of one split, or of the examples of no class."""
 
 
 @final
 class Plain(Road):
     """Examples prepared for the encoder; it embeds them whenever it meets them."""
 
-    def loader(self, split: Split) -> Loader:
+    def loader(self, pool: Pool) -> Loader:
         """The data's own."""
-        return self._data.loader(self._cell, self.encoder, split)
+        return self._data.loader(self._cell, self.encoder, pool)
 
 
 class _Cached(Road):
@@ -57,23 +57,23 @@ class _Cached(Road):
         super().__init__(cell, data, encoder)
         self._device, self._stage = device, stage
 
-    def loader(self, split: Split) -> Loader:
+    def loader(self, pool: Pool) -> Loader:
         """Over the whole split; part by part, where its examples come from several."""
         self._stage("embed")
         source = self._data.source(self._cell.source)
-        catalogue = source.catalogue(split)
+        catalogue = catalogue_of(source, pool)
         if catalogue.blocks is None:
-            return self._of(source, split)
-        return PartedLoader(catalogue, [self._of(part, split) for part in source.parts.values()])
+            return self._of(source, pool)
+        return PartedLoader(catalogue, [self._of(part, pool) for part in source.parts.values()])
 
     @abstractmethod
-    def _of(self, source: Source, split: Split) -> Loader: ...
+    def _of(self, source: Source, pool: Pool) -> Loader: ...
 
     def _embedded(
-        self, cache: EmbeddingCache, source: Source, told: Source, split: Split, modality: str = ""
+        self, cache: EmbeddingCache, source: Source, told: Source, pool: Pool, modality: str = ""
     ) -> Loader:
-        catalogue = source.catalogue(split)
-        found = cache.split(told, catalogue, self._data.keys(source, split))
+        catalogue = catalogue_of(source, pool)
+        found = cache.split(told, catalogue, self._data.keys(source, pool))
         inputs = {EMBEDDING: found.embeddings}
         loader = ResidentLoader(catalogue, marked(inputs, modality) if modality else inputs, self._device)
         loader.truncated = found.truncated
@@ -91,8 +91,8 @@ class Whole(_Cached):
         self._joint = isinstance(fixed, Joint)
         self._cache = EmbeddingCache(fixed.eval(), _identity(cell.encoder.what), device)
 
-    def _of(self, source: Source, split: Split) -> Loader:
-        return self._embedded(self._cache, source, SensedSource(source) if self._joint else source, split)
+    def _of(self, source: Source, pool: Pool) -> Loader:
+        return self._embedded(self._cache, source, SensedSource(source) if self._joint else source, pool)
 
 
 @final
@@ -110,11 +110,11 @@ class Towers(_Cached):
             one: EmbeddingCache(joint.tower(one).eval(), _identity(what[one]), device) for one in staying
         }
 
-    def _of(self, source: Source, split: Split) -> Loader:
+    def _of(self, source: Source, pool: Pool) -> Loader:
         cache = self._caches.get(source.modality)
         if cache is None:
-            return self._data.part_loader(self._cell, source, self.encoder, split)
-        return self._embedded(cache, source, source, split, source.modality)
+            return self._data.part_loader(self._cell, source, self.encoder, pool)
+        return self._embedded(cache, source, source, pool, source.modality)
 
 
 def road_of(

@@ -191,6 +191,26 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         self._become(self._parts, self._held.without(name), self._negatives)
         return self
 
+    def add_negatives(self, examples: Any) -> Self:
+        """Add examples of no class, by which the threshold of ``"unknown"`` is then set; nothing else changes.
+
+        Args:
+            examples: of no class, such as come up in use; only their embeddings are kept.
+
+        Raises:
+            KshotError: examples that cannot serve, or no class has two examples to set a threshold by.
+        """
+        self._check_fitted()
+        raw = read_all(self._parts.reader, things_of(examples), "add_negatives")
+        self._reject(torch.cat([self._negatives, self._parts.embeddings(raw)]))
+        return self
+
+    def remove_negatives(self) -> Self:
+        """Forget all examples of no class; ``unknown`` alone then says whether there is a threshold."""
+        self._check_fitted()
+        self._reject(self._negatives[:0])
+        return self
+
     def predict(self, X: Any) -> NDArray[np.object_]:  # noqa: N803
         """(n,) names of classes; ``"unknown"`` where ``unknown`` is set and an example is like none."""
         return self._labels(*self._asked(X))
@@ -401,6 +421,12 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         return len(self._held)
 
     @property
+    def negatives_(self) -> int:
+        """Number of examples of no class that it holds."""
+        self._check_fitted()
+        return len(self._negatives)
+
+    @property
     def support_labels_(self) -> tuple[str, ...]:
         """The class of each example that it holds, in the order in which they were given."""
         self._check_fitted()
@@ -441,6 +467,10 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         self.classes_ = np.asarray(support.classes, dtype=object)
         self.calibration_: Calibration = calibration
         self.rejection_: Threshold | None = rejection
+
+    def _reject(self, negatives: Tensor) -> None:
+        rejection = calibrate(self._held, negatives, self.unknown)
+        self._negatives, self.rejection_ = negatives, rejection
 
     def _asked(self, X: Any) -> tuple[Tensor, Tensor]:  # noqa: N803
         """(n, way) logits and (n, dim) embeddings of what is asked about."""

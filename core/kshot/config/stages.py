@@ -98,18 +98,22 @@ class Pretrain(Optimisation):
 
 
 class Unknown(Strict):
-    """Queries of classes that an episode does not show, from the same split.
+    """Queries of no class of their episode: of other classes of the same split, or of no class at all.
 
     Attributes:
         classes: unknown classes of an episode.
         queries: queries of each.
-        score: what tells how known a query looks: its largest logit, the softmax's largest probability, or
-            the free energy (logsumexp).
+        out_of_scope: as many examples of no class in their place, which then count for nothing; the source must have
+            such.
+        score: what tells how known a query looks: its largest logit, the softmax's largest probability, the free
+            energy (logsumexp), or the cosine of its embedding with the nearest class of the support, before a
+            learner adapts anything. All are kept; this one's measures are shown.
     """
 
     classes: int = Field(default=5, ge=1)
     queries: int = Field(default=5, ge=1)
-    score: Literal["max_logit", "max_softmax", "energy"] = "max_logit"
+    out_of_scope: int | None = Field(default=None, ge=1)
+    score: Literal["max_logit", "max_softmax", "energy", "cosine"] = "max_logit"
 
 
 class Evaluate(Strict):

@@ -5,6 +5,7 @@ from kshot.functional.blocks import checkpoint_activations, largest_list, layerw
 from kshot.functional.chosen import chosen, following
 from kshot.functional.concurrent import concurrently, in_turn, replica, side_by_side
 from kshot.functional.embedding import (
+    concatenated,
     embed,
     embed_flat,
     embed_jointly,
@@ -35,6 +36,7 @@ __all__ = [
     "attention_over",
     "checkpoint_activations",
     "chosen",
+    "concatenated",
     "concurrently",
     "differentiable",
     "embed",

@@ -137,7 +137,7 @@ def embed_jointly(
     for numbers in alike.values():
         joined = dict(blocks[numbers[0]])
         for number in numbers[1:]:
-            joined = {name: _concatenate(leaf, blocks[number][name]) for name, leaf in joined.items()}
+            joined = {name: concatenated(leaf, blocks[number][name]) for name, leaf in joined.items()}
         counts = [next(iter(blocks[number].values())).shape[1] for number in numbers]
         parts = embed(encoder, [joined], current).split(counts, dim=1)
         embedded.update(zip(numbers, parts, strict=True))
@@ -150,7 +150,7 @@ def _side(parts: Sequence[Tensor]) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(list(parts), dim=1)
 
 
-def _concatenate(a: Tensor, b: Tensor) -> Tensor:
+def concatenated(a: Tensor, b: Tensor) -> Tensor:
     """(T, n, …) and (T, m, …) → (T, n + m, …), the shorter padded with zeros on the right."""
     if a.shape[2:] != b.shape[2:]:
         target = [max(x, y) for x, y in zip(a.shape[2:], b.shape[2:], strict=True)]

@@ -15,8 +15,9 @@ def rejection_section(results: Results) -> Html:
     heading = element("h2", "Unknown queries", id="unknown-title")
     lead = element(
         "p",
-        "Beside its own classes each test episode had queries of classes that its support does not show. How known "
-        f"a query looks is read off the row's own logits. {rejection_legend(tables)}",
+        "Beside its own classes each test episode had queries of classes that its support does not show, or of no "
+        "class at all. Each table names the score that says how known a query looks. "
+        f"{rejection_legend(tables)}",
         class_="lead",
     )
     return join(heading, lead, *map(_table, tables))

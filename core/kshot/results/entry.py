@@ -28,3 +28,13 @@ class Entry(BaseModel):
     """What all entries have in common: they cannot be reassigned, and keep unknown keys."""
 
     model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
+
+
+class Measure(Entry):
+    """A metric: its mean over the test episodes with the half-width of its 95 % interval.
+
+    One that is computed over all queries pooled, such as macro F1, has no interval over episodes.
+    """
+
+    mean: Figure
+    ci95: Interval = None

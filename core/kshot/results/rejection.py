@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from kshot.results import text
 from kshot.results.schema import Measure, Results, Score
 from kshot.results.tables import labeller
-from kshot.results.unknown import MEASURES
+from kshot.results.unknown import MEASURES, UnknownQueries
 
 _BETTER_LOW = ("unknown_fpr95", "unknown_eer")
 
@@ -78,12 +78,18 @@ def rejection_legend(tables: Sequence[RejectionTable]) -> str:
 
 def _title(source: str, shape: str, rows: dict[tuple[str, str], list[Score]]) -> str:
     asked = {
-        f"{one.unknown.classes} × {one.unknown.queries} unknown, {one.unknown.score.replace('_', ' ')}"
+        f"{_asked(one.unknown)}, {one.unknown.score.replace('_', ' ')}"
         for scores in rows.values()
         for one in scores
         if one.unknown is not None
     }
     return text.printable(f"{source} {shape}: {'; '.join(sorted(asked))}")
+
+
+def _asked(unknown: UnknownQueries) -> str:
+    if unknown.classes is None:
+        return f"{unknown.queries} out of scope"
+    return f"{unknown.classes} × {unknown.queries} unknown"
 
 
 def _rows(groups: dict[tuple[str, str], list[Score]]) -> tuple[RejectionRow, ...]:

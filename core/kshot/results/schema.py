@@ -11,22 +11,12 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from kshot.results.comparison import Comparison, Ranking
-from kshot.results.entry import Count, Entry, Figure, Fraction, Interval, Text
+from kshot.results.entry import Count, Entry, Figure, Fraction, Interval, Measure, Text
 from kshot.results.unknown import UnknownQueries
 from kshot.shapes import Queries, Shape, Shot, Way
 
 SCHEMA = 1
 """Number of the schema that this version reads and writes."""
-
-
-class Measure(Entry):
-    """A metric: its mean over the test episodes with the half-width of its 95 % interval.
-
-    One that is computed over all queries pooled, such as macro F1, has no interval over episodes.
-    """
-
-    mean: Figure
-    ci95: Interval = None
 
 
 class Score(Entry):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from kshot.results.entry import Count, Entry
+from kshot.results.entry import Count, Entry, Measure
 
 MEASURES: Final[Mapping[str, str]] = {
     "unknown_auroc": "AUROC",
@@ -20,13 +20,15 @@ class UnknownQueries(Entry):
     """The unknown queries of a score's episodes.
 
     Attributes:
-        classes: unknown classes of each episode, of the same split.
-        queries: queries of each.
-        score: what told how known a query looks.
+        classes: unknown classes of each episode, of the same split; null where they are of no class.
+        queries: queries of each; of no class: of an episode.
+        score: what told how known a query looks, in the measures.
         manifest: content hash of the queries.
+        auroc: by every score that was kept.
     """
 
-    classes: Count
+    classes: Count | None
     queries: Count
     score: str
     manifest: str = ""
+    auroc: Mapping[str, Measure] = {}

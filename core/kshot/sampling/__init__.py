@@ -5,7 +5,7 @@ from kshot.sampling.blocks import Blocks, Sides, shares_of
 from kshot.sampling.catalogue import Catalogue, firsts
 from kshot.sampling.fixed import FixedSampler
 from kshot.sampling.sampler import Sampler
-from kshot.sampling.unknown import UnknownSampler
+from kshot.sampling.unknown import OtherClasses, OutOfScope, UnknownSampler
 
 __all__ = [
     "BLOCK",
@@ -14,6 +14,8 @@ __all__ = [
     "Catalogue",
     "Drawn",
     "FixedSampler",
+    "OtherClasses",
+    "OutOfScope",
     "Sampler",
     "Sides",
     "UnknownSampler",

@@ -1,25 +1,62 @@
-"""Queries of classes that an episode's support does not show."""
+"""Queries that belong to none of their episode's classes."""
 
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from typing import final
 
 import numpy as np
 
 from kshot.errors import DataError
 from kshot.sampling.base import BLOCK, AnySampler
-from kshot.sampling.catalogue import IntArray
+from kshot.sampling.catalogue import Catalogue, IntArray
 from kshot.sampling.streams import Stream, distinct
 
 
-@final
-class UnknownSampler:
+class UnknownSampler(ABC):
     """Draws unknown queries beside the episodes of a sampler, which stay as they are.
 
-    An episode's unknown classes are any of the split's that its support does not show and that have enough
-    examples, all equally likely; ``within`` and ``apart`` of the shape bind its known classes alone. The
-    random words are a stream's own, so no known query depends on them.
+    The random words are a stream's own, so no known query depends on them.
+
+    Args:
+        known: draws the episodes.
+        catalogue: of the examples that are drawn from.
+        queries: of each episode.
+
+    Attributes:
+        catalogue, queries: as given.
+    """
+
+    def __init__(self, known: AnySampler, catalogue: Catalogue, queries: int) -> None:
+        self.catalogue, self.queries = catalogue, queries
+        self._known = known
+
+    @abstractmethod
+    def take(self, numbers: IntArray) -> IntArray:
+        """(T, queries) positions in the catalogue of the unknown queries of the episodes of (T,) numbers.
+
+        Raises:
+            ValueError: the episodes are not of one size.
+        """
+
+    @final
+    def manifest(self, episodes: int) -> str:
+        """Content hash of the unknown queries of the first episodes."""
+        digest = hashlib.sha256(self.catalogue.fingerprint.encode())
+        drawn = np.empty((episodes, self.queries), dtype="<i8")
+        for numbers in self._known.batches(0, episodes, BLOCK):
+            drawn[numbers] = self.take(numbers)
+        digest.update(drawn.tobytes())
+        return "sha256:" + digest.hexdigest()
+
+
+@final
+class OtherClasses(UnknownSampler):
+    """Queries of classes of the same split.
+
+    An episode's unknown classes are any that its support does not show and that have enough examples, all
+    equally likely; ``within`` and ``apart`` of the shape bind its known classes alone.
 
     Args:
         known: draws the episodes.
@@ -32,8 +69,9 @@ class UnknownSampler:
     """
 
     def __init__(self, known: AnySampler, classes: int, queries: int, seed: int) -> None:
+        super().__init__(known, known.catalogue, classes * queries)
         catalogue, shape = known.catalogue, known.shape
-        self._known, self._classes, self._queries = known, classes, queries
+        self._classes = classes
         self._eligible = np.flatnonzero(catalogue.sizes >= queries)
         left = len(self._eligible) - shape.ways.high
         if left < classes:
@@ -46,26 +84,41 @@ class UnknownSampler:
         self._stream = Stream(identity, classes * (1 + queries))
 
     def take(self, numbers: IntArray) -> IntArray:
-        """(T, classes · queries) positions of the unknown queries of the episodes of (T,) numbers,
-        class after class.
-
-        Raises:
-            ValueError: the episodes are not of one size.
-        """
+        """Class after class."""
         own = self._known.take(numbers).classes
         choose, inner = np.split(self._stream.of(numbers), [self._classes], axis=1)
         taken = (self._eligible[None, :, None] == own[:, None, :]).any(axis=2)
         others = np.argsort(taken, axis=1, kind="stable")  # first those that the support does not show
         ranks = distinct(choose, (~taken).sum(axis=1))
         classes = self._eligible[np.take_along_axis(others, ranks, axis=1)].reshape(-1)
-        members = distinct(inner.reshape(len(classes), -1), self._known.catalogue.sizes[classes])
-        return (members + self._known.catalogue.offsets[classes][:, None]).reshape(len(numbers), -1)
+        members = distinct(inner.reshape(len(classes), -1), self.catalogue.sizes[classes])
+        return (members + self.catalogue.offsets[classes][:, None]).reshape(len(numbers), -1)
 
-    def manifest(self, episodes: int) -> str:
-        """Content hash of the unknown queries of the first episodes."""
-        digest = hashlib.sha256(self._known.catalogue.fingerprint.encode())
-        drawn = np.empty((episodes, self._classes * self._queries), dtype="<i8")
-        for numbers in self._known.batches(0, episodes, BLOCK):
-            drawn[numbers] = self.take(numbers)
-        digest.update(drawn.tobytes())
-        return "sha256:" + digest.hexdigest()
+
+@final
+class OutOfScope(UnknownSampler):
+    """Queries that are of no class at all, any of them, none twice in an episode.
+
+    Args:
+        known: draws the episodes.
+        catalogue: of the examples of no class.
+        queries: of each episode.
+        seed: another seed gives others.
+
+    Raises:
+        DataError: there are fewer.
+    """
+
+    def __init__(self, known: AnySampler, catalogue: Catalogue, queries: int, seed: int) -> None:
+        super().__init__(known, catalogue, queries)
+        if queries > len(catalogue):
+            raise DataError(
+                f"unknown queries: {queries} out of scope are asked for, and the source has {len(catalogue)} such "
+                "examples; ask for fewer"
+            )
+        own = [known.catalogue.fingerprint, known.split, str(known.shape), seed]
+        self._stream = Stream([*own, "out of scope", catalogue.fingerprint, queries], queries)
+
+    def take(self, numbers: IntArray) -> IntArray:
+        """In any order."""
+        return distinct(self._stream.of(numbers), np.full(len(numbers), len(self.catalogue)))

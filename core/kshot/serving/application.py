@@ -138,6 +138,20 @@ def _computing(app: FastAPI, desk: Desk, title: str) -> None:
     async def forget(name: Name) -> wire.Model:  # pyright: ignore[reportUnusedFunction]
         return wire.model(title, desk, await run_in_threadpool(desk.forget, name))
 
+    @app.post(
+        "/negatives",
+        summary="Add examples of no class, by which the threshold of unknown is set",
+        responses=_READING,
+        openapi_extra=BODY,
+    )
+    async def teach_unknown(request: Request) -> wire.Model:  # pyright: ignore[reportUnusedFunction]
+        given = await things(request, desk.state.classifier.modality_, desk.limits)
+        return wire.model(title, desk, await run_in_threadpool(desk.teach_unknown, given))
+
+    @app.delete("/negatives", summary="Forget the examples of no class")
+    async def forget_unknown() -> wire.Model:  # pyright: ignore[reportUnusedFunction]
+        return wire.model(title, desk, await run_in_threadpool(desk.forget_unknown))
+
     @app.get(
         "/model/bundle",
         summary="The classifier as a file",

@@ -105,6 +105,27 @@ class Desk:
             self._state = State(taught, kept, state.revision + 1, state.saved)
             return self._state
 
+    def teach_unknown(self, things: Sequence[Thing]) -> State:
+        """Add examples of no class, by which the threshold of unknown is set: all of them, or none.
+
+        Raises:
+            KshotError: a number or things that cannot serve.
+        """
+        with self._computing:
+            state = self._state
+            total = state.classifier.negatives_ + len(things)
+            if total > self.limits.examples:
+                raise RefusedError(
+                    TOO_LARGE,
+                    f"there would be {total} examples of no class; this server allows {self.limits.examples}",
+                )
+            return self._now(copy.copy(state.classifier).add_negatives(self._read(things)))
+
+    def forget_unknown(self) -> State:
+        """Remove all examples of no class."""
+        with self._computing:
+            return self._now(copy.copy(self._state.classifier).remove_negatives())
+
     def forget(self, name: str) -> State:
         """Remove a class.
 
@@ -155,6 +176,12 @@ class Desk:
             if one is not None and one.key == key and one.drawn is not None:
                 return one
         raise RefusedError(NOT_THERE, "there is no such example, or it was forgotten")
+
+    def _now(self, classifier: FewShotClassifier) -> State:
+        """A classifier with the same examples."""
+        state = self._state
+        self._state = State(classifier, state.kept, state.revision + 1, state.saved)
+        return self._state
 
     def _read(self, things: Sequence[Thing]) -> list[Any]:
         """Raw examples of all things; all that are refused are told at once."""

@@ -92,6 +92,7 @@ class Model(BaseModel):
     learner: str
     threshold: float | None
     temperature: float
+    negatives: Annotated[int, Field(description="examples of no class, by which the threshold is set")]
     classes: list[ModelClass]
     suffixes: Annotated[list[str], Field(description="endings of files that it reads")]
     limits: Allowed
@@ -135,6 +136,7 @@ def model(name: str, desk: Desk, state: State) -> Model:
         learner=classifier.recipe_.learner.use,
         threshold=classifier.threshold_,
         temperature=classifier.temperature_,
+        negatives=classifier.negatives_,
         classes=[
             ModelClass(name=label, count=count, examples=shown.get(label, [])[:_SAMPLE])
             for label, count in classifier.counts_.items()

@@ -18,6 +18,7 @@ from kshot.statistics.comparison import Difference, against, all_pairs, differen
 from kshot.statistics.credit import credit
 from kshot.statistics.pooled import macro_f1, top_k
 from kshot.statistics.ranks import Friedman, average_ranks, critical_difference, friedman
+from kshot.statistics.rejection import rejection
 from kshot.statistics.seeds import seeds_interval
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "friedman",
     "holm",
     "macro_f1",
+    "rejection",
     "reliability",
     "seeds_interval",
     "top_k",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from kshot.errors import DataError
+from kshot.errors import DataError, nearest
 from kshot.interfaces import Split
 from kshot.sampling import Catalogue
 from kshot.splits import ColumnSplit, SplitOptions, assign
@@ -23,8 +23,9 @@ def build_catalogues(
     class_groups: Sequence[str],
     example_groups: Sequence[str],
     screen: Screen,
-) -> dict[Split, Catalogue]:
-    """The catalogue of each split that has rows.
+    out_of_scope: str | None = None,
+) -> tuple[dict[Split, Catalogue], Catalogue | None]:
+    """The catalogue of each split that has rows, and that of examples which belong to no class.
 
     Args:
         rows: of all parts.
@@ -34,6 +35,8 @@ def build_catalogues(
         class_groups: columns with one value per class.
         example_groups: columns of the examples' groups.
         screen: hears of rows that cannot serve, without class, group or content.
+        out_of_scope: label of the examples that belong to no class. Where a column splits rows, they are
+            those of the test split; else all.
 
     Raises:
         DataError: a split that does not fit or is left without rows, a class with two values of a
@@ -42,7 +45,13 @@ def build_catalogues(
     labels = rows.labels()
     if not isinstance(split, ColumnSplit):
         screen.complete(rows, labels, range(len(labels)))
-    members = assign(split, labels, column=rows.column, folder=folder, where=name)
+    outside = _outside(labels, out_of_scope, name)
+    inside = [None if row in outside else label for row, label in enumerate(labels)]
+    members = assign(split, inside, column=rows.column, folder=folder, where=name)
+    asked = outside & set(members["test"]) if isinstance(split, ColumnSplit) else outside
+    members: dict[Split, list[int]] = {
+        one: [row for row in chosen if row not in outside] for one, chosen in members.items()
+    }
     groups = {group: rows.column(group) for group in (*class_groups, *example_groups)}
     used = screen.complete(rows, labels, sorted(row for one in members.values() for row in one))
     used = screen.sound(rows, used)
@@ -52,7 +61,7 @@ def build_catalogues(
     _tell_lost(members, kept, labels, screen, name)
     version = rows.inspect(used)
     of_classes = {group: _one_per_class(rows, group, used, labels, groups[group]) for group in class_groups}
-    return {
+    catalogues: dict[Split, Catalogue] = {
         one: Catalogue.build(
             _values(labels, chosen),
             [rows.key(row) for row in chosen],
@@ -63,6 +72,24 @@ def build_catalogues(
         )
         for one, chosen in kept.items()
     }
+    return catalogues, _unclassed(rows, labels, screen.sound(rows, sorted(asked)))
+
+
+def _outside(labels: Column, label: str | None, name: str) -> frozenset[int]:
+    """The rows of a label; a data set's own may be missing in a copy, a misspelt one must not."""
+    found = frozenset(row for row, own in enumerate(labels) if label is not None and own == label)
+    close = nearest(label, {own for own in labels if own is not None}) if label and not found else ""
+    if close:
+        raise DataError(f"{name}: no row has the label '{label}', which is to be out of scope{close}")
+    return found
+
+
+def _unclassed(rows: Rows, labels: Column, chosen: Sequence[int]) -> Catalogue | None:
+    """A catalogue with a version of its own, so that those of the splits are what they are without it."""
+    if not chosen:
+        return None
+    keys = [rows.key(row) for row in chosen]
+    return Catalogue.build(_values(labels, chosen), keys, version=rows.inspect(chosen), rows=chosen)
 
 
 def _kept(

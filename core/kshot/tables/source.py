@@ -31,6 +31,7 @@ def table_source(
     example_groups: Sequence[str] = (),
     files: str = "",
     on_error: OnError = "raise",
+    out_of_scope: str | None = None,
 ) -> Source:
     """A source from a user's own tables or folders.
 
@@ -56,6 +57,7 @@ def table_source(
         example_groups: columns of the examples' groups.
         files: folder from which relative paths in cells start, itself relative to the table.
         on_error: what becomes of examples that cannot be used; see :data:`OnError`.
+        out_of_scope: the label of examples that belong to no class; none: there are none such.
 
     Raises:
         DataError: data that cannot serve; the message names file and row, column or class.
@@ -72,9 +74,11 @@ def table_source(
     for part in parts:
         if part.empty:
             screen.lose(f"{part.name}: class folders without a file ending in {listing(endings)}", part.empty)
-    catalogues = build_catalogues(rows, table, parts[0].folder, split, class_groups, example_groups, screen)
-    screen.warn(table, sum(len(one) for one in catalogues.values()))
-    return TableSource(modality, rows, table, catalogues, decode, present, screen.skipped())
+    catalogues, outside = build_catalogues(
+        rows, table, parts[0].folder, split, class_groups, example_groups, screen, out_of_scope
+    )
+    screen.warn(table, sum(len(one) for one in (*catalogues.values(), outside or ())))
+    return TableSource(modality, rows, table, catalogues, decode, present, screen.skipped(), outside)
 
 
 def _columns(given: str | Sequence[str]) -> tuple[str, ...]:
@@ -96,6 +100,7 @@ class TableSource(Source):
         decode: content → raw example.
         present: raw example → drawing.
         skipped: what is wrong with each example that is left out.
+        outside: examples that belong to no class.
     """
 
     def __init__(
@@ -107,6 +112,7 @@ class TableSource(Source):
         decode: Callable[[Any], Any],
         present: Callable[[Any], Presentation],
         skipped: Sequence[str] = (),
+        outside: Catalogue | None = None,
     ) -> None:
         self.modality = modality
         self.skipped = skipped
@@ -115,11 +121,15 @@ class TableSource(Source):
         self._catalogues = dict(catalogues)
         self._decode = decode
         self._present = present
+        self._outside = outside
 
     def catalogue(self, split: Split) -> Catalogue:
         if split not in self._catalogues:
             raise DataError(f"{self._name}: the {split} split has no classes; give it some in `split`")
         return self._catalogues[split]
+
+    def out_of_scope(self) -> Catalogue | None:
+        return self._outside
 
     def fetch(self, row: int) -> Any:
         return self._rows.decoded(row, self._rows.read(row), self._decode)

@@ -22,6 +22,7 @@ def audio_table(
     example_groups: list[str] | None = None,
     files: str = "",
     on_error: OnError = "raise",
+    out_of_scope: str | None = None,
 ) -> Source:
     """Recordings from Parquet, CSV or JSON Lines, a folder of one folder per class, or the hub.
 
@@ -39,6 +40,8 @@ def audio_table(
             folder has the columns ``folder``, below the class folder, and ``split``, its own name.
         files: folder from which relative paths in cells start, itself relative to the table.
         on_error: ``raise``, or ``skip``: examples that cannot be used are left out, counted and named.
+        out_of_scope: label of the examples that belong to no class, by which rejection is tested (``evaluate.unknown:
+            {out_of_scope: 25}``); none: there are none such.
 
     Raises:
         DataError: data that cannot serve; the message names file and row, column or class.
@@ -57,6 +60,7 @@ def audio_table(
         example_groups=example_groups or (),
         files=files,
         on_error=on_error,
+        out_of_scope=out_of_scope,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any, final
 
 from kshot.interfaces import Presentation, Source, Split
@@ -39,11 +40,16 @@ class Rotated(Source):
         self.modality, self.skipped = source.modality, source.skipped
         self._source = source
         self._catalogues: dict[Split, Catalogue] = {}
+        plain = source.out_of_scope()
+        self._outside = replace(plain, rows=plain.rows * len(TURNS)) if plain else None  # as they are
 
     def catalogue(self, split: Split) -> Catalogue:
         if split not in self._catalogues:
             self._catalogues[split] = _fourfold(self._source.catalogue(split))
         return self._catalogues[split]
+
+    def out_of_scope(self) -> Catalogue | None:
+        return self._outside
 
     def fetch(self, row: int) -> Image.Image:
         number, turn = divmod(row, len(TURNS))

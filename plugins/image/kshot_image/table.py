@@ -21,6 +21,7 @@ def image_table(
     example_groups: list[str] | None = None,
     files: str = "",
     on_error: OnError = "raise",
+    out_of_scope: str | None = None,
     rotations: bool = False,
 ) -> Source:
     """Pictures from Parquet, CSV, JSON Lines, class folders or the Hugging Face hub.
@@ -36,6 +37,8 @@ def image_table(
             folder has the columns ``folder``, below the class folder, and ``split``, its own name.
         files: folder from which relative paths in cells start, itself relative to the table.
         on_error: ``raise``, or ``skip``: examples that cannot be used are left out, counted and named.
+        out_of_scope: label of the examples that belong to no class, by which rejection is tested (``evaluate.unknown:
+            {out_of_scope: 25}``); none: there are none such.
         rotations: each class turned by 0, 90, 180 and 270 degrees makes four classes.
     """
     source = table_source(
@@ -52,5 +55,6 @@ def image_table(
         example_groups=example_groups or (),
         files=files,
         on_error=on_error,
+        out_of_scope=out_of_scope,
     )
     return Rotated(source) if rotations else source

@@ -88,7 +88,7 @@ NAMED = (
     ),
     SourceSpec(
         name="clinc150",
-        summary="150 intents in ten domains, 22,500 questions, those out of scope left out; from the hub",
+        summary="150 intents in ten domains, 22,500 questions, and 1,200 out of scope; from the hub",
         factory=_TABLE,
         trial=_TRIAL,
         paper="Larson et al., An evaluation dataset for intent classification and out-of-scope prediction, "
@@ -99,6 +99,7 @@ NAMED = (
             "path": "hub:clinc/clinc_oos:plus",
             "label": ["intent", "label"],
             "split": "protaugment-1",
+            "out_of_scope": "oos",
         },
         splits=_folds("clinc150"),
     ),

@@ -17,6 +17,7 @@ def text_table(
     class_groups: list[str] = [],  # noqa: B006  (options are never written to)
     example_groups: list[str] = [],  # noqa: B006
     on_error: OnError = "raise",
+    out_of_scope: str | None = None,
 ) -> Source:
     """Texts from Parquet, CSV, JSON Lines, class folders of .txt files or the Hugging Face hub.
 
@@ -29,6 +30,8 @@ def text_table(
         example_groups: columns of the examples' groups (such as an author), for ``apart``. A folder
             has the columns ``folder``, below the class folder, and ``split``, its own name.
         on_error: ``raise``, or ``skip``: examples that cannot be used are left out, counted and named.
+        out_of_scope: label of the examples that belong to no class, by which rejection is tested (``evaluate.unknown:
+            {out_of_scope: 25}``); none: there are none such.
     """
     return table_source(
         modality="text",
@@ -43,4 +46,5 @@ def text_table(
         class_groups=class_groups,
         example_groups=example_groups,
         on_error=on_error,
+        out_of_scope=out_of_scope,
     )

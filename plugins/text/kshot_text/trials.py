@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,25 @@ from kshot_text.tiny import FILLERS, TOPICS, TinyTexts
 
 
 def hf_text(folder: Path) -> dict[str, Any]:
-    """The folder of a BERT with random weights and a tokenizer of the tiny source's words."""
+    """A BERT that knows the tiny source's words."""
+    return {"model": saved_bert(folder, [*" ".join(TOPICS.values()).split(), *FILLERS])}
+
+
+def saved_bert(folder: Path, words: Iterable[str]) -> str:
+    """Write a BERT with random weights, and a tokenizer of these words, as ``save_pretrained`` does.
+
+    Returns:
+        The folder.
+    """
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    words = dict.fromkeys([*" ".join(TOPICS.values()).split(), *FILLERS])
-    numbers = {word: number for number, word in enumerate(("[PAD]", "[UNK]", "[CLS]", "[SEP]", *words))}
+    numbers = {
+        word: number
+        for number, word in enumerate(dict.fromkeys(("[PAD]", "[UNK]", "[CLS]", "[SEP]", *words)))
+    }
     inner = Tokenizer(models.WordLevel(numbers, unk_token="[UNK]"))
     inner.pre_tokenizer = pre_tokenizers.Whitespace()
     ends = [(mark, numbers[mark]) for mark in ("[CLS]", "[SEP]")]
@@ -32,7 +44,7 @@ def hf_text(folder: Path) -> dict[str, Any]:
         for parameter in model.parameters():  # a fresh BERT's embeddings are nearly alike
             torch.nn.init.normal_(parameter, std=0.5)
     model.save_pretrained(folder)
-    return {"model": str(folder)}
+    return str(folder)
 
 
 def text_table(folder: Path) -> dict[str, Any]:

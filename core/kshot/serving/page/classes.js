@@ -24,3 +24,12 @@ function classRow(one, { more, forget }) {
     element("span", {}, element("span", { class: "class" }, bdi(one.name)), element("span", { class: "tag" }, count(one.count, "example"))),
     element("span", { class: "do" }, add, remove)), shown);
 }
+
+// Examples of no class: what is called unknown is set by them.
+function negativesRow(number, forget) {
+  const remove = element("button", { type: "button", class: "quiet bad", aria: { label: "Forget the examples of no class" } }, "Forget");
+  remove.addEventListener("click", () => forget(remove));
+  return element("li", { class: "card", id: "negatives" }, element("div", { class: "head" },
+    element("span", {}, element("span", { class: "class" }, "of no class"), element("span", { class: "tag" }, count(number, "example"))),
+    element("span", { class: "do" }, remove)));
+}

@@ -17,7 +17,8 @@ function show(now) {
   $("#save").disabled = now.saved;
   $("#download").textContent = now.saved ? "Download model" : "Download changed model";
   $("#known-classes").replaceChildren(...now.classes.map((one) => element("option", { value: one.name })));
-  $("#classes ul").replaceChildren(...now.classes.map((one) => classRow(one, { more, forget })));
+  $("#classes ul").replaceChildren(...now.classes.map((one) => classRow(one, { more, forget })),
+    ...(now.negatives ? [negativesRow(now.negatives, forgetNegatives)] : []));
 }
 
 function more(name) {
@@ -30,6 +31,24 @@ function forget(name, button) {
   return working(button, $("#classes"), async () => {
     show(await ask(`/classes/${encodeURIComponent(name)}`, { method: "DELETE" }));
     tell(`${name} is forgotten.`);
+  });
+}
+
+function forgetNegatives(button) {
+  return working(button, $("#classes"), async () => {
+    show(await ask("/negatives", { method: "DELETE" }));
+    tell("The examples of no class are forgotten.");
+  });
+}
+
+function teachNothing() {
+  const form = $("#teach form");
+  return working($("#none"), form, async () => {
+    const things = teaching.all();
+    if (!things.length) throw new Error(`Give a ${wordsOf(model).one} first.`);
+    show(await ask("/negatives", { method: "POST", ...body(things) }));
+    tell(`${count(things.length, "more example")} of no class.`);
+    teaching.empty();
   });
 }
 
@@ -80,6 +99,7 @@ function curl() {
     `curl ${at}/predict ${asked}`,
     `curl ${at}/classes/NAME/examples ${given}`,
     `curl -X DELETE ${at}/classes/NAME`,
+    `curl ${at}/negatives ${given}`,
     `curl ${at}/model`,
     `curl -o model.kshot ${at}/model/bundle`,
   ].join("\n");
@@ -102,6 +122,7 @@ async function start() {
   $("#ask button[type=submit]").hidden = asking.files;
   $("#ask form").addEventListener("submit", classify);
   $("#teach form").addEventListener("submit", teach);
+  $("#none").addEventListener("click", teachNothing);
   $("#save").addEventListener("click", () => working($("#save"), $("#classes"), async () => {
     show(await ask("/model/save", { method: "POST" }));
     tell("Saved.");
