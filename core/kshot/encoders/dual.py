@@ -28,6 +28,9 @@ class DualTower(nn.Module):
     Args:
         model: of transformers, with ``get_image_features`` or ``get_text_features``; it is changed.
         sense: the modality whose tower is kept.
+
+    Attributes:
+        config: of the tower.
     """
 
     def __init__(self, model: Any, sense: Sense) -> None:
@@ -40,6 +43,13 @@ class DualTower(nn.Module):
         self.config = getattr(model.config, "vision_config" if sense == "image" else "text_config")
 
     def forward(self, **inputs: Any) -> Tensor:
-        """What the tower takes → (B, D)."""
+        """What the tower takes → (B, D).
+
+        Raises:
+            ValueError: the model has several vectors for an example, or none.
+        """
         found = getattr(self.dual, self._features)(**inputs)
-        return found if isinstance(found, Tensor) else found.pooler_output
+        vectors = found if isinstance(found, Tensor) else found.pooler_output
+        if vectors is None or vectors.ndim != 2:
+            raise ValueError(f"{self._features} gives no single vector of an example")
+        return vectors

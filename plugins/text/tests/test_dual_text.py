@@ -18,7 +18,7 @@ from kshot_text.encoders.hf_text import hf_text
 
 from .checks import SAMPLES, check_embedding, check_groups, check_independence, check_state_dict, embed
 from .test_hf_text import LONG, subject
-from .tiny import DUALS, save_dual, save_family
+from .tiny import DUALS, save_dual, save_family, tiny_tokenizer
 
 MAPPED = sorted(DUAL_MASKS)
 
@@ -98,7 +98,7 @@ def test_a_length_that_cannot_be_is_refused() -> None:
 
 
 def test_a_pooling_that_cannot_be_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(KshotError, match="hf-text: .* embeds them in its own way; leave pooling out, or"):
+    with pytest.raises(KshotError, match=r"hf-text: .* embeds them in its own way; leave pooling out, or"):
         hf_text(model=str(folder("clip")), pooling="mean")
     with pytest.raises(KshotError, match=r"hf-text: pooling 'shared' is of models .* is a BertModel"):
         hf_text(model=str(save_family("bert", tmp_path)), pooling="shared")
@@ -122,3 +122,15 @@ def test_a_tower_with_its_padding_named_twice_takes_the_tokenizers(tmp_path: Pat
     """As SigLIP 2's folders are: the configuration says 1, the tokenizer 0."""
     odd = hf_text(model=str(save_dual("siglip", tmp_path, pad_token_id=1)))
     torch.testing.assert_close(embed(odd, SAMPLES), embed(loaded("siglip"), SAMPLES))
+
+
+def test_a_model_that_has_many_vectors_for_a_text_is_refused(tmp_path: Path) -> None:
+    """FLAVA projects every token."""
+    from transformers import FlavaConfig, FlavaModel
+
+    small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    parts = {f"{part}_config": small for part in ("text", "image", "multimodal")}
+    FlavaModel(FlavaConfig(**parts, projection_dim=8)).save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+    with pytest.raises(KshotError, match="does not embed a text: get_text_features gives no single vector"):
+        hf_text(model=str(tmp_path))
