@@ -17,9 +17,9 @@ if importlib.util.find_spec("transformers") is None:
 from kshot_image.encoders.hf_image import hf_image
 
 from .test_hf_image import embed, subject
-from .tiny import FAMILIES, folder
+from .tiny import DUALS, FAMILIES, folder
 
-DUALS = [name for name, (_, _, shape) in FAMILIES.items() if "text_config" in shape]
+BOTH = [*(name for name, (_, _, shape) in FAMILIES.items() if "text_config" in shape), *DUALS]
 
 
 @functools.cache
@@ -27,7 +27,7 @@ def shared(family: str) -> Encoder:
     return hf_image(model=str(folder(family)), pooling="shared")
 
 
-@pytest.mark.parametrize("family", DUALS)
+@pytest.mark.parametrize("family", BOTH)
 def test_equal_to_transformers(family: str) -> None:
     from transformers import AutoImageProcessor, AutoModel
 
@@ -41,7 +41,7 @@ def test_equal_to_transformers(family: str) -> None:
     assert shared(family).dim == expected.shape[1]
 
 
-@pytest.mark.parametrize("family", DUALS)
+@pytest.mark.parametrize("family", BOTH)
 def test_the_texts_tower_is_let_go_of(family: str) -> None:
     encoder = shared(family)
     assert not any("text" in name or "logit" in name for name in encoder.parameter_groups()["all"])
