@@ -172,6 +172,10 @@ def test_encoders_that_do_not_fit(changes: dict[str, Any], words: str) -> None:
         ),
         ({"of": ["seen", "heard"], "evaluate": {"shapes": ["5w14s"]}}, "14 + 0 examples of seen"),
         (
+            {"of": ["seen", "heard"], "evaluate": {"shapes": ["5w14s"]}},
+            "; seen has 12 of a class at most; ask",
+        ),
+        (
             {"of": ["seen", "heard"], "support": {"seen": 2, "heard": 1}},
             "cannot share 1: the shot of a class counts all modalities and must be a multiple of 3",
         ),

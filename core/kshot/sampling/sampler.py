@@ -165,7 +165,10 @@ class Sampler(AnySampler):
             best = max(len(pool) for pool in pools)
             problem += f", at most {best} of them within one '{shape.within}'"
         short = np.setdiff1d(np.arange(len(catalogue.classes)), usable)
-        if len(short):
+        scarce = [] if catalogue.blocks is None else _scarce(catalogue, catalogue.blocks, shot, queries)
+        if scarce:
+            problem += f"; {' and '.join(scarce)}"
+        elif len(short):
             names = listing(f"{catalogue.classes[c]} ({_has(catalogue, int(c))})" for c in short)
             problem += f"; short of examples: {names}"
         mend = "; ask for a smaller way, shot or query count, or add data"
@@ -176,15 +179,31 @@ class Sampler(AnySampler):
 
 def _needs(blocks: Blocks, shot: int, queries: int) -> str:
     """What the directions ask of a class, part by part."""
-    told = list[str]()
-    for k, name in enumerate(blocks.names):
-        counts = {
-            (shot * one.support[k] // sum(one.support), queries * one.query[k] // sum(one.query))
-            for one in blocks.sides
-        }
-        most = max(counts, key=sum)
-        told += [f"{most[0]} + {most[1]} examples of {name}"] if sum(most) else []
-    return " and ".join(told)
+    each = zip(blocks.names, _asked(blocks, shot, queries), strict=True)
+    return " and ".join(f"{most[0]} + {most[1]} examples of {name}" for name, most in each if sum(most))
+
+
+def _scarce(catalogue: Catalogue, blocks: Blocks, shot: int, queries: int) -> list[str]:
+    """The parts that have too few of every class."""
+    parts = len(blocks.names)
+    key = catalogue.labels * parts + blocks.of
+    counts = np.bincount(key, minlength=len(catalogue.classes) * parts).reshape(-1, parts).max(axis=0)
+    each = zip(blocks.names, counts.tolist(), _asked(blocks, shot, queries), strict=True)
+    return [f"{name} has {most} of a class at most" for name, most, asked in each if most < sum(asked)]
+
+
+def _asked(blocks: Blocks, shot: int, queries: int) -> list[tuple[int, int]]:
+    """Support examples and queries of a class in each part, in the direction that asks most of it."""
+    return [
+        max(
+            (
+                (shot * one.support[k] // sum(one.support), queries * one.query[k] // sum(one.query))
+                for one in blocks.sides
+            ),
+            key=sum,
+        )
+        for k in range(len(blocks.names))
+    ]
 
 
 def _has(catalogue: Catalogue, number: int) -> str:

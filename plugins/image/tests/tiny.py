@@ -58,13 +58,36 @@ FAMILIES: Mapping[str, tuple[str, str, dict[str, Any]]] = {
 }
 """Model type → its configuration, its image processor, and what makes it tiny."""
 
+DUALS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
+    "metaclip_2": ("MetaClip2Config", "CLIPImageProcessor", _TWO),
+    "chinese_clip": ("ChineseCLIPConfig", "CLIPImageProcessor", _TWO),
+    "altclip": ("AltCLIPConfig", "CLIPImageProcessor", _TWO),
+    "blip": ("BlipConfig", "BlipImageProcessor", _TWO),
+    "owlvit": ("OwlViTConfig", "OwlViTImageProcessor", _TWO),
+    "groupvit": (
+        "GroupViTConfig",
+        "CLIPImageProcessor",
+        {
+            **_TWO,
+            "projection_intermediate_dim": 8,
+            "vision_config": {
+                **_VIT,
+                "depths": [1, 1, 1],
+                "num_group_tokens": [2, 2, 0],
+                "num_output_groups": [2, 2, 0],
+            },
+        },
+    ),
+}
+"""The same of more models that compare pictures with texts."""
+
 
 def save_family(family: str, folder: Path, **options: Any) -> Path:
     """A folder as ``save_pretrained`` writes it: network, configuration, image processor."""
     import transformers
     from transformers.utils.logging import disable_progress_bar
 
-    config, processor, shape = FAMILIES[family]
+    config, processor, shape = {**FAMILIES, **DUALS}[family]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         made = getattr(transformers, config)(**{**shape, **options})

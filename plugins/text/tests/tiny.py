@@ -120,3 +120,86 @@ def sentence_folder(
     model = SentenceTransformer(modules=[transformer, pool, *rest], device="cpu", **options).eval()
     model.save(str(folder), create_model_card=False)
     return model
+
+
+_TEXT_SHAPE = {**_SHAPE, "max_position_embeddings": 40}
+_VISION = {**_SHAPE, "image_size": 16, "patch_size": 8}
+_BOTH = {"projection_dim": 12, "text_config": _TEXT_SHAPE, "vision_config": _VISION}
+
+DUALS: Mapping[str, tuple[str, dict[str, Any]]] = {
+    "clip": ("CLIPConfig", _BOTH),
+    "siglip": ("SiglipConfig", {**_BOTH, "text_config": {**_TEXT_SHAPE, "projection_size": 16}}),
+    "siglip2": (
+        "Siglip2Config",
+        {
+            "text_config": {**_TEXT_SHAPE, "projection_size": 16},
+            "vision_config": {**_SHAPE, "patch_size": 8, "num_patches": 4},
+        },
+    ),
+    "metaclip_2": ("MetaClip2Config", _BOTH),
+    "chinese_clip": ("ChineseCLIPConfig", _BOTH),
+    "altclip": ("AltCLIPConfig", {**_BOTH, "text_config": {**_TEXT_SHAPE, "project_dim": 16}}),
+    "groupvit": (
+        "GroupViTConfig",
+        {
+            **_BOTH,
+            "projection_intermediate_dim": 8,
+            "vision_config": {
+                **_VISION,
+                "depths": [1, 1, 1],
+                "num_group_tokens": [2, 2, 0],
+                "num_output_groups": [2, 2, 0],
+            },
+        },
+    ),
+    "blip": ("BlipConfig", {**_BOTH, "text_config": {**_TEXT_SHAPE, "encoder_hidden_size": 16}}),
+    "owlvit": ("OwlViTConfig", _BOTH),
+    "align": (
+        "AlignConfig",
+        {"projection_dim": 12, "text_config": _TEXT_SHAPE, "vision_config": {"hidden_dim": 12}},
+    ),
+    "clap": (
+        "ClapConfig",
+        {
+            "projection_dim": 12,
+            "text_config": _TEXT_SHAPE,
+            "audio_config": {
+                "hidden_size": 16,
+                "patch_embeds_hidden_size": 8,
+                "depths": [1, 1],
+                "num_attention_heads": [2, 2],
+                "num_hidden_layers": 2,
+                "window_size": 2,
+                "num_mel_bins": 16,
+                "spec_size": 32,
+            },
+        },
+    ),
+}
+"""Model type of a model that compares texts with another modality → its configuration, and what makes it tiny."""
+
+
+def save_dual(family: str, folder: Path, **options: Any) -> Path:
+    """A folder as ``save_pretrained`` writes it: network of both modalities, configuration, tokenizer."""
+    import transformers
+
+    name, shape = DUALS[family]
+    tokenizer = tiny_tokenizer()
+    tokenizer.model_max_length = 30
+    numbers = {"pad": tokenizer.pad_token_id, "bos": tokenizer.cls_token_id, "eos": tokenizer.sep_token_id}
+    text = {
+        **shape["text_config"],
+        "vocab_size": len(tokenizer),
+        **{f"{mark}_token_id": number for mark, number in numbers.items()},
+        **options,
+    }
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        model = transformers.AutoModel.from_config(
+            getattr(transformers, name)(**{**shape, "text_config": text})
+        )
+        for parameter in model.parameters():  # norms and biases, too, shall matter
+            torch.nn.init.normal_(parameter, mean=float(parameter.ndim == 1) / 2, std=0.2)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

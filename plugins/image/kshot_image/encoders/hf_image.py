@@ -16,7 +16,7 @@ from kshot_image.encoders.hub_image import HubImage
 def hf_image(
     *,
     model: str,
-    pooling: Literal["cls", "mean", "pooler"] | None = None,
+    pooling: Literal["cls", "mean", "pooler", "shared"] | None = None,
     revision: str | None = None,
     trust_remote_code: bool = False,
     use_safetensors: bool = True,
@@ -28,7 +28,8 @@ def hf_image(
         model: a hub id such as ``facebook/dinov2-small``, or a folder.
         pooling: how patches' states become one: that of the class token, their mean, or what the
             model's own pooling gives; default: ``cls`` of ViT and its kin, ``pooler`` of models that
-            have one, CLIP and SigLIP among them, else ``mean``.
+            have one, CLIP and SigLIP among them, else ``mean``. ``shared``: the embedding that CLIP,
+            SigLIP and their kin compare with texts, to go with ``hf-text`` of the same model.
         revision: branch, tag or commit on the hub; default: its main branch.
         trust_remote_code: let Python code that comes with the model run.
         use_safetensors: False to take weights in pickle files where there are no others.

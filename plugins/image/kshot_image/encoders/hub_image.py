@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, final
 
-from kshot.encoders import HubEncoder
+from kshot.encoders import DualTower, HubEncoder, is_dual
 from kshot.episode import Inputs
 from kshot.errors import KshotError
 from kshot.functional import differentiable
 from kshot.hub import ModelFiles
 from PIL import Image
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from kshot_image.augmentation import Augmentation, Name
 from kshot_image.cropping import refuse_slim
@@ -43,7 +43,8 @@ class HubImage(HubEncoder):
 
     Of CLIP the state before its projection to the text's space is taken, as its authors do where
     a linear classifier is put on it (Radford et al., "Learning transferable visual models from natural
-    language supervision", ICML 2021, section 3.2).
+    language supervision", ICML 2021, section 3.2). Where texts are to be compared with, ``shared`` takes
+    the tower with its projection.
 
     Args:
         files: where the model lies.
@@ -60,7 +61,7 @@ class HubImage(HubEncoder):
     def __init__(self, files: ModelFiles, pooling: str | None = None, augment: Sequence[Name] = ()) -> None:
         from transformers import AutoImageProcessor
 
-        model, missing = load_tower(files)
+        model, missing = (load_shared if pooling == "shared" else load_tower)(files)
         super().__init__(files, with_mappable_layers(model))
         own_code = type(model).__module__.partition(".")[0] != "transformers"
         self.vmap = not own_code and model.config.model_type in MAPPED
@@ -121,11 +122,36 @@ def load_tower(files: ModelFiles) -> tuple[Any, Collection[str]]:
     Raises:
         KshotError: as :meth:`ModelFiles.load`, and for a model that sees no pictures.
     """
-    from transformers import AutoModel
-
-    model, report = files.load_model(AutoModel, output_loading_info=True)
-    drawn = {id(one) for name, one in model.named_parameters() if name in report["missing_keys"]}
+    model, drawn = _load(files)
     tower = getattr(model, "vision_model", model)
     if getattr(tower, "main_input_name", None) != PIXELS:
         raise KshotError(f"{files.who}: the model there does not see pictures ({type(model).__name__})")
-    return tower, {name for name, one in tower.named_parameters() if id(one) in drawn}
+    return tower, _among(tower, drawn)
+
+
+def load_shared(files: ModelFiles) -> tuple[Any, Collection[str]]:
+    """Of a dual network the part for images, up to where texts are compared with; as :func:`load_tower`.
+
+    Raises:
+        KshotError: as :meth:`ModelFiles.load`, and for a model that compares pictures with no texts.
+    """
+    model, drawn = _load(files)
+    if not is_dual(model, "image"):
+        raise KshotError(
+            f"{files.who}: pooling 'shared' is of models that compare pictures with texts, as CLIP and SigLIP "
+            f"do; the model there is a {type(model).__name__}; leave pooling out"
+        )
+    tower = DualTower(model, "image")
+    return tower, _among(tower, drawn)
+
+
+def _load(files: ModelFiles) -> tuple[Any, Collection[int]]:
+    """The network, and which of its parameters the folder has no weights for."""
+    from transformers import AutoModel
+
+    model, report = files.load_model(AutoModel, output_loading_info=True)
+    return model, {id(one) for name, one in model.named_parameters() if name in report["missing_keys"]}
+
+
+def _among(tower: nn.Module, drawn: Collection[int]) -> Collection[str]:
+    return {name for name, one in tower.named_parameters() if id(one) in drawn}

@@ -50,7 +50,15 @@ def either(output: Any, first: int) -> Tensor:
     return (mean if getattr(output, "pooler_output", None) is None else pooler)(output, first)
 
 
-POOLINGS: Mapping[str, Pooling] = MappingProxyType({"cls": cls, "mean": mean, "pooler": pooler})
+def shared(output: Any, first: int) -> Tensor:
+    """What a dual model's tower gives, as it is."""
+    del first
+    return output
+
+
+POOLINGS: Mapping[str, Pooling] = MappingProxyType(
+    {"cls": cls, "mean": mean, "pooler": pooler, "shared": shared}
+)
 
 
 def usual_pooling(model: nn.Module) -> Pooling:

@@ -1,4 +1,4 @@
-"""The transformer in a folder: its encoder, whole and ready to be differentiated twice."""
+"""The transformer in a folder: what reads texts of it, whole and ready to be differentiated twice."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
+from kshot.encoders import DualTower, is_dual
 from kshot.errors import KshotError
 from kshot.functional import attention_over
 from kshot.hub import ModelFiles
@@ -20,7 +21,7 @@ AttentionMask = Callable[[Tensor, Any], Any]
 
 @dataclass(frozen=True)
 class Backbone:
-    """A transformer that gives ``last_hidden_state`` (B, L, D).
+    """A transformer that gives ``last_hidden_state`` (B, L, D), or of a dual model the embedding (B, D).
 
     Attributes:
         model: the network.
@@ -28,6 +29,7 @@ class Backbone:
         mask: the form in which its family takes a mask.
         vmap: True where the family is known to be mapped rightly.
         missing: names of the parameters that the folder has no weights for.
+        filled: True where every text is filled up to the longest, and padding is seen like text.
     """
 
     model: Any
@@ -35,10 +37,17 @@ class Backbone:
     mask: AttentionMask
     vmap: bool
     missing: frozenset[str]
+    filled: bool = False
+
+    @property
+    def dual(self) -> bool:
+        """True where texts are embedded in the space of another modality."""
+        return isinstance(self.model, DualTower)
 
 
 def load_backbone(files: ModelFiles) -> Backbone:
-    """The folder's network; of an encoder-decoder the encoder, and without a pooling layer.
+    """The folder's network; of an encoder-decoder the encoder, of a dual model the texts' tower with its
+    projection, and without a pooling layer.
 
     Raises:
         KshotError: as :meth:`ModelFiles.load`, and for a model that reads no tokens.
@@ -47,19 +56,29 @@ def load_backbone(files: ModelFiles) -> Backbone:
 
     model, report = files.load_model(AutoModel, output_loading_info=True)
     drawn = {id(one) for name, one in model.named_parameters() if name in report["missing_keys"]}
+    family, known = model.config.model_type, DUAL_MASKS if is_dual(model, "text") else MASKS
+    mask = known.get(family) if type(model).__module__.startswith("transformers.") else None
+    vocabulary, tower = _vocabulary(model, files.who), _tower(model)
+    missing = frozenset(name for name, one in tower.named_parameters() if id(one) in drawn)
+    return Backbone(tower, vocabulary, mask or _as_given, mask is not None, missing, family in FILLED)
+
+
+def _tower(model: Any) -> Any:
+    """What reads the texts."""
+    if is_dual(model, "text"):
+        return DualTower(model, "text")
     if hasattr(model, "encoder") and hasattr(model, "decoder"):
         model = model.get_encoder()
     if "add_pooling_layer" in inspect.signature(type(model)).parameters:
         model.pooler = None
     if hasattr(model.config, "use_cache"):
         model.config.use_cache = False
-    missing = frozenset(name for name, one in model.named_parameters() if id(one) in drawn)
-    own_code = type(model).__module__.partition(".")[0] != "transformers"
-    mask = None if own_code else MASKS.get(model.config.model_type)
-    return Backbone(model, _vocabulary(model, files.who), mask or _as_given, mask is not None, missing)
+    return model
 
 
 def _vocabulary(model: Any, who: str) -> int:
+    if is_dual(model, "text"):
+        return model.config.text_config.vocab_size
     try:
         table = model.get_input_embeddings()
     except NotImplementedError:  # of several senses
@@ -69,7 +88,7 @@ def _vocabulary(model: Any, who: str) -> int:
     return table.num_embeddings
 
 
-_TABLES = "position_embeddings", "wpe", "embed_positions"
+_TABLES = "position_embeddings", ".position_embedding", "wpe", "embed_positions"
 
 
 def positions(model: Any) -> int | None:
@@ -80,6 +99,11 @@ def positions(model: Any) -> int | None:
             first = 0 if module.padding_idx is None else module.padding_idx + 1
             return module.num_embeddings - first
     return None
+
+
+def _unneeded(mask: Tensor, model: Any) -> None:
+    """CLIP reads the mark of the end, which sees nothing after it; SigLIP sees padding like text."""
+    del mask, model
 
 
 def _as_given(mask: Tensor, model: Any) -> Tensor:
@@ -122,3 +146,11 @@ MASKS: Mapping[str, AttentionMask] = MappingProxyType(
 """Model types whose second derivatives under ``torch.func.vmap`` the tests have compared with a
 loop's, and the mask that each can be given. A mask of two dimensions is what every model takes, but
 most look at its values, which vmap forbids: others go from task to task."""
+
+DUAL_MASKS: Mapping[str, AttentionMask] = MappingProxyType(
+    dict.fromkeys(("clip", "siglip", "siglip2"), _unneeded)
+)
+"""The same of dual models."""
+
+FILLED = frozenset({"siglip", "siglip2"})
+"""Dual models whose texts were filled up to one length in training, and that read the last place."""

@@ -14,7 +14,7 @@ from kshot_text.encoders.hub_text import HubText
 def hf_text(
     *,
     model: str,
-    pooling: Literal["cls", "mean", "max"] | None = None,
+    pooling: Literal["cls", "mean", "max", "shared"] | None = None,
     max_length: Annotated[int, Field(ge=1)] | None = None,
     revision: str | None = None,
     trust_remote_code: bool = False,
@@ -25,7 +25,9 @@ def hf_text(
     Args:
         model: a hub id such as ``bert-base-uncased``, or a folder.
         pooling: how token states become one; default: as a sentence-transformers folder says,
-            ``mean`` of other models.
+            ``mean`` of other models. ``shared``: the embedding that CLIP, SigLIP and their kin compare
+            with pictures, to go with ``hf-image`` of the same model; default of these, which have no
+            other.
         max_length: tokens of a text that count; default: the model's own limit.
         revision: branch, tag or commit on the hub; default: its main branch.
         trust_remote_code: let Python code that comes with the model run.

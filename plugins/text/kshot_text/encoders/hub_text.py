@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, final
 
 import torch
+import torch.nn.functional as F
 from kshot.encoders import HubEncoder
 from kshot.episode import Inputs
 from kshot.errors import DataError, KshotError
@@ -13,11 +14,14 @@ from kshot.functional import differentiable
 from kshot.hub import ModelFiles
 from torch import Tensor
 
-from kshot_text.encoders.backbone import load_backbone, positions
+from kshot_text.encoders.backbone import Backbone, load_backbone, positions
 from kshot_text.encoders.pooling import POOLINGS
 from kshot_text.encoders.sentence_folder import Recipe, read_recipe
 from kshot_text.texts import checked
 from kshot_text.tokens import fitted
+
+SHARED = "shared"
+"""Pooling of a dual model: what it compares with the other modality."""
 
 _NO_LIMIT = 10**9
 """transformers writes 10³⁰ where a tokenizer states no limit."""
@@ -28,15 +32,17 @@ _LENGTH = 512
 
 @final
 class HubText(HubEncoder):
-    """Token states of a pretrained transformer, pooled as its folder says.
+    """Token states of a pretrained transformer, pooled as its folder says; of a dual model, such as CLIP,
+    its own embedding of a text in the space that it shares with another modality.
 
     Args:
         files: where the model lies.
-        pooling: name of a pooling in place of the folder's; what follows the pooling stays.
+        pooling: name of a pooling in place of the folder's; what follows the pooling stays. Of a dual
+            model ``shared`` alone.
         max_length: tokens that count, marks of start and end included; default: the model's own.
 
     Raises:
-        KshotError: the folder does not hold a text encoder, or ``max_length`` does not fit it.
+        KshotError: the folder does not hold a text encoder, or pooling or ``max_length`` do not fit it.
     """
 
     modality = "text"
@@ -47,19 +53,21 @@ class HubText(HubEncoder):
         from transformers import AutoTokenizer
 
         backbone, recipe = load_backbone(files), read_recipe(files)
+        _fits(pooling, backbone, files.who)
         super().__init__(files, backbone.model)
         self.vmap = backbone.vmap
-        self._mask = backbone.mask
+        self._mask, self._dual = backbone.mask, backbone.dual
         self._tokenizer = files.load(AutoTokenizer)
         if len(self._tokenizer) <= len(self._tokenizer.all_special_ids):
             raise KshotError(f"{files.who}: {files.folder} has no tokenizer; save the model's own there")
         if recipe.lower:
             _lower(self._tokenizer, files.who)
-        self._poolings = recipe.poolings if pooling is None else (pooling,)
+        self._poolings = recipe.poolings if pooling in (None, SHARED) else (pooling,)
         self._prompt = recipe.prompt
         self._skipped = 0 if recipe.pools_prompt else self._prompt_length()
         self._max_length = self._fitting(recipe, max_length)
-        self._pad = getattr(backbone.model.config, "pad_token_id", None) or 0
+        self._pad = _padding(backbone, self._tokenizer)
+        self._full = self._fitting(recipe, None) if backbone.filled else None
         self._vocabulary = backbone.vocabulary
         self.tail = recipe.tail
         two = {name: torch.ones(1, 2, dtype=torch.int64) for name in ("input_ids", "attention_mask")}
@@ -86,12 +94,17 @@ class HubText(HubEncoder):
         mask = inputs["attention_mask"]
         # Some families tell places by counting what is not the padding token.
         numbers = inputs["input_ids"].masked_fill(mask == 0, self._pad)
+        if self._full is not None:
+            numbers = F.pad(numbers, (0, self._full - numbers.shape[1]), value=self._pad)
         with differentiable():
             given = self._mask(mask, self.model)
-            states = self.model(input_ids=numbers, attention_mask=given).last_hidden_state
+            output = self.model(input_ids=numbers, attention_mask=given)
+        return self.tail(output if self._dual else self._pooled(output.last_hidden_state, mask))
+
+    def _pooled(self, states: Tensor, mask: Tensor) -> Tensor:
         places = torch.arange(mask.shape[1], device=mask.device)
         pooled = (mask * (places >= self._skipped)).to(states.dtype)
-        return self.tail(torch.cat([POOLINGS[name](states, pooled) for name in self._poolings], dim=-1))
+        return torch.cat([POOLINGS[name](states, pooled) for name in self._poolings], dim=-1)
 
     def _numbers(self, texts: list[str], **options: Any) -> list[list[int]]:
         return self._tokenizer(
@@ -127,6 +140,26 @@ class HubText(HubEncoder):
                 f"take {least} or more"
             )
         return length
+
+
+def _fits(pooling: str | None, backbone: Backbone, who: str) -> None:
+    """Raises KshotError where a model has no such pooling."""
+    if backbone.dual and pooling not in (None, SHARED):
+        raise KshotError(
+            f"{who}: the model there compares texts with another modality, and embeds them in its own way; "
+            f"leave pooling out, or let it be 'shared', not '{pooling}'"
+        )
+    if pooling == SHARED and not backbone.dual:
+        raise KshotError(
+            f"{who}: pooling 'shared' is of models that compare texts with another modality, as CLIP and SigLIP "
+            f"do; the model there is a {type(backbone.model).__name__}; leave pooling out"
+        )
+
+
+def _padding(backbone: Backbone, tokenizer: Any) -> int:
+    """The token that stands behind a text. SigLIP 2's configuration and tokenizer name different ones."""
+    own = tokenizer.pad_token_id if backbone.filled else None
+    return getattr(backbone.model.config, "pad_token_id", None) or 0 if own is None else own
 
 
 def _lower(tokenizer: Any, who: str) -> None:
