@@ -1,0 +1,32 @@
+"""One watched process for all tests of a worker, and how much hypothesis tries."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from .harness import Victim, tried
+
+SUPPRESSED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
+settings.register_profile("hostile", max_examples=12, deadline=None, suppress_health_check=SUPPRESSED, database=None)
+
+
+@pytest.fixture(scope="session")
+def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
+    """Started when first asked."""
+    made = Victim(tmp_path_factory.mktemp("victim"))
+    yield made
+    made.stop()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _counted() -> Iterator[None]:
+    """Where KSHOT_HOSTILE_COUNTS names a file, how many pieces of input each deed was given goes there."""
+    yield
+    if path := os.environ.get("KSHOT_HOSTILE_COUNTS"):
+        with Path(path).open("a", encoding="utf-8") as stream:
+            stream.writelines(f"{deed} {count}\n" for deed, count in sorted(tried.items()))
