@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-
 MAX_MESSAGE = 10_000
 """Characters of a message: names in it may be of any length, and its end says what to do."""
 MAX_PROBLEMS, MAX_PROBLEM = 25, 350

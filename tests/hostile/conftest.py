@@ -12,7 +12,9 @@ from hypothesis import HealthCheck, settings
 from .harness import Victim, tried
 
 SUPPRESSED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
-settings.register_profile("hostile", max_examples=12, deadline=None, suppress_health_check=SUPPRESSED, database=None)
+settings.register_profile(
+    "hostile", max_examples=12, deadline=None, suppress_health_check=SUPPRESSED, database=None
+)
 
 
 @pytest.fixture(scope="session")

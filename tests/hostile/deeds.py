@@ -61,8 +61,11 @@ def configuration(path: str, overrides: list[str] | None = None) -> int:
 def table(modality: str, path: str, **options: Any) -> int:
     """Open a table, fetch some rows, draw them for people; the number of its rows."""
     from kshot.interfaces import Source
+    from kshot.options import OptionsOf
 
-    source: Source = _tables()[modality](path=path, split={"fractions": [1, 0, 0]}, **options)
+    factory = _tables()[modality]
+    given = {"path": path, "split": {"fractions": [1, 0, 0]}, **options}
+    source: Source = factory(**OptionsOf(factory).resolve(given, "table").arguments)
     catalogue = source.catalogue("train")
     for row in catalogue.rows[:FETCHED]:
         source.present(source.fetch(int(row)))
@@ -138,7 +141,10 @@ def command(arguments: list[str], folder: str | None = None, given: str = "") ->
     """Run the command line; exit code, and what it said. Raises where a user would see anything but one message."""
     from kshot.cli import main
 
-    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace")
+    out, err = (
+        io.TextIOWrapper(io.BytesIO(), "utf-8"),
+        io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace"),
+    )
     before, stdin = Path.cwd(), sys.stdin
     with tempfile.TemporaryDirectory() as empty:
         os.chdir(folder or empty)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -71,7 +72,9 @@ class Victim:
         assert not ending.escaped, ending.escaped
         assert ending.seconds < seconds, f"{ending.seconds:.1f} s: {ending.message:.300}"
         assert ending.grown < grown, f"{ending.grown / 2**20:.0f} MiB: {ending.message:.300}"
-        assert len(ending.message) <= LONGEST, f"a message of {len(ending.message)} characters: {ending.message:.300}"
+        assert len(ending.message) <= LONGEST, (
+            f"a message of {len(ending.message)} characters: {ending.message:.300}"
+        )
         assert ending.end == "fine" or ending.message.strip()
         return ending
 
@@ -82,10 +85,8 @@ class Victim:
             self._process.wait()
             for stream in (self._process.stdin, self._process.stdout):
                 if stream is not None:
-                    try:
+                    with contextlib.suppress(OSError):  # what was written to it and never read
                         stream.close()
-                    except OSError:  # what was written to it and never read
-                        pass
         self._process = None
 
     def _running(self) -> subprocess.Popen[str]:
@@ -101,6 +102,8 @@ class Victim:
             "HF_HOME": str(cache / "hf"),
             "HF_HUB_OFFLINE": "1",
             "TMPDIR": str(self.folder),
+            "MPLCONFIGDIR": str(cache),
+            "HOME": str(self.folder),
             "OMP_NUM_THREADS": "1",
             "MALLOC_ARENA_MAX": "2",
         }

@@ -76,9 +76,7 @@ def wav(
     data = samples.tobytes()
     length = len(data) if announced is None else announced
     block = channels * bits // 8
-    header = struct.pack(
-        "<HHIIHH", code, channels, rate, (rate * block) & 0xFFFFFFFF, block & 0xFFFF, bits
-    )
+    header = struct.pack("<HHIIHH", code, channels, rate, (rate * block) & 0xFFFFFFFF, block & 0xFFFF, bits)
     body = b"fmt " + struct.pack("<I", 16) + header + b"data" + struct.pack("<I", length & 0xFFFFFFFF) + data
     return b"RIFF" + struct.pack("<I", (4 + len(body)) & 0xFFFFFFFF) + b"WAVE" + body
 
@@ -110,7 +108,9 @@ def long_flac(seconds: int, rate: int = 8000, channels: int = 1) -> bytes:
 def lying_flac(frames: int) -> bytes:
     """A short FLAC file whose header announces so many frames (36 bits)."""
     content = bytearray(recording(0.2, format_="FLAC"))
-    place = 8 + 13  # 4 of the mark, 4 of the block's header, 13 into STREAMINFO: the low 4 bits of a byte, then 32
+    place = (
+        8 + 13
+    )  # 4 of the mark, 4 of the block's header, 13 into STREAMINFO: the low 4 bits of a byte, then 32
     content[place] = (content[place] & 0xF0) | (frames >> 32 & 0x0F)
     content[place + 1 : place + 5] = struct.pack(">I", frames & 0xFFFFFFFF)
     return bytes(content)

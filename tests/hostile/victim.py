@@ -23,8 +23,22 @@ from typing import Any
 HEADROOM = 3 * 2**30
 """Bytes of address space that may be taken on top of what the libraries take: beyond it is a blow-up."""
 
-_STARTS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.startfile", "pty.spawn")
-_CONNECTS = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "urllib.Request", "webbrowser.open")
+_STARTS = (
+    "subprocess.Popen",
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.fork",
+    "os.startfile",
+    "pty.spawn",
+)
+_CONNECTS = (
+    "socket.connect",
+    "socket.getaddrinfo",
+    "socket.gethostbyname",
+    "urllib.Request",
+    "webbrowser.open",
+)
 _WRITES = ("os.mkdir", "os.rename", "os.symlink", "os.link", "os.truncate", "os.chmod")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
@@ -49,7 +63,7 @@ def audit(event: str, arguments: tuple[Any, ...]) -> None:
 def _written(event: str, path: Any) -> None:
     if isinstance(path, int):
         return
-    real = os.path.realpath(os.fsdecode(path))  # noqa: PTH118
+    real = os.path.realpath(os.fsdecode(path))
     if not any(real.startswith(one) for one in inside):
         escaped.append(f"{event} {real:.200}")
 

@@ -68,7 +68,9 @@ def parse(text: str) -> Any:
     try:
         value = yaml.load(text, Loader=_Loader)
         if _count(value, {}) > MAX_VALUES:
-            raise ValueError(f"more than {MAX_VALUES:,} values, each alias (*name) counted as what it stands for")
+            raise ValueError(
+                f"more than {MAX_VALUES:,} values, each alias (*name) counted as what it stands for"
+            )
         return unshared(value)
     except RecursionError:
         raise ValueError("a value contains itself, or lies too deep in others") from None
@@ -83,7 +85,9 @@ def _count(value: Any, known: dict[int, int]) -> int:
         return 1
     place = id(cast("object", value))
     if place not in known:
-        inside = cast("dict[Any, Any]", value).values() if isinstance(value, dict) else cast("list[Any]", value)
+        inside = (
+            cast("dict[Any, Any]", value).values() if isinstance(value, dict) else cast("list[Any]", value)
+        )
         known[place] = 1 + sum(_count(one, known) for one in inside)
     return known[place]
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Annotated
+
 from kshot.interfaces import Source
 from kshot.tables import DEFAULT_SPLIT, OnError, SplitOptions, table_source
+from pydantic import Field
 
-from kshot_image.pictures import decode, present
+from kshot_image.pictures import MAX_PIXELS, decode, present
 from kshot_image.rotations import Rotated
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
@@ -22,6 +26,7 @@ def image_table(
     files: str = "",
     on_error: OnError = "raise",
     rotations: bool = False,
+    max_pixels: Annotated[int, Field(gt=0, le=178_956_970)] = MAX_PIXELS,
 ) -> Source:
     """Pictures from Parquet, CSV, JSON Lines, class folders or the Hugging Face hub.
 
@@ -37,6 +42,8 @@ def image_table(
         files: folder from which relative paths in cells start, itself relative to the table.
         on_error: ``raise``, or ``skip``: examples that cannot be used are left out, counted and named.
         rotations: each class turned by 0, 90, 180 and 270 degrees makes four classes.
+        max_pixels: of a picture; one of more is refused before it is unpacked. Pillow itself stops at
+            178,956,970.
     """
     source = table_source(
         modality="image",
@@ -45,7 +52,7 @@ def image_table(
         media=image,
         label=label,
         split=split,
-        decode=decode,
+        decode=partial(decode, most=max_pixels),
         present=present,
         suffixes=SUFFIXES,
         class_groups=class_groups or (),

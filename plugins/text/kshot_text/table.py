@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Annotated
+
 from kshot.interfaces import Source
 from kshot.tables import DEFAULT_SPLIT, OnError, SplitOptions, table_source
+from pydantic import Field
 
-from kshot_text.texts import decode, present
+from kshot_text.texts import MAX_CHARACTERS, decode, present
 
 
 def text_table(
@@ -17,6 +21,7 @@ def text_table(
     class_groups: list[str] = [],  # noqa: B006  (options are never written to)
     example_groups: list[str] = [],  # noqa: B006
     on_error: OnError = "raise",
+    max_characters: Annotated[int, Field(gt=0)] = MAX_CHARACTERS,
 ) -> Source:
     """Texts from Parquet, CSV, JSON Lines, class folders of .txt files or the Hugging Face hub.
 
@@ -29,6 +34,7 @@ def text_table(
         example_groups: columns of the examples' groups (such as an author), for ``apart``. A folder
             has the columns ``folder``, below the class folder, and ``split``, its own name.
         on_error: ``raise``, or ``skip``: examples that cannot be used are left out, counted and named.
+        max_characters: of a text; a longer one is refused.
     """
     return table_source(
         modality="text",
@@ -37,7 +43,7 @@ def text_table(
         media=text,
         label=label,
         split=split,
-        decode=decode,
+        decode=partial(decode, most=max_characters),
         present=present,
         suffixes=(".txt",),
         class_groups=class_groups,
