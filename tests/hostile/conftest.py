@@ -1,4 +1,4 @@
-"""One watched process for all tests of a worker, and how much hypothesis tries."""
+"""One watched process for all tests of a worker."""
 
 from __future__ import annotations
 
@@ -7,14 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from .harness import Victim, tried
-
-SUPPRESSED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
-settings.register_profile(
-    "hostile", max_examples=12, deadline=None, suppress_health_check=SUPPRESSED, database=None
-)
 
 
 @pytest.fixture(scope="session")

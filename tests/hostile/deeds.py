@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import sys
@@ -39,6 +40,11 @@ def prepare() -> None:
             path = Path(folder) / "first.csv"
             path.write_text(f"{modality},label\na,b\nc,d\n")
             table(path=str(path))
+    _encoders()
+    from kshot.report.spectrogram import Spectrogram
+    from matplotlib import font_manager
+
+    del Spectrogram, font_manager  # which looks for the machine's fonts, by a program
 
 
 def _tables() -> dict[str, Any]:
@@ -118,15 +124,49 @@ def audio_sent(path: str) -> float:
 
 
 def text(path: str) -> int:
-    """Read a text as readers do, and encode it with every kind of tokeniser that the house has."""
-    from kshot_text.encoders.tfidf import TfIdf  # pyright: ignore
+    """Read a text as readers do, and encode it with the house's own tokenisers."""
     from kshot_text.reading import TextReader
 
     reader = TextReader()
     raw = reader.decode(Path(path).read_bytes(), 10**9)
     reader.present(raw)
-    del TfIdf
+    for encoder in _encoders():
+        encoder.prepare([raw])
     return len(raw)
+
+
+@functools.cache
+def _encoders() -> list[Any]:
+    """Encoders of texts, fitted to a few."""
+    from kshot.registry import load_registry
+
+    made: list[Any] = []
+    for name in ("tfidf", "mini_transformer", "char_cnn_gru"):
+        encoder = load_registry().find("encoders", name).resolve()()
+        encoder.fit([f"flour {number} in the oven" for number in range(20)])
+        made.append(encoder)
+    return made
+
+
+def image_file(path: str) -> list[int]:
+    """Read a file that was named to a classifier."""
+    from kshot_image.reading import ImageReader
+
+    return list(ImageReader().read(Path(path)).size)
+
+
+def audio_file(path: str) -> float:
+    """Likewise a recording."""
+    from kshot_audio.reading import AudioReader
+
+    return AudioReader().read(Path(path)).seconds
+
+
+def text_file(path: str) -> int:
+    """Likewise a text."""
+    from kshot_text.reading import TextReader
+
+    return len(TextReader().read(Path(path)))
 
 
 def bundle(path: str) -> list[str]:
