@@ -96,9 +96,16 @@ def test_a_longer_recording_is_taken_where_that_is_said(victim: Victim) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["x" * 1_500_000, "x " * 700_000, "\N{PILE OF POO}" * 300_000, "\u202e" + "\u05d0" * 9999, "a\0b\x1b[2J", "e" + "\u0301" * 300_000],
-    ids=["one word", "words", "emoji", "rtl", "control", "marks"],
-)  # fmt: skip
+    [
+        "x" * 1_500_000,
+        "x " * 700_000,
+        "\N{PILE OF POO}" * 300_000,
+        "\u202e" + "\u05d0" * 9999,
+        "a\0b\x1b[2J",
+        "e" + "\u0301" * 300_000,
+    ],
+    ids=["one word", "words", "emoji", "right to left", "control", "marks"],
+)
 def test_long_and_odd_texts(victim: Victim, content: str) -> None:
     assert victim.ends_well("text", path=_put(victim, content.encode())).end == "fine"
 

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from .forms import damaged, forms, odd_names, words
 from .harness import Victim
 
+_DEEP = "[" * 100_000 + "]" * 100_000
+
 TABLES: dict[str, tuple[str | bytes, str, str]] = {
     "NUL": ("text,label\na\0b,x\nc,y\n", ".csv", ""),
     "ragged": ("text,label\na\nb,c,d\n", ".csv", "row 0 has 1 fields"),
@@ -23,12 +25,12 @@ TABLES: dict[str, tuple[str | bytes, str, str]] = {
     "100,000 columns": (",".join(f"c{n}" for n in range(100_000)) + "\n1\n", ".csv", "up to 5,000 are read"),
     "open quote": ('text,label\n"a,b\n', ".csv", "fields"),
     "huge label": ("text,label\na," + "L" * 2_000_000 + "\n", ".csv", ""),
-    "100,000 deep": ('{"text":' + "[" * 100_000 + "]" * 100_000 + ',"label":"x"}\n', ".jsonl", "lie more than 100 deep"),
+    "100,000 deep": ('{"text":' + _DEEP + ',"label":"x"}\n', ".jsonl", "lie more than 100 deep"),
     "100,000 deep, whole": ("[" * 100_000, ".json", "lie more than 100 deep"),
     "20,000 keys": ("{" + ",".join(f'"k{n}":1' for n in range(20_000)) + "}\n", ".jsonl", "more than 5,000 keys"),
     "half a character": ('{"text":"\\ud800","label":"x"}\n', ".jsonl", "cannot be read as json"),
     "a key twice": ('{"text":"a","text":"b","label":"x"}\n', ".jsonl", "twice"),
-    "huge number": ('{"text":"a","label":' + "9" * 400 + "}\n", ".jsonl", "cannot be read as json"),
+    "huge number": ('{"text":1e999,"label":"a"}\n', ".jsonl", "cannot be read as json"),
     "kinds mixed": ('{"text":1,"label":"x"}\n{"text":"a","label":2}\n', ".jsonl", ""),
     "no Parquet": (b"PAR1" + b"\0" * 100 + b"PAR1", ".parquet", "cannot be read as parquet"),
 }  # fmt: skip

@@ -40,7 +40,14 @@ def open_parts(paths: Sequence[str], layout: Layout) -> list[Part]:
     """
     seen: set[Path] = set()
     for path in paths:
-        resolved = Path(path).expanduser().resolve()
+        try:
+            resolved = Path(path).expanduser().resolve()
+        except (
+            OSError,
+            ValueError,
+            RuntimeError,
+        ) as error:  # too long, a NUL, a user that is not there, a loop
+            raise DataError(f"{path!r:.200} is no name of a file: {error}") from error
         if resolved in seen:
             raise DataError(f"{path} is named twice; its examples would be in support and query alike")
         seen.add(resolved)
