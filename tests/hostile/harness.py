@@ -18,7 +18,7 @@ SECONDS = 20.0
 """That one piece of input may take, on a machine that is busy with other things."""
 BYTES = 700 * 2**20
 """That one piece of input may add to the memory in use; a picture of MAX_PIXELS takes some of it."""
-LONGEST = 4_000
+LONGEST = 10_000
 """Characters of a message that is one clear message."""
 
 tried: dict[str, int] = {}
