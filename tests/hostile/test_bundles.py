@@ -68,6 +68,8 @@ def test_it_may_not_ask_for_code_however_deep(victim: Victim, options: dict[str,
     assert "which a file may not ask for" in ending.message
 
 
+_ONE = b'{"dtype":"F32","shape":[1],"data_offsets":[0,4]}'
+
 HEADERS: dict[str, Any] = {
     "longer than the file": struct.pack("<Q", 2**40) + b"{}",
     "the longest number": struct.pack("<Q", 2**64 - 1) + b"{}",
@@ -77,8 +79,8 @@ HEADERS: dict[str, Any] = {
     "huge shape": b'{"a":{"dtype":"F32","shape":[4294967295,4294967295],"data_offsets":[0,4]}}',
     "shape beyond 64 bits": b'{"a":{"dtype":"F32","shape":[9223372036854775807,9],"data_offsets":[0,4]}}',
     "negative": b'{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}',
-    "overlapping": b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}',
-    "a name twice": b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}',
+    "overlapping": b'{"a":' + _ONE + b',"b":' + _ONE + b"}",
+    "a name twice": b'{"a":' + _ONE + b',"a":' + _ONE.replace(b"F32", b"U32") + b"}",
     "a dtype that is none": b'{"a":{"dtype":"F99","shape":[1],"data_offsets":[0,4]}}',
     "no elements": b'{"embeddings":{"dtype":"F32","shape":[0,9999999999],"data_offsets":[0,0]}}',
 }  # fmt: skip

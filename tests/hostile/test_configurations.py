@@ -115,65 +115,20 @@ _SOUND = [
     b"name: &n [1, *n]\n? {a: b}\n: !!set {x, y}\n--- \n%YAML 1.1\n",
     b"seeds: [0x10, 0b1, 1_000, 1:30, 2020-01-01, ~, .inf, !!binary aGk=, !!omap [a: 1]]\n",
 ]
-_SCALARS = st.sampled_from(
-    [
-        "1",
-        "-1",
-        "99999999999999",
-        "1e999",
-        ".nan",
-        "null",
-        "true",
-        "''",
-        "[]",
-        "{}",
-        "{grid: []}",
-        "[[]]",
-        "5w1s",
-    ]
-    + [
-        "999999w1s",
-        "{grid: [1, a, {}]}",
-        "'../..'",
-        "'\\0'",
-        '"\\u202e"',
-        "2020-99-99",
-        "!!float x",
-        "*none",
-        "~",
-    ]
-)
-_KEYS = st.sampled_from(
-    [
-        "name",
-        "seeds",
-        "sources",
-        "encoders",
-        "learners",
-        "pretrain",
-        "train",
-        "evaluate",
-        "loading",
-        "leave_out",
-    ]
-    + [
-        "include",
-        "use",
-        "way",
-        "shot",
-        "shapes",
-        "queries",
-        "episodes",
-        "seed",
-        "id",
-        "image",
-        "split",
-        "path",
-    ]
-)
+_ODD = """1 -1 99999999999999 1e999 .nan null true '' [] {} 5w1s 999999w1s '../..' '\\0' 2020-99-99 *none ~
+{grid:[]} [[]] {grid:[1,a,{}]} "\\u202e" !!float"""
+_NAMED = """name seeds sources encoders learners pretrain train evaluate loading leave_out include use way shot shapes
+queries episodes seed id image split path"""
+_SCALARS, _KEYS = (st.sampled_from(one.split()) for one in (_ODD, _NAMED))
+
+
+def _mapping(values: dict[str, str]) -> str:
+    return "{" + ", ".join(f"{key}: {value}" for key, value in values.items()) + "}"
+
+
 _WRITTEN = st.recursive(
-    _SCALARS, lambda one: st.dictionaries(_KEYS, one, max_size=4).map(lambda d: "{" + ", ".join(f"{k}: {v}" for k, v in d.items()) + "}"), max_leaves=8
-)  # fmt: skip
+    _SCALARS, lambda one: st.dictionaries(_KEYS, one, max_size=4).map(_mapping), max_leaves=8
+)
 
 
 @forms(15, 600, content=damaged(_SOUND))

@@ -46,16 +46,16 @@ NAMES = [
     "{{7*7}} ${7*7} %s",
     "&lt;b&gt; &amp;",
 ]  # fmt: skip
+ACTIVE = ("script", "img", "svg", "iframe", "object", "embed", "a", "form", "link", "meta", "base", "style")
 FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 
 def _named(name: str) -> Any:
     """Results in which everything that has a name has this one."""
     found = made_up_results()
+    named = ("id", "learner", "encoder", "source", "note", "error")
     cells = [
-        cell.model_copy(
-            update={"id": name, "learner": name, "encoder": name, "source": name, "note": name, "error": name}
-        )
+        cell.model_copy(update={field: f"{name}{getattr(cell, field) or ''}" for field in named})
         for cell in found.cells
     ]
     return found.model_copy(update={"name": name, "cells": cells})

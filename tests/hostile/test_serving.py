@@ -23,7 +23,8 @@ from .harness import tried
 
 LIMITS = Limits(request_bytes=300_000, file_bytes=100_000, things=4, examples=60, classes=6)
 REFUSED = {400, 404, 405, 411, 413, 415, 421, 422}
-SETTINGS = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]}  # fmt: skip
+_SUPPRESSED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+SETTINGS = {"deadline": None, "database": None, "suppress_health_check": _SUPPRESSED}
 
 
 @pytest.fixture(scope="module")

@@ -65,9 +65,14 @@ def complaints(tree: ast.AST) -> Iterator[str]:
             yield f"line {node.lineno}: trust_remote_code"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_module_makes_code_of_data(path: Path) -> None:
-    assert not list(complaints(ast.parse(path.read_text(encoding="utf-8"))))
+def test_no_module_makes_code_of_data() -> None:
+    assert len(SOURCES) > 400
+    found = {
+        str(path.relative_to(ROOT)): told
+        for path in SOURCES
+        if (told := list(complaints(ast.parse(path.read_text(encoding="utf-8")))))
+    }
+    assert not found
 
 
 @pytest.mark.parametrize(
