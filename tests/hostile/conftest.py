@@ -19,10 +19,11 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
     made.stop()
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _counted() -> Iterator[None]:
-    """Where KSHOT_HOSTILE_COUNTS names a file, how many pieces of input each deed was given goes there."""
+@pytest.fixture(autouse=True)
+def _counted(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Where KSHOT_HOSTILE_COUNTS names a file, how many pieces of input each test gave to what goes there."""
+    tried.clear()
     yield
     if path := os.environ.get("KSHOT_HOSTILE_COUNTS"):
         with Path(path).open("a", encoding="utf-8") as stream:
-            stream.writelines(f"{deed} {count}\n" for deed, count in sorted(tried.items()))
+            stream.writelines(f"{request.node.name} {deed} {count}\n" for deed, count in sorted(tried.items()))

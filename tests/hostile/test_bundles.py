@@ -124,7 +124,7 @@ def _changes(draw: st.DrawFn) -> list[tuple[str, int, Any]]:
     return draw(st.lists(change, min_size=1, max_size=3))
 
 
-@forms(30, 1200, changes=_changes())
+@forms(20, 300, changes=_changes())
 def forged(victim: Victim, changes: list[tuple[str, int, Any]]) -> None:
     tensors, header = _sound(victim.folder)
     for part, number, value in changes:
@@ -159,7 +159,7 @@ def _bytes(draw: st.DrawFn) -> int:
     return draw(st.integers(0, 2**31))
 
 
-@forms(15, 800, number=_bytes(), piece=damaged([b"{}" * 40, b"\xff" * 80]))
+@forms(12, 200, number=_bytes(), piece=damaged([b"{}" * 40, b"\xff" * 80]))
 def damaged_bytes(victim: Victim, number: int, piece: bytes) -> None:
     tensors, header = _sound(victim.folder)
     content = bytearray(_forged(tensors, header))

@@ -137,19 +137,19 @@ _SOUND_RECORDINGS = [
 ]
 
 
-@forms(25, 1500, content=damaged(_SOUND_PICTURES) | st.binary(max_size=200))
+@forms(20, 600, content=damaged(_SOUND_PICTURES) | st.binary(max_size=200))
 def damaged_pictures(victim: Victim, content: bytes) -> None:
     victim.ends_well("image", path=_put(victim, content))
     victim.ends_well("image_sent", path=_put(victim, content))
 
 
-@forms(25, 1500, content=damaged(_SOUND_RECORDINGS) | st.binary(max_size=200))
+@forms(20, 600, content=damaged(_SOUND_RECORDINGS) | st.binary(max_size=200))
 def damaged_recordings(victim: Victim, content: bytes) -> None:
     victim.ends_well("audio", path=_put(victim, content))
     victim.ends_well("audio_sent", path=_put(victim, content))
 
 
-@forms(25, 1500, content=st.text(max_size=300).map(lambda one: one.encode()) | st.binary(max_size=200))
+@forms(20, 600, content=st.text(max_size=300).map(lambda one: one.encode()) | st.binary(max_size=200))
 def any_texts(victim: Victim, content: bytes) -> None:
     victim.ends_well("text", path=_put(victim, content))
 

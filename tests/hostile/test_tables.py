@@ -123,14 +123,14 @@ _SOUND = [
 ]
 
 
-@forms(20, 400, rows=_ROWS)
+@forms(12, 150, rows=_ROWS)
 def any_rows(victim: Victim, rows: list[tuple[str, str]]) -> None:
     victim.ends_well("table", modality="text", path=_put(victim, _csv(rows), ".csv"))
     lines = "".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in rows)
     victim.ends_well("table", modality="text", path=_put(victim, lines, ".jsonl"))
 
 
-@forms(15, 500, content=damaged(_SOUND), suffix=st.sampled_from([".csv", ".tsv", ".jsonl", ".json"]))
+@forms(12, 200, content=damaged(_SOUND), suffix=st.sampled_from([".csv", ".tsv", ".jsonl", ".json"]))
 def damaged_text(victim: Victim, content: bytes, suffix: str) -> None:
     victim.ends_well("table", modality="text", path=_put(victim, content, suffix))
 
@@ -145,7 +145,7 @@ def _parquets() -> list[bytes]:
     ]
 
 
-@forms(15, 500, content=damaged(_parquets()), modality=st.sampled_from(["text", "image", "audio"]))
+@forms(12, 200, content=damaged(_parquets()), modality=st.sampled_from(["text", "image", "audio"]))
 def damaged_parquet(victim: Victim, content: bytes, modality: str) -> None:
     victim.ends_well("table", modality=modality, path=_put(victim, content, ".parquet"))
 
