@@ -26,4 +26,6 @@ def _counted(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if path := os.environ.get("KSHOT_HOSTILE_COUNTS"):
         with Path(path).open("a", encoding="utf-8") as stream:
-            stream.writelines(f"{request.node.name} {deed} {count}\n" for deed, count in sorted(tried.items()))
+            stream.writelines(
+                f"{request.node.name} {deed} {count}\n" for deed, count in sorted(tried.items())
+            )

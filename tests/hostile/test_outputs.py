@@ -169,7 +169,7 @@ def test_a_message_orders_the_terminal_nothing(victim: Victim) -> None:
         {"text": "b", "label": "x", "kind": "\x1b[2Jtwo"},
     ]
     path.write_text("".join(json.dumps(one) + "\n" for one in lines))
-    settings_ = [f"path={path}", "class_groups=[kind]"]
+    settings_ = [f"path={path}", "class_groups=[kind]", "split={fractions: [1, 0, 0]}"]
     arguments = ["sources", "show", "text_table", *(part for one in settings_ for part in ("--set", one))]
     ending = victim.ends_well("command", arguments=arguments)
     assert ending.value["code"] == 2

@@ -109,7 +109,7 @@ def test_damaged_pictures_with_odd_names(eyes: Client, content: bytes, name: str
 
 @pytest.mark.slow
 def test_at_length(client: Client, eyes: Client) -> None:
-    many = settings(max_examples=600, **SETTINGS)
+    many = settings(max_examples=250, **SETTINGS)
     many(given(value=_JSON | st.fixed_dictionaries({"texts": _JSON}))(lambda value: _weird(client, value)))()
     many(
         given(body=damaged(_SOUND), media_type=_TYPES)(
