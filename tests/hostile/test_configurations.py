@@ -131,13 +131,13 @@ _WRITTEN = st.recursive(
 )
 
 
-@forms(12, 250, content=damaged(_SOUND))
+@forms(12, 600, content=damaged(_SOUND))
 def damaged_files(victim: Victim, content: bytes) -> None:
     victim.ends_well("configuration", path=_put(victim, content))
 
 
 @forms(
-    15, 400, parts=st.dictionaries(_KEYS, _WRITTEN, max_size=4), override=st.tuples(_KEYS, _KEYS, _SCALARS)
+    15, 900, parts=st.dictionaries(_KEYS, _WRITTEN, max_size=4), override=st.tuples(_KEYS, _KEYS, _SCALARS)
 )
 def odd_values(victim: Victim, parts: dict[str, str], override: tuple[str, str, str]) -> None:
     given = {

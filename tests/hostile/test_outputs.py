@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kshot import results
+from kshot import cli, results
 from kshot.classifier import Answer
 from kshot.cli.product.answers import print_csv, print_json, print_plain
 from kshot.cli.sources.export import folder_name
@@ -221,3 +222,15 @@ def test_exported_folders_are_what_fit_reads(victim: Victim) -> None:
     assert ending.value["code"] == 0, ending.value["err"]
     assert victim.ends_well("table", modality="text", path=str(out)).value == len(labels)
     assert printable("\x1b[2J") == "\ufffd[2J"
+
+
+def test_a_terminal_without_the_letters_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def says(arguments: list[str]) -> int:
+        print(*arguments)
+        return 0
+
+    out = io.TextIOWrapper(io.BytesIO(), "ascii")
+    monkeypatch.setattr(cli, "_run", says)
+    monkeypatch.setattr(sys, "stdout", out)
+    assert cli.main(["\N{PILE OF POO}", "\udcff"]) == 0
+    assert out.buffer.getvalue() == b"\\U0001f4a9 \\udcff\n"  # type: ignore[attr-defined]
