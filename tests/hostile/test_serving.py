@@ -27,7 +27,7 @@ _SUPPRESSED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 SETTINGS = {"deadline": None, "database": None, "suppress_health_check": _SUPPRESSED}
 
 
-# Of a form that is damaged in the middle of a file the library leaves the file to Python to close, which it does at once.
+# Of a form that is damaged within a file the library leaves it to Python to close that, which it does at once.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
