@@ -10,7 +10,7 @@ INSTALLED := -e . -e plugins/image -e "plugins/audio[voices]" -e "plugins/text[m
 TESTED := -e ".[lora,track,ray,serve,test]" -e "plugins/image[efficientnet,hf]" -e "plugins/audio[voices,ge2e,ecapa,hf]" -e "plugins/text[minilm,test]"
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: bench test test-slow speed lint install install-test clean
+.PHONY: bench test test-slow speed audit lint install install-test clean
 .DELETE_ON_ERROR:
 
 bench: install
@@ -29,6 +29,14 @@ speed: install .venv-peers/bin/python
 .venv-peers/bin/python: benchmarks/speed/peers.sh
 	benchmarks/speed/peers.sh $(PYTHON) .venv-peers
 	touch $@
+
+# Asks for known vulnerabilities of what is installed; needs the network, so neither tests nor CI depend on it.
+audit: install-test .venv-audit/bin/pip-audit
+	.venv-audit/bin/pip-audit --path $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') --skip-editable
+
+.venv-audit/bin/pip-audit:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --disable-pip-version-check --quiet "pip-audit>=2.7,<3"
 
 lint: install-test
 	$(BIN)/ruff check .
@@ -55,4 +63,4 @@ $(STAMPS)/test: $(STAMPS)/venv $(PROJECTS)
 	touch $(STAMPS)/run $@
 
 clean:
-	rm -rf $(VENV) .venv-peers runs
+	rm -rf $(VENV) .venv-peers .venv-audit runs

@@ -5,9 +5,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+MAX_MESSAGE = 10_000
+"""Characters of a message: names in it may be of any length, and its end says what to do."""
+MAX_PROBLEMS, MAX_PROBLEM = 25, 350
+"""Problems of one configuration that its message tells, and characters of each."""
+
 
 class KshotError(Exception):
-    """An error that a user can mend; its text is complete without a traceback."""
+    """An error that a user can mend; its text is complete without a traceback, and of bounded length."""
+
+    def __str__(self) -> str:
+        return _middle_out(super().__str__(), MAX_MESSAGE)
 
 
 class InputError(KshotError, ValueError):
@@ -46,7 +54,17 @@ class ConfigurationError(KshotError):
         self.where = where
         self.problems = tuple(problems)
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        super().__init__("\n".join([f"{where}: {count}", *(f"  - {problem}" for problem in problems)]))
+        shown = [f"  - {_middle_out(problem, MAX_PROBLEM)}" for problem in problems[:MAX_PROBLEMS]]
+        more = len(problems) - len(shown)
+        rest = [f"  and {more} more"] if more else list[str]()
+        super().__init__("\n".join([f"{where}: {count}", *shown, *rest]))
+
+
+def _middle_out(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    end = most // 3
+    return f"{text[: most - end - 1]}…{text[-end:]}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,6 +16,9 @@ from kshot.errors import StorageError
 
 PART = ".part"
 """End of a temporary file's name."""
+
+MAX_FILE = 2**30
+"""Bytes of one example's file."""
 
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
@@ -55,6 +59,23 @@ def write_atomic_with(path: Path, write: Callable[[Path], None]) -> None:
         raise cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_bytes(path: Path, most: int = MAX_FILE) -> bytes:
+    """A file's content.
+
+    Raises:
+        ValueError: it is a device or a pipe, which may never end, or has more bytes than ``most``.
+        OSError: it cannot be read.
+    """
+    found = path.stat()
+    if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+        raise ValueError(f"{path} is no ordinary file")
+    with path.open("rb") as stream:
+        content = stream.read(most + 1) if found.st_size <= most else b""
+    if len(content) > most or found.st_size > most:
+        raise ValueError(f"{path} has more than {most / 2**20:,.0f} MiB, which is no file of one example")
+    return content
 
 
 def cannot_write(path: Path, error: OSError) -> StorageError:

@@ -121,7 +121,7 @@ def test_answers_of_many_episodes_are_those_of_each_query_by_itself() -> None:
     torch.manual_seed(0)
     logits, labels = torch.randn(4, 6, 3), torch.randint(3, (4, 6))
     classes = np.arange(12).reshape(4, 3)[:, ::-1]
-    found = _Answers.of(np.arange(4), logits, labels, classes)
+    found = _Answers.of(np.arange(4), logits, labels, classes, None)
     for episode, query in np.ndindex(4, 6):
         own, label = logits[episode, query], int(labels[episode, query])
         assert found.labels[episode, query] == classes[episode, label]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +12,9 @@ from pathlib import PurePath
 from typing import Any
 
 from kshot.config import EncoderVariant, Overrides, Tuning, Use, Variant
+
+MAX_VARIANTS = 10_000
+"""That all sweeps of one list may make; ten options of ten values would make ten thousand million."""
 
 _ID = re.compile(r"[\w.+=,-]+")
 _UNSAFE = re.compile(r"[^\w.+=,-]+")
@@ -54,6 +58,9 @@ def expand(variants: Sequence[Variant], where: str) -> tuple[list[Expanded], lis
     Returns:
         the variants, and a problem for each id that is malformed or stands twice, and each empty sweep.
     """
+    count = sum(math.prod(map(len, _grids(variant).values())) for variant in variants)
+    if count > MAX_VARIANTS:
+        return [], [f"{where}: {count:,} variants; up to {MAX_VARIANTS:,} can be planned in one benchmark"]
     drafts = [draft for variant in variants for draft in _sweep(variant)]
     expanded = [
         replace(draft, id=_named(draft.id, _differing(draft, [one for one in drafts if one.id == draft.id])))

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -29,6 +29,8 @@ SCHEMA, OLDEST = 3, 2
 _HEADER = "kshot"
 _INPUT, _LEARNER, _ENCODER = "support/", "learner/", "encoder/"
 _EMBEDDINGS, _NEGATIVES = "embeddings", "negatives"
+_SAFE = {"trust_remote_code": False, "use_safetensors": True}
+"""Options that decide whether code runs, with the only value that a file may give them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,17 +129,19 @@ def read_bundle(path: Path) -> Stored:
     if _EMBEDDINGS not in tensors or not _below(tensors, _INPUT):
         raise KshotError(f"{path}: the support examples are missing")
     support = Support(_below(tensors, _INPUT), tensors[_EMBEDDINGS], tuple(header.labels))
-    lengths = {len(leaf) for leaf in (*support.inputs.values(), support.embeddings)}
-    if lengths != {len(header.labels)}:
+    lengths = {leaf.shape[:1] for leaf in (*support.inputs.values(), support.embeddings)}
+    if lengths != {(len(header.labels),)}:
         raise KshotError(f"{path}: {len(header.labels)} labels do not fit the examples; the file was changed")
     negatives = tensors.get(_NEGATIVES, support.embeddings[:0])
+    for one in (support.embeddings, negatives):
+        if one.ndim != 2 or one.dtype != torch.float32 or not bool(torch.isfinite(one).all()):
+            raise KshotError(f"{path}: embeddings that are none: (n, dim) finite numbers in float32")
     if negatives.shape[1:] != support.embeddings.shape[1:]:
         raise KshotError(
             f"{path}: the negatives are of another width than the examples; the file was changed"
         )
     recipe = _recipe(path, header)
-    for options in (recipe.encoder.options, header.parameters.get("encoder_options")):
-        _refuse_code(path, options)
+    _refuse_code(path, [recipe.encoder.options, recipe.learner.options, header.parameters])
     identity = EncoderIdentity(header.encoder, _below(tensors, _ENCODER))
     method = _below(tensors, _LEARNER)
     return Stored(header.parameters, recipe, identity, support, method, negatives, header.versions)
@@ -150,19 +154,25 @@ def _recipe(path: Path, header: _Header) -> Recipe:
         raise KshotError(f"{path}: what it is built from cannot be read; the file was changed") from error
 
 
-def _refuse_code(path: Path, encoder_options: Any) -> None:
-    """A file from elsewhere must not be able to ask for code to be run, or for pickles to be read."""
-    options: dict[str, Any] = encoder_options if isinstance(encoder_options, dict) else {}
-    asked = [
-        name
-        for name, safe in (("trust_remote_code", False), ("use_safetensors", True))
-        if options.get(name, safe) is not safe
-    ]
-    if asked:
-        raise KshotError(
-            f"{path}: its encoder has {asked[0]} set, which a file may not ask for; fit the classifier anew where "
-            "you trust that model"
-        )
+def _refuse_code(path: Path, options: Any) -> None:
+    """A file from elsewhere must not be able to ask for code to be run, or for pickles to be read; neither for the
+    encoder nor for what that is made of, however deep.
+
+    Raises:
+        KshotError: it asks.
+    """
+    if isinstance(options, list):
+        for one in cast("list[Any]", options):
+            _refuse_code(path, one)
+    if not isinstance(options, Mapping):
+        return
+    for name, value in cast("Mapping[str, Any]", options).items():
+        if value is not _SAFE.get(name, value):
+            raise KshotError(
+                f"{path}: its encoder has {name} set, which a file may not ask for; fit the classifier anew where "
+                "you trust that model"
+            )
+        _refuse_code(path, value)
 
 
 def _header(path: Path, raw: str | None) -> tuple[_Header, dict[str, Any]]:

@@ -303,12 +303,22 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             made = cls(**parameters)
         except TypeError as error:
             raise KshotError(f"{path}: made by another version of kshot: {error}") from error
-        made._check_parameters()
-        embedder = Embedder.build(registry, stored.recipe, device)
-        embedder.resume(stored.identity)
-        lasting = stored.method if stored.recipe.cell else None
-        parts = _Parts.around(registry, stored.recipe, embedder, lasting)
-        made._become(parts, stored.support, stored.negatives, stored.method)
+        try:
+            made._check_parameters()
+            embedder = Embedder.build(registry, stored.recipe, device)
+            embedder.resume(stored.identity)
+            lasting = stored.method if stored.recipe.cell else None
+            parts = _Parts.around(registry, stored.recipe, embedder, lasting)
+            made._become(parts, stored.support, stored.negatives, stored.method)
+        except KshotError:
+            raise
+        except (
+            Exception
+        ) as error:  # tensors that fit nothing: whoever changes them can make the digest right too
+            reason = " ".join(str(error).split()[:30]) or type(error).__name__
+            raise KshotError(
+                f"{path}: what it holds does not fit together, so it was changed ({reason})"
+            ) from error
         return made
 
     def push_to_hub(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -24,6 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: good. 1: a cell failed. 2: bad usage or configuration. 70: a fault in kshot itself.
     130: interrupted. 143: terminated. A traceback is shown with ``--debug`` only, which may stand anywhere.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A class may be called what the terminal's encoding, or any, has no letters for.
+        sys.stdout.reconfigure(errors="backslashreplace")
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug, rest = _without_debug(given)
     try:
@@ -75,12 +79,19 @@ def _report(error: Exception, debug: bool) -> int:
     if isinstance(error, ConfigurationError) and os.environ.get("RANK", "0") != "0":
         return BAD_INPUT  # a launcher's first process finds the same, and tells of it
     if isinstance(error, KshotError):
-        print(f"kshot: {error}", file=sys.stderr)
+        print(f"kshot: {_harmless(error)}", file=sys.stderr)
         return BAD_INPUT
-    text = f"{type(error).__name__}: {error}"
+    text = _harmless(f"{type(error).__name__}: {error}")
     hint = "" if debug else "; run it again with --debug to see where"
     print(f"kshot: a fault in kshot or a plugin, {text}{hint}", file=sys.stderr)
     return INTERNAL
+
+
+def _harmless(text: object) -> str:
+    """A message's lines without what a terminal would obey: names of classes and files stand in it."""
+    from kshot.results.text import visible
+
+    return "\n".join(map(visible, str(text).splitlines()))
 
 
 def _quiet() -> int:

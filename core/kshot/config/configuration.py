@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from kshot.config.forms import OneOrMany, Short
 from kshot.config.parts import EncoderVariant, LearnerVariant, SourceEntry
 from kshot.config.stages import Evaluate, Loading, Pretrain, Train
 from kshot.config.strategy import Strategies
 from kshot.config.strict import Strict
+
+MAX_NAME = 200
+"""Bytes of a benchmark's name, which is also a folder's."""
 
 NAME = Short(("string",), "a registered name, without options")
 SOURCE = Short(("string", "null"), "a registered name; null: the key is the name")
@@ -20,7 +24,7 @@ class Configuration(Strict):
     """One benchmark: every learner with every encoder on every source of its modality.
 
     Attributes:
-        name: of the benchmark; its results go to runs/NAME.
+        name: of the benchmark; its results go to runs/NAME, so it is no path.
         seeds: of the trainings; every cell is trained once under each.
         sources: by names of your own; an entry names a registered source, options, other settings.
         encoders: by modality, one or a list of them.
@@ -45,6 +49,18 @@ class Configuration(Strict):
     loading: Loading = Field(default_factory=Loading)
     leave_out: list[str] = Field(default_factory=list[str])
     strategy: Strategies = Field(default_factory=Strategies)
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, name: str) -> str:
+        """A file from elsewhere must not choose where results are written."""
+        odd = any(one in "/\\" or unicodedata.category(one) in ("Cc", "Cs") for one in name)
+        if odd or name in (".", "..") or len(name.encode(errors="replace")) > MAX_NAME:
+            raise ValueError(
+                f"it names a folder below runs/: up to {MAX_NAME} bytes, without '/' and '\\'; "
+                "another place is chosen by --out"
+            )
+        return name
 
     @model_validator(mode="before")
     @classmethod

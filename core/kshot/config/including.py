@@ -8,11 +8,14 @@ from typing import Any, cast
 
 import yaml
 
-from kshot.config.text import parse
+from kshot.config.text import MAX_CHARACTERS, parse
 from kshot.errors import nearest
 
 INCLUDE = "include"
 """The key that names other files; it stands in files only and in no configuration."""
+
+MAX_FILES = 100
+"""That one configuration is put together from, each counted as often as it is included."""
 
 
 def assembled(path: Path) -> tuple[dict[str, Any], list[str]]:
@@ -24,7 +27,7 @@ def assembled(path: Path) -> tuple[dict[str, Any], list[str]]:
     Returns:
         the mapping, without ``include``, and what is wrong with the files.
     """
-    return _assembled(path, [])
+    return _assembled(path, [], [])
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,12 +48,15 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return result
 
 
-def _assembled(path: Path, above: Sequence[Path]) -> tuple[dict[str, Any], list[str]]:
-    """``above``: the files that include this one, from the first to the nearest."""
+def _assembled(path: Path, above: Sequence[Path], read: list[Path]) -> tuple[dict[str, Any], list[str]]:
+    """``above``: the files that include this one, from the first to the nearest; ``read``: all so far."""
     who = f"{path}: " if above else ""
     chain = [*above, path]
     if any(_same(path, one) for one in above):
         return {}, [f"{INCLUDE} goes in a circle: {' → '.join(map(str, chain))}"]
+    read.append(path)
+    if len(read) > MAX_FILES:
+        return {}, [f"{INCLUDE}: more than {MAX_FILES} files, counted as often as they are included"]
     content, problem = _content(path)
     if problem:
         by = f" (included by {above[-1]})" if above else ""
@@ -59,8 +65,10 @@ def _assembled(path: Path, above: Sequence[Path]) -> tuple[dict[str, Any], list[
     problems = [f"{who}{problem}"] if problem else list[str]()
     result: dict[str, Any] = {}
     for name in names:
-        included, more = _assembled(path.parent / name, chain)
+        included, more = _assembled(path.parent / name, chain, read)
         problems += more
+        if len(read) > MAX_FILES:
+            break
         result = merged(result, included)
     return merged(result, content), problems
 
@@ -68,7 +76,8 @@ def _assembled(path: Path, above: Sequence[Path]) -> tuple[dict[str, Any], list[
 def _content(path: Path) -> tuple[dict[str, Any], str]:
     """What a file holds, or what is wrong with it."""
     try:
-        content = parse(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as stream:
+            content = parse(stream.read(MAX_CHARACTERS + 1))
     except FileNotFoundError:
         siblings = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
         return {}, f"no such file{nearest(path.name, siblings)}"
@@ -85,7 +94,7 @@ def _names(value: Any) -> tuple[list[str], str]:
     if value is None:
         return [], ""
     names: list[Any] = cast("list[Any]", value) if isinstance(value, list) else [value]
-    if all(isinstance(name, str) and name for name in names):
+    if all(isinstance(name, str) and name and "\0" not in name for name in names):
         return names, ""
     return [], f"{INCLUDE}: write the name of a file, or a list of names (given: {value!r})"
 

@@ -8,6 +8,9 @@ import yaml
 
 from kshot.config.text import parse
 
+MAX_PARTS = 50
+"""Of a key, between its dots."""
+
 
 def override(raw: dict[str, Any], given: str) -> str | None:
     """Apply one override in place; the problem, if there is one."""
@@ -20,6 +23,8 @@ def override(raw: dict[str, Any], given: str) -> str | None:
         return f"{key}: the value {text!r} is not valid YAML"
     place: Any = raw
     parts = key.split(".")
+    if len(parts) > MAX_PARTS:
+        return f"{key[:80]}…: a key of {len(parts)} parts; no configuration is so deep"
     for depth, part in enumerate(parts[:-1]):
         place = _step(place, part)
         if place is None:

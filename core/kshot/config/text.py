@@ -7,12 +7,20 @@ from typing import Any, cast
 
 import yaml
 
+MAX_CHARACTERS = 2**18
+"""Of one text: what a person writes is a hundredth of it, and reading it takes seconds."""
+MAX_VALUES = 100_000
+"""In one text, with what stands at aliases counted each time: nine lines of aliases are a billion values."""
+MAX_BITS = 63
+"""Of a whole number."""
+
 
 class _Loader(yaml.SafeLoader):
     """Safe YAML with three traps of YAML 1.1 removed.
 
     A key that stands twice in one mapping is refused; ``1e-3`` is a number; ``yes``, ``no``,
     ``on`` and ``off`` are words (class names, often enough), only true and false are booleans.
+    A whole number fits into 64 bits.
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -26,7 +34,15 @@ class _Loader(yaml.SafeLoader):
                 seen.add(key)
         return super().construct_mapping(node, deep)
 
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        number = super().construct_yaml_int(node)
+        if number.bit_length() > MAX_BITS:  # Python does not even print those of thousands of digits
+            problem = f"a whole number of {number.bit_length()} bits; up to {MAX_BITS} are read"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        return number
 
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 _WORDS = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:float"
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag not in _WORDS]
@@ -45,12 +61,35 @@ def parse(text: str) -> Any:
 
     Raises:
         yaml.YAMLError: not YAML, or a key that stands twice.
-        ValueError: a value that contains itself.
+        ValueError: a value that contains itself, or more than is read.
     """
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(f"{len(text):,} characters or more; up to {MAX_CHARACTERS:,} are read")
     try:
-        return unshared(yaml.load(text, Loader=_Loader))
+        value = yaml.load(text, Loader=_Loader)
+        if _count(value, {}) > MAX_VALUES:
+            raise ValueError(
+                f"more than {MAX_VALUES:,} values, each alias (*name) counted as what it stands for"
+            )
+        return unshared(value)
     except RecursionError:
-        raise ValueError("a value contains itself") from None
+        raise ValueError("a value contains itself, or lies too deep in others") from None
+    except (KeyError, IndexError, AttributeError, TypeError, OverflowError) as error:
+        # What the library's constructors make of a tag such as !!int in front of what is none.
+        raise ValueError("a value does not fit the tag (!!name) in front of it") from error
+
+
+def _count(value: Any, known: dict[int, int]) -> int:
+    """How many values there are once nothing is shared, without making them."""
+    if not isinstance(value, dict | list):
+        return 1
+    place = id(cast("object", value))
+    if place not in known:
+        inside = (
+            cast("dict[Any, Any]", value).values() if isinstance(value, dict) else cast("list[Any]", value)
+        )
+        known[place] = 1 + sum(_count(one, known) for one in inside)
+    return known[place]
 
 
 def unshared(value: Any) -> Any:

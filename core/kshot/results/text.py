@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 _BIDI_OVERRIDES = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+_FORMULA = re.compile(r"""((?:^|;)[\s"]*)(?=[=+\-@＝＋－＠])""")
 _MARKDOWN = re.compile(r"([\\`*\[\]|~#$])|(?<![^\W_])(_)|(_)(?![^\W_])")
 
 
@@ -14,8 +15,13 @@ def printable(text: str) -> str:
 
     A name may hold anything, an escape sequence for the terminal included.
     """
-    line = " ".join(text.translate(_BIDI_OVERRIDES).split())
-    return "".join("\ufffd" if unicodedata.category(char) in ("Cc", "Cs") else char for char in line)
+    return visible(" ".join(text.split()))
+
+
+def visible(line: str) -> str:
+    """A line in which what is no character to be seen, but an order, has no force: spaces stay as they are."""
+    plain = line.translate(_BIDI_OVERRIDES)
+    return "".join("\ufffd" if unicodedata.category(char) in ("Cc", "Cs") else char for char in plain)
 
 
 def markdown(text: str) -> str:
@@ -25,9 +31,12 @@ def markdown(text: str) -> str:
 
 
 def unformula(text: str) -> str:
-    """``text`` for a spreadsheet: one that would be read as a formula starts with an apostrophe."""
-    line = printable(text)
-    return f"'{line}" if line[:1] in tuple("=+-@＝＋－＠") and line else line
+    """``text`` for a spreadsheet: an apostrophe stands before what would be read as a formula.
+
+    That is at its beginning, and after a semicolon: where that separates fields, as in much of Europe, a
+    comma's quotes protect nothing.
+    """
+    return _FORMULA.sub(r"\1'", printable(text))
 
 
 def percent(fraction: float) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 
 import yaml
 
+from kshot.config import parse
 from kshot.errors import DataError, listing, nearest
 
 Match = Literal["exact", "normalised"]
@@ -114,10 +115,10 @@ def unknown_names(mapped: Mapped, classes: Mapping[str, Sequence[str]]) -> str:
 def _read(path: Path) -> Any:
     try:
         text = path.expanduser().read_text(encoding="utf-8-sig")
-        return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+        return json.loads(text) if path.suffix == ".json" else parse(text)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise DataError(
             f"{path}: not valid {'JSON' if path.suffix == '.json' else 'YAML'}: {error}"
         ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import importlib.util
 import json
 import re
@@ -27,7 +26,7 @@ def read_folds(split: FileSplit, folder: Path) -> tuple[Path, ClassSplit]:
     path = _find(split.file, folder)
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: cannot be read as JSON: {error}") from error
     if not isinstance(content, dict):
         raise DataError(f"{path}: expected {_EXPECTED}, found a {type(content).__name__}")
@@ -66,8 +65,10 @@ _EXPECTED = '{"train": [class, …], "validation": […], "test": […]}, or suc
 
 def _find(file: str, folder: Path) -> Path:
     package, colon, inside = file.partition(":")
-    if colon and package.isidentifier() and importlib.util.find_spec(package):
-        return Path(str(importlib.resources.files(package) / inside))
+    spec = importlib.util.find_spec(package) if colon and package.isidentifier() else None
+    if spec is not None and spec.submodule_search_locations:
+        # Found without importing it: what a configuration names must not run.
+        return Path(next(iter(spec.submodule_search_locations)), inside)
     given = Path(file).expanduser()
     for path in (given, folder / given):
         if path.is_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Sequence
@@ -135,8 +136,9 @@ class ArrowPart(Part):
         path = path.strip()
         start = self.folder / Path(self._layout.files).expanduser()
         found = start / (Path(path).expanduser() if path.startswith("~/") else path)
-        if found.is_file():
-            return found
+        with contextlib.suppress(OSError, ValueError):  # no name that a file could have
+            if found.is_file():
+                return found
         raise DataError(
             f"{self.place(row, self.media)}: no such file: {found}{nearest(found.name, _beside(found))}"
         )
@@ -144,7 +146,10 @@ class ArrowPart(Part):
 
 def _beside(path: Path) -> list[str]:
     """Names in a path's folder; none where there are too many to compare each missing file with."""
-    if not path.parent.is_dir():
+    try:
+        if not path.parent.is_dir():
+            return []
+    except OSError:  # a name too long for one
         return []
     with os.scandir(path.parent) as entries:
         names = [entry.name for entry in islice(entries, COMPARED + 1)]

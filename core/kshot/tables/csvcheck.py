@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from kshot.errors import DataError
+
+MAX_COLUMNS = 5_000
+"""Of a table; the libraries below take seconds for each thousand."""
 
 
 def check_csv(path: Path, name: str, separator: str) -> tuple[list[str], int]:
@@ -35,7 +39,11 @@ def _check(reader: Iterator[list[str]], name: str) -> tuple[list[str], int]:
     none: list[str] = []
     header = next(reader, none)
     columns = [column.strip() or f"column {number}" for number, column in enumerate(header)]
-    twice = sorted({column for column in columns if columns.count(column) > 1})
+    if len(columns) > MAX_COLUMNS:
+        raise DataError(
+            f"{name}: {len(columns):,} columns; up to {MAX_COLUMNS:,} are read, leave out what is not used"
+        )
+    twice = sorted(column for column, count in Counter(columns).items() if count > 1)
     if twice:
         raise DataError(f"{name}: two columns are named '{twice[0]}'; rename one")
     rows = (fields for fields in reader if fields)  # blank lines are no rows

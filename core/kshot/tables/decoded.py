@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 from collections.abc import Callable, Iterable
@@ -22,8 +23,8 @@ class DecodedContents:
     them.
 
     Args:
-        decode: a module's function, without state; another one, or the same in a file that has
-            changed, has a memory of its own.
+        decode: a module's function, without state, or a ``functools.partial`` of one; another one, or
+            the same in a file that has changed, has a memory of its own.
     """
 
     def __init__(self, decode: Callable[[Any], Any]) -> None:
@@ -48,9 +49,13 @@ def _digests(path: Path) -> list[bytes]:
 
 
 def _identity(decode: Callable[[Any], Any]) -> str:
+    given = ""
+    if isinstance(decode, functools.partial):
+        given = repr((decode.args, sorted(decode.keywords.items())))
+        decode = decode.func
     try:
         code = Path(inspect.getfile(decode)).read_bytes()
     except (TypeError, OSError):  # a built-in function
         code = b""
-    name = f"{decode.__module__}:{decode.__qualname__}"
+    name = f"{decode.__module__}:{decode.__qualname__}{given}"
     return hashlib.sha256(name.encode() + b"\0" + code).hexdigest()

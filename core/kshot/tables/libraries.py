@@ -28,6 +28,11 @@ def import_arrow() -> tuple[Any, Any]:
     return import_module("pyarrow"), import_module("pyarrow.compute")
 
 
+def import_parquet() -> Any:
+    """``pyarrow.parquet``."""
+    return import_module("pyarrow.parquet")
+
+
 @contextmanager
 def quiet_datasets() -> Generator[Any]:
     """The library, without its progress bars and log lines while this lasts.

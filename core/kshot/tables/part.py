@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 from kshot.errors import DataError
+from kshot.files import read_bytes
+
+_ENDS = re.compile("\r\n|\r")
+"""Of lines, which reading as text makes one of."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,8 @@ def read_file(path: Path, content: Literal["bytes", "text"], place: str) -> byte
         DataError: it cannot be read, or is empty; the message begins with ``place``, which names it.
     """
     try:
-        data = path.read_bytes() if content == "bytes" else path.read_text(encoding="utf-8-sig")
+        read = read_bytes(path)
+        data = read if content == "bytes" else "\n".join(_ENDS.split(read.decode("utf-8-sig")))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise DataError(f"{place} cannot be read: {reason}") from error

@@ -13,7 +13,9 @@ from kshot.files import content_hash
 from kshot.tables.arrow import ArrowPart
 from kshot.tables.csvcheck import check_csv
 from kshot.tables.folder import FolderPart
+from kshot.tables.jsoncheck import check_json
 from kshot.tables.libraries import import_datasets, quiet_datasets
+from kshot.tables.parquetcheck import check_parquet
 from kshot.tables.part import Layout, Part
 
 _FORMATS = {
@@ -38,7 +40,14 @@ def open_parts(paths: Sequence[str], layout: Layout) -> list[Part]:
     """
     seen: set[Path] = set()
     for path in paths:
-        resolved = Path(path).expanduser().resolve()
+        try:
+            resolved = Path(path).expanduser().resolve()
+        except (
+            OSError,
+            ValueError,
+            RuntimeError,
+        ) as error:  # too long, a NUL, a user that is not there, a loop
+            raise DataError(f"{path!r:.200} is no name of a file: {error}") from error
         if resolved in seen:
             raise DataError(f"{path} is named twice; its examples would be in support and query alike")
         seen.add(resolved)
@@ -83,6 +92,7 @@ def _open_file(path: Path, name: str, layout: Layout) -> Part:
     digest = content_hash(path)
     if builder == "csv":
         return ArrowPart(_load_csv(path, name, digest), name, layout, path.parent, digest)
+    {"json": check_json, "parquet": check_parquet}[builder](path, name)
     return ArrowPart(_load(builder, path, name, digest, {}), name, layout, path.parent, digest)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast, final
 
 import numpy as np
+from kshot.files import read_bytes
 from kshot.interfaces import Presentation, Reader
 
 from kshot_audio.tables import SUFFIXES
@@ -35,7 +36,7 @@ class AudioReader(Reader):
                 return _waveform(held["array"], held.get("sampling_rate"))
             given = held.get("bytes") or held.get("path")
         if isinstance(given, str | Path):
-            given = Path(given).read_bytes()
+            given = read_bytes(Path(given))
         if isinstance(given, bytes | bytearray):
             return decode(bytes(given))
         if isinstance(given, tuple) and len(cast("tuple[Any, ...]", given)) == 2:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
 from kshot.interfaces import Presentation, Source
 from kshot.tables import DEFAULT_SPLIT, OnError, SplitOptions, table_source
+from pydantic import Field
 
-from kshot_audio.waveform import decode, encode_wav
+from kshot_audio.waveform import MAX_SECONDS, decode, encode_wav
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
@@ -23,6 +25,7 @@ def audio_table(
     files: str = "",
     on_error: OnError = "raise",
     out_of_scope: str | None = None,
+    max_seconds: Annotated[float, Field(gt=0)] = MAX_SECONDS,
 ) -> Source:
     """Recordings from Parquet, CSV or JSON Lines, a folder of one folder per class, or the hub.
 
@@ -42,6 +45,7 @@ def audio_table(
         on_error: ``raise``, or ``skip``: examples that cannot be used are left out, counted and named.
         out_of_scope: label of the examples that belong to no class, by which rejection is tested (``evaluate.unknown:
             {out_of_scope: 25}``); none: there are none such.
+        max_seconds: of a recording; a longer one is refused before it is unpacked whole.
 
     Raises:
         DataError: data that cannot serve; the message names file and row, column or class.
@@ -53,7 +57,7 @@ def audio_table(
         media=audio,
         label=label,
         split=split,
-        decode=decode,
+        decode=partial(decode, most=max_seconds),
         present=_present,
         suffixes=SUFFIXES,
         class_groups=class_groups or (),

@@ -18,19 +18,18 @@ MAX_PIXELS = 64_000_000
 """A picture of more is refused: no camera that feeds a few-shot set makes one, a bomb does."""
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
-"""What is read of strangers. Pillow knows more, and for some of them (EPS) starts other programs."""
+"""What is read. Pillow knows more, most of it seldom tried, and for some (EPS) it starts other programs."""
 
 SHOWN = 512
 """Longest side of a picture drawn for people, in pixels."""
 
 
-def decode(data: bytes, most: float = MAX_PIXELS, formats: Sequence[str] | None = None) -> Image.Image:
+def decode(data: bytes, most: float = MAX_PIXELS) -> Image.Image:
     """Read a whole image file.
 
     Args:
-        data: the file's bytes. Of an animation the first frame counts.
+        data: the file's bytes, in one of ``FORMATS``. Of an animation the first frame counts.
         most: pixels that it may have.
-        formats: Pillow's names of those that are read; None: all.
 
     Returns:
         Mode L or RGB, upright as EXIF says, transparency laid on white paper.
@@ -39,11 +38,12 @@ def decode(data: bytes, most: float = MAX_PIXELS, formats: Sequence[str] | None 
         ValueError: with a short reason.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=formats) as image:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _refuse_bomb(image, most)
-            return plain(image).copy()  # free of the file
+            found = plain(image)
+            return image.copy() if found is image else found  # free of the file
     except Image.UnidentifiedImageError as error:
-        raise ValueError("not an image in a known format") from error
+        raise ValueError(f"not an image in a known format ({', '.join(FORMATS)})") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(f"more than {most:,.0f} pixels") from error
     except Exception as error:  # Pillow's decoders raise anything on damaged files, SyntaxError included
@@ -52,7 +52,10 @@ def decode(data: bytes, most: float = MAX_PIXELS, formats: Sequence[str] | None 
 
 def _refuse_bomb(image: Image.Image, most: float) -> None:
     if image.width * image.height > most:
-        raise ValueError(f"{image.width} x {image.height} is more than {most:,.0f} pixels")
+        raise ValueError(
+            f"{image.width} x {image.height} is more than {most:,.0f} pixels; make it smaller"
+            " (a table of pictures takes larger ones by its option max_pixels)"
+        )
 
 
 def plain(image: Image.Image) -> Image.Image:
@@ -71,14 +74,15 @@ def plain(image: Image.Image) -> Image.Image:
         return image.convert("L")
     if image.mode.startswith("I"):
         # Pillow's own conversion cuts 16-bit greys off at 255.
-        return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+        return Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
     if image.mode == "F":
         raise ValueError("floating-point pixels have no agreed range; store 8-bit or 16-bit pixels")
     if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
         grey = image.mode in ("LA", "La")
-        layer = image.convert("RGBA")
-        paper = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(paper, layer).convert("L" if grey else "RGB")
+        layer = image if image.mode == "RGBA" else image.convert("RGBA")
+        paper = Image.new("RGB", layer.size, "white")  # as alpha_composite has it, in half of its memory
+        paper.paste(layer, mask=layer.getchannel("A"))
+        return paper.convert("L") if grey else paper
     return image.convert("RGB")
 
 
@@ -94,9 +98,12 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def present(image: Image.Image) -> Presentation:
     """An image as a PNG file, a large one made smaller."""
-    shown = image if max(image.size) <= SHOWN else ImageOps.contain(image, (SHOWN, SHOWN))
+    longest = max(image.size)
+    if longest > SHOWN:  # of a picture that is a line a pixel's breadth stays
+        width, height = (max(1, round(side * SHOWN / longest)) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.BICUBIC)
     stream = io.BytesIO()
-    shown.save(stream, "PNG")
+    image.save(stream, "PNG")
     return Presentation("image/png", stream.getvalue())
 
 

@@ -8,10 +8,11 @@ from typing import Any, cast, final
 
 import numpy as np
 import torch
+from kshot.files import read_bytes
 from kshot.interfaces import Presentation, Reader
 from PIL import Image
 
-from kshot_image.pictures import FORMATS, MAX_PIXELS, decode, plain, present
+from kshot_image.pictures import MAX_PIXELS, decode, plain, present
 from kshot_image.table import SUFFIXES
 
 
@@ -36,7 +37,7 @@ class ImageReader(Reader):
             held = cast("Mapping[str, Any]", given)
             given = held.get("bytes") or held.get("path")
         if isinstance(given, str | Path):
-            given = Path(given).read_bytes()
+            given = read_bytes(Path(given))
         if isinstance(given, bytes | bytearray):
             return decode(bytes(given))
         if isinstance(given, torch.Tensor):
@@ -48,7 +49,7 @@ class ImageReader(Reader):
 
     def decode(self, content: bytes, most: float) -> Image.Image:
         """A file's bytes, in a format that Pillow decodes by itself → a PIL image."""
-        return decode(content, most, FORMATS)
+        return decode(content, most)
 
     def present(self, raw: Image.Image) -> Presentation:
         """The picture as a PNG file."""

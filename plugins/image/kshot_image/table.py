@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Annotated
+
 from kshot.interfaces import Source
 from kshot.tables import DEFAULT_SPLIT, OnError, SplitOptions, table_source
+from pydantic import Field
 
-from kshot_image.pictures import decode, present
+from kshot_image.pictures import MAX_PIXELS, decode, present
 from kshot_image.rotations import Rotated
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
@@ -23,6 +27,7 @@ def image_table(
     on_error: OnError = "raise",
     out_of_scope: str | None = None,
     rotations: bool = False,
+    max_pixels: Annotated[int, Field(gt=0, le=178_956_970)] = MAX_PIXELS,
 ) -> Source:
     """Pictures from Parquet, CSV, JSON Lines, class folders or the Hugging Face hub.
 
@@ -40,6 +45,8 @@ def image_table(
         out_of_scope: label of the examples that belong to no class, by which rejection is tested (``evaluate.unknown:
             {out_of_scope: 25}``); none: there are none such.
         rotations: each class turned by 0, 90, 180 and 270 degrees makes four classes.
+        max_pixels: of a picture; one of more is refused before it is unpacked. Pillow itself stops at
+            178,956,970.
     """
     source = table_source(
         modality="image",
@@ -48,7 +55,7 @@ def image_table(
         media=image,
         label=label,
         split=split,
-        decode=decode,
+        decode=partial(decode, most=max_pixels),
         present=present,
         suffixes=SUFFIXES,
         class_groups=class_groups or (),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, final
 
+from kshot.files import read_bytes
 from kshot.interfaces import Presentation, Reader
 
 from kshot_text.texts import decode, present
@@ -21,7 +22,7 @@ class TextReader(Reader):
     def read(self, given: Any) -> str:
         """A string or a path → a raw text."""
         if isinstance(given, Path):
-            return decode(given.read_text(encoding="utf-8-sig"))
+            return decode(read_bytes(given).decode("utf-8-sig"))
         if not isinstance(given, str):
             raise ValueError(f"a {type(given).__name__} is neither a text nor the path of one")
         return decode(str(given))
@@ -34,7 +35,7 @@ class TextReader(Reader):
             raise ValueError("not a text in UTF-8") from error
         if len(text) > most:
             raise ValueError(f"{len(text):,} characters are more than {most:,.0f}")
-        return decode(text)
+        return decode(text, most)
 
     def present(self, raw: str) -> Presentation:
         """The text itself."""

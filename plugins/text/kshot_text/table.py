@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Annotated
+
 from kshot.interfaces import Source
 from kshot.tables import DEFAULT_SPLIT, OnError, SplitOptions, table_source
+from pydantic import Field
 
-from kshot_text.texts import decode, present
+from kshot_text.texts import MAX_CHARACTERS, decode, present
 
 
 def text_table(
@@ -18,6 +22,7 @@ def text_table(
     example_groups: list[str] = [],  # noqa: B006
     on_error: OnError = "raise",
     out_of_scope: str | None = None,
+    max_characters: Annotated[int, Field(gt=0)] = MAX_CHARACTERS,
 ) -> Source:
     """Texts from Parquet, CSV, JSON Lines, class folders of .txt files or the Hugging Face hub.
 
@@ -32,6 +37,7 @@ def text_table(
         on_error: ``raise``, or ``skip``: examples that cannot be used are left out, counted and named.
         out_of_scope: label of the examples that belong to no class, by which rejection is tested (``evaluate.unknown:
             {out_of_scope: 25}``); none: there are none such.
+        max_characters: of a text; a longer one is refused.
     """
     return table_source(
         modality="text",
@@ -40,7 +46,7 @@ def text_table(
         media=text,
         label=label,
         split=split,
-        decode=decode,
+        decode=partial(decode, most=max_characters),
         present=present,
         suffixes=(".txt",),
         class_groups=class_groups,

@@ -10,18 +10,30 @@ from typing import Any
 from kshot.errors import DataError
 from kshot.interfaces import Presentation
 
+MAX_CHARACTERS = 2_000_000
+"""Of one text, as long as several novels; encoders look at the beginning of a text alone."""
+
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
 """Unicode's categories of spaces, of control characters, and of what has no width."""
 
 
-def decode(content: str) -> str:
+def decode(content: str, most: float = MAX_CHARACTERS) -> str:
     """A table's cell as a raw text.
 
+    Args:
+        content: the cell.
+        most: characters that it may have.
+
     Raises:
-        ValueError: there is nothing in it to read: no text, or spaces, control characters and marks
+        ValueError: it is longer, or there is nothing in it to read: no text, or spaces, control characters and marks
             of no width alone.
     """
+    if len(content) > most:
+        raise ValueError(
+            f"{len(content):,} characters are more than {most:,.0f}; cut it (a table of texts takes longer ones "
+            "by its option max_characters)"
+        )
     if all(unicodedata.category(character) in _INVISIBLE for character in content):
         raise ValueError("the text is empty" if not content.strip() else "the text shows no character")
     return content

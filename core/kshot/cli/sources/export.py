@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import quote
@@ -10,6 +11,9 @@ import typer
 
 if TYPE_CHECKING:
     from kshot.interfaces import Source
+
+LONGEST = 150
+"""Characters of a folder's name; file systems take 255 bytes. A longer class name's is cut, and ends in its hash."""
 
 _SUFFIX = {"image/png": ".png", "audio/wav": ".wav", "text/plain": ".txt"}
 
@@ -59,7 +63,13 @@ def export(
 def folder_name(label: str) -> str:
     """A class's name as that of a folder, on any file system and nowhere else: ``a/b`` → ``a%2Fb``."""
     quoted = quote(label, safe=" ()[]{}!,;=@~+'&$")
-    return quoted.replace(".", "%2E") if not quoted.strip(". ") else quoted
+    if not quoted.strip(". "):
+        quoted = quoted.replace(".", "%2E")
+    elif quoted.startswith("."):  # it would be hidden, and passed over by whoever reads the folder
+        quoted = f"%2E{quoted[1:]}"
+    if len(quoted) > LONGEST:
+        quoted = f"{quoted[:LONGEST]}-{hashlib.sha256(label.encode(errors='surrogatepass')).hexdigest()[:16]}"
+    return quoted
 
 
 def _write(source: Source, rows: list[int], folder: Path) -> int:
