@@ -1,0 +1,68 @@
+"""The page of all keys of a configuration, written from the JSON Schema that ``kshot schema`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+
+PAGE = "reference/keys.md"
+HEAD = """# Keys of a configuration
+
+Every key, what it may hold, and its default. [Configuration](../configuration.md) tells how they go together;
+options of learners, encoders and sources are those of the things themselves: see [learners](learners.md),
+[images](images.md), [speech](speech.md) and [texts](texts.md).
+"""
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the page."""
+    from kshot.config import json_schema
+
+    files.append(File.generated(config, PAGE, content=HEAD + "".join(sections(json_schema()))))
+    return files
+
+
+def sections(schema: dict[str, Any]) -> Iterator[str]:
+    """A table for the whole configuration, and one for each kind of thing that stands in it."""
+    for name, model in {"The whole file": schema, **schema.get("$defs", {})}.items():
+        if "properties" not in model:
+            continue
+        yield f"\n## {name}\n\n{model.get('description', '')}\n\n| key | holds | default | |\n|---|---|---|---|\n"
+        for key, one in model["properties"].items():
+            default = "required" if key in model.get("required", []) else shown(one.get("default"))
+            yield f"| `{key}` | {cell(held(one))} | {default} | {cell(one.get('description', ''))} |\n"
+
+
+def held(one: dict[str, Any]) -> str:
+    """What a key may hold, in words."""
+    if "$ref" in one:
+        name = one["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    for union in ("anyOf", "oneOf"):
+        if union in one:
+            return " or ".join(dict.fromkeys(held(branch) for branch in one[union]))
+    if "enum" in one:
+        return ", ".join(f"`{value}`" for value in one["enum"])
+    if "const" in one:
+        return f"`{one['const']}`"
+    if isinstance(one.get("type"), list):
+        return " or ".join(one["type"])
+    if one.get("type") == "array":
+        return f"list of {held(one['items'])}" if "items" in one else "list"
+    if isinstance(one.get("additionalProperties"), dict):
+        return f"mapping to {held(one['additionalProperties'])}"
+    return str(one.get("type", "anything"))
+
+
+def shown(default: Any) -> str:
+    """A default as YAML has it."""
+    if default is None:
+        return ""
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+def cell(text: str) -> str:
+    """A text that may stand in a table."""
+    return text.replace("|", "\\|").replace("\n", " ")
