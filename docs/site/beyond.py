@@ -66,4 +66,6 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
 
 def _place(path: str) -> str:
     """Where the site has a file of the repository."""
+    if path.startswith(f"{DOCS}notebooks/"):
+        path = path.replace(".ipynb", ".md")
     return (PAGES | STAND_INS).get(path, path.removeprefix(DOCS))

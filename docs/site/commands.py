@@ -1,4 +1,4 @@
-"""The page of all commands, written from the commands themselves."""
+"""All commands, written from the commands themselves into the page that has a place for them."""
 
 from __future__ import annotations
 
@@ -6,21 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import typer.main
-from mkdocs.structure.files import File, Files
 
-PAGE = "reference/commands.md"
-HEAD = """# Commands
-
-What `kshot COMMAND --help` says, all of it. The exit code is 0 when all is good, 1 when a cell failed, 2 for wrong
-usage or a wrong configuration, 70 for a fault in kshot itself, 130 or 143 when Ctrl-C or SIGTERM ended it.
-`--debug` may stand anywhere and shows tracebacks.
-"""
+PLACE = "<!-- commands -->"
 
 
-def on_files(files: Files, config: Any) -> Files:
-    """Add the page."""
-    files.append(File.generated(config, PAGE, content=HEAD + "".join(described())))
-    return files
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Fill the place."""
+    return markdown.replace(PLACE, "".join(described())) if PLACE in markdown else markdown
 
 
 def described() -> Iterator[str]:

@@ -1,27 +1,20 @@
-"""The page of all keys of a configuration, written from the JSON Schema that ``kshot schema`` prints."""
+"""All keys of a configuration, written from its JSON Schema into the page that has a place for them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from mkdocs.structure.files import File, Files
-
-PAGE = "reference/keys.md"
-HEAD = """# Keys of a configuration
-
-Every key, what it may hold, and its default. [Configuration](../configuration.md) tells how they go together;
-options of learners, encoders and sources are those of the things themselves: see [learners](learners.md),
-[images](images.md), [speech](speech.md) and [texts](texts.md).
-"""
+PLACE = "<!-- keys -->"
 
 
-def on_files(files: Files, config: Any) -> Files:
-    """Add the page."""
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Fill the place."""
+    if PLACE not in markdown:
+        return markdown
     from kshot.config import json_schema
 
-    files.append(File.generated(config, PAGE, content=HEAD + "".join(sections(json_schema()))))
-    return files
+    return markdown.replace(PLACE, "".join(sections(json_schema())))
 
 
 def sections(schema: dict[str, Any]) -> Iterator[str]:
