@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 PROJECTS := pyproject.toml plugins/image/pyproject.toml plugins/audio/pyproject.toml plugins/text/pyproject.toml
 INSTALLED := -e . -e plugins/image -e "plugins/audio[voices]" -e "plugins/text[minilm]"
-TESTED := -e ".[lora,track,ray,serve,test]" -e "plugins/image[efficientnet,hf]" -e "plugins/audio[voices,ge2e,ecapa,hf]" -e "plugins/text[minilm,test]"
+TESTED := -e ".[lora,track,ray,serve,docs,test]" -e "plugins/image[efficientnet,hf]" -e "plugins/audio[voices,ge2e,ecapa,hf]" -e "plugins/text[minilm,test]"
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: bench test test-slow speed lint install install-test clean
+.PHONY: bench test test-slow speed docs lint install install-test clean
 .DELETE_ON_ERROR:
 
 bench: install
@@ -29,6 +29,10 @@ speed: install .venv-peers/bin/python
 .venv-peers/bin/python: benchmarks/speed/peers.sh
 	benchmarks/speed/peers.sh $(PYTHON) .venv-peers
 	touch $@
+
+# Into build/site, which opens from the disk.
+docs: install-test
+	$(BIN)/mkdocs build
 
 lint: install-test
 	$(BIN)/ruff check .
@@ -55,4 +59,4 @@ $(STAMPS)/test: $(STAMPS)/venv $(PROJECTS)
 	touch $(STAMPS)/run $@
 
 clean:
-	rm -rf $(VENV) .venv-peers runs
+	rm -rf $(VENV) .venv-peers runs build
