@@ -23,8 +23,11 @@ def described() -> Iterator[str]:
         context = command.make_context(path, [], resilient_parsing=True)
         usage = " ".join([path, *command.collect_usage_pieces(context)])
         yield f"\n## `{path}`\n\n{command.help or ''}\n\n```text\n{usage}\n```\n"
-        yield from table("argument", [one for one in command.params if one.param_type_name == "argument"])
-        yield from table("option", [one for one in command.params if one.param_type_name == "option"])
+        records = [one.get_help_record(context) for one in command.params if "--help" not in one.opts]
+        rows = [f"| `{named}` | {cell(said)} |\n" for named, said in filter(None, records)]
+        if rows:
+            yield "\n| | |\n|---|---|\n"
+            yield from rows
 
 
 def commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -36,14 +39,6 @@ def commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield from commands(one, f"{path} {name}")
 
 
-def table(kind: str, parameters: list[Any]) -> Iterator[str]:
-    """A command's arguments or options, one a row."""
-    shown = [one for one in parameters if not getattr(one, "hidden", False) and "--help" not in one.opts]
-    if not shown:
-        return
-    yield f"\n| {kind} | what |\n|---|---|\n"
-    for one in shown:
-        names = [*one.opts, *one.secondary_opts] if kind == "option" else [one.human_readable_name]
-        value = "" if kind == "argument" or one.is_flag else f" {one.make_metavar(None)}"
-        words = " ".join((getattr(one, "help", None) or "").split()).replace("|", "\\|")
-        yield f"| `{', '.join(names)}{value}` | {words} |\n"
+def cell(text: str) -> str:
+    """A text that may stand in a table."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
