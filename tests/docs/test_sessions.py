@@ -30,8 +30,8 @@ SAID = {
     "docs/tutorials/trained.md": "accuracy in % on others, held out:",
     "docs/tutorials/across.md": "typed-written",
     "docs/howto/classifier.md": "accuracy in % on others, held out:",
-    "docs/howto/resume.md": "finished before",
-    "docs/start.md": "simpleshot",
+    "docs/howto/resume.md": "finished already",
+    "docs/start.md": "matching",
 }
 """What a reader would look for in what a page's commands print."""
 
