@@ -19,7 +19,7 @@ PAGES = sorted(
     [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "plugins").glob("*/README.md")],
     key=lambda path: path.as_posix(),
 )
-LANGUAGES = {"python", "sh", "yaml", "toml", "text", "bibtex"}
+LANGUAGES = {"python", "sh", "yaml", "text", "bibtex"}
 REASONS = {
     "needs the network",
     "needs the data",
