@@ -26,7 +26,7 @@ def described() -> Iterator[str]:
         records = [one.get_help_record(context) for one in command.params if "--help" not in one.opts]
         rows = [f"| `{named}` | {cell(said)} |\n" for named, said in filter(None, records)]
         if rows:
-            yield "\n| | |\n|---|---|\n"
+            yield "\n| argument or option | what it says |\n|---|---|\n"
             yield from rows
 
 

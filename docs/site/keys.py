@@ -19,7 +19,8 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 def sections(schema: dict[str, Any]) -> Iterator[str]:
     """A table for the whole configuration, and one for each kind of thing that stands in it."""
-    for name, model in {"The whole file": schema, **schema.get("$defs", {})}.items():
+    whole = {**schema, "required": schema["then"]["required"]}
+    for name, model in {"The whole file": whole, **schema["$defs"]}.items():
         if "properties" not in model:
             continue
         yield f"\n## {name}\n\n{model.get('description', '')}\n\n| key | holds | default | |\n|---|---|---|---|\n"
@@ -35,7 +36,8 @@ def held(one: dict[str, Any]) -> str:
         return f"[{name}](#{name.lower()})"
     for union in ("anyOf", "oneOf"):
         if union in one:
-            return " or ".join(dict.fromkeys(held(branch) for branch in one[union]))
+            branches = [part for branch in one[union] for part in held(branch).split(" or ")]
+            return " or ".join(dict.fromkeys(branches))
     if "enum" in one:
         return ", ".join(f"`{value}`" for value in one["enum"])
     if "const" in one:
