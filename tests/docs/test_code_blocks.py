@@ -62,7 +62,9 @@ def test_every_kshot_command_and_option_in_a_block_exists(code: str) -> None:
         understand(words)
 
 
-@pytest.mark.parametrize("wrong", ["kshot bench mine.yaml --outt x", "kshot benhc mine.yaml", "kshot predict"])
+@pytest.mark.parametrize(
+    "wrong", ["kshot bench mine.yaml --outt x", "kshot benhc mine.yaml", "kshot predict"]
+)
 def test_a_command_that_does_not_exist_is_found(wrong: str) -> None:
     [words] = kshot_commands(wrong)
     with pytest.raises(Exception, match=r"(?i)no such option|no such command|missing (argument|parameter)"):
