@@ -32,7 +32,7 @@ speed: install .venv-peers/bin/python
 
 # Into build/site, which opens from the disk.
 docs: install-test
-	$(BIN)/mkdocs build
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 lint: install-test
 	$(BIN)/ruff check .

@@ -63,7 +63,7 @@ def run(script: str, folder: Path, environment: dict[str, str]) -> str:
     """Run a block; what it printed."""
     command = ["bash", "-o", "pipefail", "-ec", script]
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=900
     )
     assert done.returncode == 0, f"{script}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done.stdout
