@@ -27,7 +27,7 @@ def test_the_guide_runs_by_copy_and_paste(tmp_path: Path, tmp_path_factory: pyte
     commands = [block.code for block in blocks_of(GUIDE) if block.language == "sh" and not block.reason]
     folder = tmp_path / "work"
     folder.mkdir()
-    said = run("bash", "-ec", "\n".join(commands), cwd=folder, folder=environment)
+    said = run("bash", "-ec", "\n".join(commands), cwd=folder, folder=environment, timeout=900)
     assert "rings" in said
     assert "kshot_rings/encoder.py" in said.split("python -m pytest")[-1]
     made = folder / "kshot-rings"
