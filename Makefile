@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 PROJECTS := pyproject.toml plugins/image/pyproject.toml plugins/audio/pyproject.toml plugins/text/pyproject.toml
 INSTALLED := -e . -e plugins/image -e "plugins/audio[voices]" -e "plugins/text[minilm]"
-TESTED := -e ".[lora,track,ray,serve,test]" -e "plugins/image[efficientnet,hf]" -e "plugins/audio[voices,ge2e,ecapa,hf]" -e "plugins/text[minilm,test]"
+TESTED := -e ".[lora,track,ray,serve,docs,test]" -e "plugins/image[efficientnet,hf]" -e "plugins/audio[voices,ge2e,ecapa,hf]" -e "plugins/text[minilm,test]"
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: bench test test-slow speed audit lint install install-test clean
+.PHONY: bench test test-slow speed audit docs lint install install-test clean
 .DELETE_ON_ERROR:
 
 bench: install
@@ -38,6 +38,10 @@ audit: install-test .venv-audit/bin/pip-audit
 	$(PYTHON) -m venv .venv-audit
 	.venv-audit/bin/python -m pip install --disable-pip-version-check --quiet "pip-audit>=2.7,<3"
 
+# Into build/site, which opens from the disk.
+docs: install-test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
 lint: install-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -63,4 +67,4 @@ $(STAMPS)/test: $(STAMPS)/venv $(PROJECTS)
 	touch $(STAMPS)/run $@
 
 clean:
-	rm -rf $(VENV) .venv-peers .venv-audit runs
+	rm -rf $(VENV) .venv-peers .venv-audit runs build
