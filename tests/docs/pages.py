@@ -29,6 +29,8 @@ REASONS = {
     "needs a server that stays up; the tests of serving ask one",
     "needs the package; its own tests are run",
     "needs minutes: continuous integration runs it",
+    "needs an idle machine",
+    "needs half an hour",
 }
 
 FENCE = re.compile(
