@@ -18,7 +18,8 @@ from kshot.encoders.embedded import EMBEDDING
 from kshot.episode import Episodes, Inputs
 from kshot.errors import CellError
 from kshot.functional import concurrently, in_turn, query_cross_entropy, replica, watched
-from kshot.functional.noting import Watcher, unwatched
+from kshot.functional.fitting import Fitting
+from kshot.functional.noting import Watcher, sharing, unwatched
 from kshot.interfaces import BatchStatistics, Learner
 from kshot.loading import Loader, ResidentLoader, embed_examples
 from kshot.metrics import Interval, accuracy, interval
@@ -43,12 +44,14 @@ class Scored:
         metrics: the same for every other metric asked for, and for the measures of a rejection.
         outcomes: what was said of every query.
         seconds: spent, embedding not counted.
+        at_once: episodes that were classified at once in the end, where memory was short; else none.
     """
 
     accuracy: Interval
     metrics: dict[str, Interval]
     outcomes: Outcomes
     seconds: float
+    at_once: int | None = None
 
 
 def evaluate(
@@ -76,7 +79,7 @@ def evaluate(
         rejection: unknown queries beside the episodes, which stay as they are; none: no such queries.
 
     Raises:
-        CellError: logits are not finite.
+        CellError: logits are not finite, or a single episode does not fit into memory.
         DataError: too few classes are left for unknown queries.
     """
     with scoring(learner, loader, samplers, episodes, batch_statistics, metrics, rejection) as score:
@@ -100,8 +103,16 @@ def scoring(
     batch_statistics: BatchStatistics | None = None,
     metrics: Mapping[str, Metric] | None = None,
     rejection: Rejection | None = None,
+    fitting: Fitting | None = None,
 ) -> Generator[Score]:
-    """What :func:`evaluate` does, sampler by sampler as the caller asks; arguments as there."""
+    """What :func:`evaluate` does, sampler by sampler as the caller asks.
+
+    Args:
+        learner, loader, samplers, episodes, batch_statistics, metrics, rejection: as there.
+        fitting: classifies a batch of episodes in parts from where one did not fit into memory; default:
+            one that tells nobody.
+    """
+    fits = fitting or Fitting()
     training, policy = learner.training, learner.batch_statistics
     encoder_training = learner.encoder.training
     learner.eval()
@@ -112,7 +123,7 @@ def scoring(
             subject, loader = _embedded(learner, loader, samplers, episodes, rejection)
 
         def score(sampler: AnySampler, watcher: Watcher | None = None) -> Scored:
-            return _score(subject, loader, sampler, episodes, metrics or {}, rejection, watcher)
+            return _score(subject, loader, sampler, episodes, metrics or {}, rejection, watcher, fits)
 
         yield score
     finally:
@@ -158,6 +169,7 @@ def _score(
     metrics: Mapping[str, Metric],
     rejection: Rejection | None,
     watcher: Watcher | None,
+    fitting: Fitting,
 ) -> Scored:
     named: dict[str, Metric] = {"accuracy": accuracy, **metrics}
     values: dict[str, list[Tensor]] = {name: [] for name in named}
@@ -168,9 +180,10 @@ def _score(
     place = {name: number for number, name in enumerate(sampler.catalogue.classes)}
     batches = zip(sampler.batches(0, stop, size), loader.episodes(sampler, 0, stop, size), strict=True)
     asked = ((numbers, batch, unknown(numbers)) for numbers, batch in batches)
-    classified = _classified(learner, loader.device, asked, rejection, watcher, stop)
+    classified = _classified(learner, loader.device, asked, rejection, watcher, stop, fitting)
+    largest = 0
     for numbers, batch, logits, rejected in classified:
-        labels = batch.query_labels
+        labels, largest = batch.query_labels, max(largest, len(batch))
         for name, metric in named.items():
             values[name].append(metric(logits, labels).cpu())
         for name, measured in rejected.items():
@@ -184,7 +197,8 @@ def _score(
         raise CellError("the classifier's logits are not finite; lower train.learning_rate or set train.clip")
     intervals = {name: interval(one) for name, one in joined.items() if name in metrics or name not in named}
     outcomes = _outcomes(joined["accuracy"], answers, sampler.catalogue.classes)
-    return Scored(interval(joined["accuracy"]), intervals, outcomes, seconds)
+    at_once = fitting.most if fitting.most and fitting.most < largest else None
+    return Scored(interval(joined["accuracy"]), intervals, outcomes, seconds, at_once)
 
 
 def _none(numbers: np.ndarray) -> Sequence[Inputs]:
@@ -195,6 +209,9 @@ def _none(numbers: np.ndarray) -> Sequence[Inputs]:
 _Asked = tuple[np.ndarray, Episodes, Sequence[Inputs]]
 """Numbers of some episodes, the episodes, and their unknown queries in parts."""
 
+_Found = tuple[Tensor, dict[str, Tensor]]
+"""Logits (T, Q, way) and measures (T,) by name."""
+
 
 def _classified(
     learner: Learner,
@@ -203,6 +220,7 @@ def _classified(
     rejection: Rejection | None,
     watcher: Watcher | None,
     total: int,
+    fitting: Fitting,
 ) -> Iterator[tuple[np.ndarray, Episodes, Tensor, dict[str, Tensor]]]:
     """Each batch with its logits (T, Q, way) and the measures of its rejection; several at a time where the
     learner allows it and nobody watches."""
@@ -210,14 +228,32 @@ def _classified(
     copies = [replica(learner) for _ in range(several)] if several > 1 else [learner]
     waiting, done = iter(batches), 0
 
-    def classify(one: tuple[Learner, _Asked]) -> tuple[Tensor, dict[str, Tensor]]:
-        own, (_, batch, unknown) = one
+    def some(own: Learner, batch: Episodes, unknown: Sequence[Inputs]) -> _Found:
         classifier = own.adapt(batch.support)
         logits = classifier(batch.query_inputs)
         with unwatched():
             return logits, rejection.measures(classifier, batch, logits, unknown) if rejection else {}
 
-    def watch(one: tuple[Learner, _Asked]) -> tuple[Tensor, dict[str, Tensor]]:
+    def classify(one: tuple[Learner, _Asked]) -> _Found:
+        own, (_, batch, unknown) = one
+
+        def compute(parts: Sequence[range]) -> _Found:
+            if len(parts) == 1:
+                return some(own, batch, unknown)
+            found: list[_Found] = []
+            for part in parts:
+                which = slice(part.start, part.stop)
+                with sharing(which):
+                    beside = [{name: leaf[which] for name, leaf in one.items()} for one in unknown]
+                    found.append(some(own, batch.slice(part.start, part.stop), beside))
+            logits, measures = zip(*found, strict=True)
+            return torch.cat(logits), {
+                name: torch.cat([one[name] for one in measures]) for name in measures[0]
+            }
+
+        return fitting(len(batch), compute)
+
+    def watch(one: tuple[Learner, _Asked]) -> _Found:
         nonlocal done
         assert watcher
         batch = one[1][1]
