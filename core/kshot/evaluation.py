@@ -228,7 +228,7 @@ def _classified(
     copies = [replica(learner) for _ in range(several)] if several > 1 else [learner]
     waiting, done = iter(batches), 0
 
-    def some(own: Learner, batch: Episodes, unknown: Sequence[Inputs]) -> _Found:
+    def answered(own: Learner, batch: Episodes, unknown: Sequence[Inputs]) -> _Found:
         classifier = own.adapt(batch.support)
         logits = classifier(batch.query_inputs)
         with unwatched():
@@ -239,13 +239,13 @@ def _classified(
 
         def compute(parts: Sequence[range]) -> _Found:
             if len(parts) == 1:
-                return some(own, batch, unknown)
+                return answered(own, batch, unknown)
             found: list[_Found] = []
             for part in parts:
                 which = slice(part.start, part.stop)
                 with sharing(which):
                     beside = [{name: leaf[which] for name, leaf in one.items()} for one in unknown]
-                    found.append(some(own, batch.slice(part.start, part.stop), beside))
+                    found.append(answered(own, batch.slice(part.start, part.stop), beside))
             logits, measures = zip(*found, strict=True)
             return torch.cat(logits), {
                 name: torch.cat([one[name] for one in measures]) for name in measures[0]

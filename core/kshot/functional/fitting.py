@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -125,4 +126,4 @@ class Fitting:
         """As few as may be, of even sizes."""
         number = 1 if self.most is None else max(1, -(-count // self.most))
         ends = [count * place // number for place in range(number + 1)]
-        return [range(start, stop) for start, stop in zip(ends, ends[1:], strict=False)]
+        return [range(start, stop) for start, stop in itertools.pairwise(ends)]
