@@ -1,4 +1,4 @@
-"""What does not fit into memory is computed in parts: the same numbers, said once, and one message where even one item is too much."""
+"""What does not fit into memory is computed in parts: to the same numbers, and said once."""
 
 from __future__ import annotations
 

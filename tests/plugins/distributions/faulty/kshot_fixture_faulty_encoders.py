@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -71,10 +72,10 @@ class Deadly(Plain):
 
     def __init__(self, *, marker: str) -> None:
         super().__init__()
-        self._marker = marker
+        self._marker = Path(marker)
 
     def spoilt(self, values):
-        if self._passes == 5 and os.environ.get("RANK") == "1" and not os.path.exists(self._marker):  # noqa: PTH110
-            open(self._marker, "w").close()  # noqa: PTH123, SIM115
+        if self._passes == 5 and os.environ.get("RANK") == "1" and not self._marker.exists():
+            self._marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return values
