@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from kshot.cli import main
 from safetensors import safe_open
 
 from tests.conftest import Site
@@ -71,7 +72,7 @@ class Command:
             process.communicate()
             return moment
         process = self.start(MOMENT_AFTER=str(after), MOMENT_LIKE=like, MOMENT_DELAY=str(delay))
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=400)
         said = [line for line in out.splitlines() if line.startswith("moment ")]
         assert said, f"no event like {like!r} from number {after} on: {err}"
         assert process.returncode == -signal.SIGKILL, err
@@ -80,8 +81,15 @@ class Command:
     def run(self, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run it to its end."""
         process = self.start(**variables)
-        done, err = process.communicate(timeout=120)
+        done, err = process.communicate(timeout=400)
         return subprocess.CompletedProcess(process.args, process.returncode, done, err)
+
+    def here(self) -> None:
+        """Run it to its end, in this process, which has everything imported already."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in {"KSHOT_CACHE": str(self.site.folder / "cache"), **self.variables}.items():
+                patch.setenv(name, value)
+            assert main(self.arguments) == 0
 
     def events(self, like: str = "") -> list[int]:
         """Run it to its end; the numbers of its events whose label matches."""
@@ -121,6 +129,10 @@ class Bench:
     def run(self, out: Path, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run it to its end."""
         return self.command(out).run(**variables)
+
+    def here(self, out: Path) -> None:
+        """Run it to its end, in this process."""
+        self.command(out).here()
 
 
 @pytest.fixture

@@ -37,6 +37,8 @@ CONFIGURATION: dict[str, Any] = {
     "train": {
         "episodes": 48,
         "meta_batch": 4,
+        # Adam would make steps of the rounding in gradients that are zero, as of a bias before a batch norm.
+        "optimizer": "sgd",
         "learning_rate": 0.003,
         "validations": 12,
         "validation_episodes": 8,

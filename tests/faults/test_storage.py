@@ -70,7 +70,7 @@ def test_a_classifier_that_finds_no_room_is_one_error(site: Site, tmp_path: Path
     with data.open("w") as stream:
         csv.writer(stream).writerows([["text", "label"], *zip(*texts(), strict=True)])
     full = site.run(
-        "-c", LIMITED, "500", "fit", str(data), "--encoder", "tfidf", "--draws", "0", "--out", str(model)
+        "-c", LIMITED, "100000", "fit", str(data), "--encoder", "tfidf", "--draws", "0", "--out", str(model)
     )
     assert full.returncode == 2
     assert (

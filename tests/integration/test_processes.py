@@ -92,7 +92,9 @@ def test_a_process_that_fails_is_heard_of_by_the_other() -> None:
         "short: trained, 1 at once",
         f"starved: CellError: {starved} (in process 2 of 2)",
     ]
-    assert follows.stdout.splitlines() == [said[0], "raises: RuntimeError: out of memory, say"] + [
+    assert follows.stdout.splitlines() == [
+        said[0],
+        "raises: RuntimeError: out of memory, say",
         *said[2:5],
         f"starved: CellError: {starved}",
     ]
