@@ -34,9 +34,17 @@ class Tolerance:
     angle: float
 
 
-SINGLE = Tolerance(1e-3, 1e-4)
-HALF = Tolerance(0.1, 0.1)
-ON_A_GPU = SINGLE
+SINGLE = Tolerance(1e-4, 1e-6)
+HALF = Tolerance(0.06, 0.06)
+COARSE = Tolerance(0.5, 0.8)
+IN_HALF = {
+    ("conv4", "prototypical-cosine"): COARSE,
+    ("conv4", "matching-plain"): COARSE,
+    ("conv4", "maml"): COARSE,
+}
+"""An untrained network tells these pictures apart in digits that bfloat16 does not have, and a cosine or an inner
+loop makes much of them."""
+ON_A_GPU = Tolerance(1e-3, 1e-4)
 """With TF32 off; it rounds the inputs of products to 10 bits."""
 
 
@@ -70,12 +78,9 @@ def numbers(case: str, material: Subject, dtype: torch.dtype, half: bool = False
 def check_near(found: Numbers, exact: Numbers, tolerance: Tolerance) -> None:
     for one, other in ((found.logits, exact.logits), (found.loss, exact.loss)):
         if one is not None and other is not None:
-            far = float((one - other).abs().max() / (1 + other.abs().max()))
-            print(f"off by {far:.1e}")
-            assert far <= tolerance.relative
+            assert (one - other).abs().max() <= tolerance.relative * (1 + other.abs().max())
     if found.gradient is not None and exact.gradient is not None:
         cosine = torch.nn.functional.cosine_similarity(found.gradient, exact.gradient, dim=0)
-        print(f"1 - cosine {1 - float(cosine):.1e}")
         assert 1 - float(cosine) <= tolerance.angle
 
 
@@ -85,7 +90,18 @@ def test_single_precision_and_half_are_near_double(family: str, case: str) -> No
     material = subject(family)
     exact = numbers(case, material, torch.float64)
     check_near(numbers(case, material, torch.float32), exact, SINGLE)
-    check_near(numbers(case, material, torch.float32, half=True), exact, HALF)
+    check_near(numbers(case, material, torch.float32, half=True), exact, IN_HALF.get((family, case), HALF))
+
+
+@pytest.mark.parametrize(("family", "case"), IN_HALF)
+def test_what_is_coarser_in_half_is_no_nearer(family: str, case: str) -> None:
+    """An exception that is not needed is one too many."""
+    material = subject(family)
+    exact, half = (
+        numbers(case, material, dtype, dtype == torch.float32) for dtype in (torch.float64, torch.float32)
+    )
+    with pytest.raises(AssertionError):
+        check_near(half, exact, HALF)
 
 
 @pytest.mark.gpu
@@ -100,4 +116,4 @@ def test_a_gpu_gives_the_numbers_of_the_cpu(family: str, case: str, monkeypatch:
     exact = numbers(case, material, torch.float64)
     check_near(numbers(case, there, torch.float64), exact, Tolerance(1e-9, 1e-9))
     check_near(numbers(case, there, torch.float32), exact, ON_A_GPU)
-    check_near(numbers(case, there, torch.float32, half=True), exact, HALF)
+    check_near(numbers(case, there, torch.float32, half=True), exact, IN_HALF.get((family, case), HALF))
