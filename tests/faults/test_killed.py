@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,9 @@ GRID: dict[str, Any] = {
     "leave_out": ["maml.noisy.*"],
 }
 
+LONGER: dict[str, Any] = {**GRID, "train": {**CONFIGURATION["train"], "episodes": 144, "validations": 9}}
+"""A checkpoint every four steps, so that a training can be killed many times."""
+
 TRAINING = r"pass in training of .*, [2-9] after a checkpoint"
 EVALUATION = r"^(pass in evaluation|evaluate of|evaluated)|outcomes|cell\.json|results\."
 MOMENTS = [pytest.param(1, id="once"), pytest.param(10, id="ten times", marks=pytest.mark.slow)]
@@ -56,13 +59,15 @@ def finished(folder: Path) -> dict[str, int]:
     return {path.parent.name: path.stat().st_mtime_ns for path in folder.glob("cells/*/cell.json")}
 
 
-def check_killed(bench: Bench, tmp_path: Path, likes: list[str], seed: int) -> None:
+def check_killed(
+    bench: Bench, tmp_path: Path, likes: list[str], seed: int, grid: Mapping[str, Any] = GRID
+) -> None:
     """A run that is killed at each of some moments, one process after the other."""
-    bench.config.write_text(yaml.safe_dump(GRID))
+    bench.config.write_text(yaml.safe_dump(grid))
     whole, torn = tmp_path / "whole", tmp_path / "torn"
     events = len(bench.command(whole).events())
     print(f"seed {seed}, {events} events")
-    chance, most = random.Random(seed), events // (len(likes) + 1)
+    chance, most = random.Random(seed), events // (2 * len(likes))
     kept: dict[str, int] = {}
     for like in likes:
         moment = bench.kill(torn, chance.randint(most // 2, most), like, chance.uniform(0, 0.02))
@@ -88,9 +93,14 @@ def test_a_run_killed_at_three_moments_is_bit_equal(bench: Bench, tmp_path: Path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("like", "seed"), [(TRAINING, 1), (EVALUATION, 2)])
-def test_a_run_killed_at_ten_moments_is_bit_equal(bench: Bench, tmp_path: Path, like: str, seed: int) -> None:
-    check_killed(bench, tmp_path, [like] * 10, seed)
+def test_a_training_killed_at_ten_moments_is_bit_equal(bench: Bench, tmp_path: Path) -> None:
+    likes = [TRAINING.replace("[2-9]", str(1 + number % 3)) for number in range(10)]
+    check_killed(bench, tmp_path, likes, 1, LONGER)
+
+
+@pytest.mark.slow
+def test_an_evaluation_killed_at_ten_moments_is_bit_equal(bench: Bench, tmp_path: Path) -> None:
+    check_killed(bench, tmp_path, [EVALUATION] * 10, 2, LONGER)
 
 
 def moments(command: Command, count: int, seed: int, like: str = "") -> Iterator[tuple[int, float]]:
