@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,14 +96,14 @@ def test_a_folder_that_cannot_be_written_is_one_error(bench: Bench, site: Site, 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("may_mount")
-@pytest.mark.parametrize(("size", "of"), [("12k", "out"), ("32k", "out"), ("60k", "out"), ("12k", "cache")])
+@pytest.mark.parametrize(("size", "of"), [("12k", "out"), ("40k", "out"), ("12k", "cache")])
 def test_a_full_disk_is_one_error_and_the_run_goes_on_once_there_is_room(
     bench: Bench, site: Site, tmp_path: Path, size: str, of: str
 ) -> None:
     frozen = {"use": "watched", "train": "none"} if of == "cache" else "watched"
     bench.config.write_text(yaml.safe_dump({**CONFIGURATION, "encoders": {"toy": frozen}}))
     whole, out, small = tmp_path / "whole", tmp_path / "out", tmp_path / of
-    assert bench.run(whole).returncode == 0
+    replace(bench.command(whole), variables={"KSHOT_CACHE": str(tmp_path / "another cache")}).here()
     small.mkdir()
     script = f"""
     run() {{ python -m kshot bench {bench.config} --out {out} --device cpu; }}
