@@ -72,7 +72,7 @@ class Command:
             process.communicate()
             return moment
         process = self.start(MOMENT_AFTER=str(after), MOMENT_LIKE=like, MOMENT_DELAY=str(delay))
-        out, err = process.communicate(timeout=400)
+        out, err = process.communicate(timeout=1800)
         said = [line for line in out.splitlines() if line.startswith("moment ")]
         assert said, f"no event like {like!r} from number {after} on: {err}"
         assert process.returncode == -signal.SIGKILL, err
@@ -81,7 +81,7 @@ class Command:
     def run(self, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run it to its end."""
         process = self.start(**variables)
-        done, err = process.communicate(timeout=400)
+        done, err = process.communicate(timeout=1800)
         return subprocess.CompletedProcess(process.args, process.returncode, done, err)
 
     def here(self) -> None:
