@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+import pytest
 from kshot.files import remove_parts
 
 from .conftest import Bench
@@ -14,6 +15,7 @@ from .test_killed import figures, finished
 AHEAD = 400 * 24 * 3600.0
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_though_its_files_are_of_the_future(bench: Bench, tmp_path: Path) -> None:
     whole, torn = tmp_path / "whole", tmp_path / "torn"
     bench.here(whole)

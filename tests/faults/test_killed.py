@@ -44,6 +44,7 @@ LONGER: dict[str, Any] = {**GRID, "train": {**CONFIGURATION["train"], "episodes"
 
 TRAINING = r"pass in training of .*, [2-9] after a checkpoint"
 EVALUATION = r"^(pass in evaluation|evaluate of|evaluated)|outcomes|cell\.json|results\."
+EMBEDDINGS, PAGE = r"embeddings/.*\.(part|safetensors)", r"report\.html"
 MOMENTS = [pytest.param(1, id="once"), pytest.param(10, id="ten times", marks=pytest.mark.slow)]
 """Of each of five kinds, the training's and the evaluation's below: 50 in the long form."""
 
@@ -114,11 +115,12 @@ def moments(command: Command, count: int, seed: int, like: str = "") -> Iterator
 @pytest.mark.parametrize("count", MOMENTS)
 def test_a_cache_whose_writer_was_killed_holds_whole_files(bench: Bench, tmp_path: Path, count: int) -> None:
     """Two encoders that stay as they came, so that every example of three splits is embedded once."""
-    frozen = [
-        {"id": "one", "use": "watched", "train": "none"},
-        {"id": "two", "use": "watched", "train": "none"},
-    ]
-    bench.config.write_text(yaml.safe_dump({**CONFIGURATION, "encoders": {"toy": frozen}}))
+    frozen = [{"id": "one", "use": "watched"}, {"id": "two", "use": "watched", "dropout": 0.1}]
+    encoders = [{**encoder, "train": "none"} for encoder in frozen]
+    learners = [{"use": "maml", "adapt": "head", "inner_steps": 1}]
+    bench.config.write_text(
+        yaml.safe_dump({**CONFIGURATION, "encoders": {"toy": encoders}, "learners": learners})
+    )
 
     def command(name: str) -> tuple[Command, Path, Path]:
         out, cache = tmp_path / name, tmp_path / f"cache of {name}"
@@ -129,9 +131,9 @@ def test_a_cache_whose_writer_was_killed_holds_whole_files(bench: Bench, tmp_pat
         )
 
     undisturbed, whole, complete = command("whole")
-    for number, (event, delay) in enumerate(moments(undisturbed, count, seed=3)):
+    for number, (event, delay) in enumerate(moments(undisturbed, count, 3, EMBEDDINGS)):
         killed, out, cache = command(f"torn {number}")
-        print("killed at event", killed.kill(event, delay=delay))
+        print("killed at event", killed.kill(event, EMBEDDINGS, delay))
         check_whole(cache)
         kept = {path: path.stat().st_mtime_ns for path in cache.rglob("*.safetensors")}
         killed.here()
@@ -149,10 +151,10 @@ def test_a_report_whose_writer_was_killed_is_the_old_one_or_the_new(
     page = out / "report.html"
     written = Command(bench.site, ("report", str(out)), out)
     before = contents(out)
-    for number, (event, delay) in enumerate(moments(written, count, seed=4)):
+    for number, (event, delay) in enumerate(moments(written, count, 4, PAGE)):
         old = None if number % 2 else "an older page</html>\n"
         page.write_text(old) if old else page.unlink()
-        print("killed at event", written.kill(event, delay=delay))
+        print("killed at event", written.kill(event, PAGE, delay))
         found = page.read_text() if page.exists() else None
         assert found in (old, before["report.html"].decode())
     written.here()
