@@ -67,7 +67,7 @@ class Site:
         """Run ``python …`` in a process of its own that sees the installed fixtures."""
         with self.start(*arguments, **variables) as process:
             try:
-                out, err = process.communicate(timeout=60)
+                out, err = process.communicate(timeout=300)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise

@@ -18,7 +18,8 @@ from kshot.encoders.embedded import EMBEDDING
 from kshot.episode import Episodes
 from kshot.errors import CellError
 from kshot.functional import concurrently, in_turn, query_cross_entropy, replica, side_by_side, watched
-from kshot.functional.noting import Watcher, unwatched
+from kshot.functional.fitting import Fitting
+from kshot.functional.noting import Watcher, sharing, unwatched
 from kshot.interfaces import BatchStatistics, Learner
 from kshot.loading import Loader, ResidentLoader, embed_examples
 from kshot.metrics import Interval, accuracy, interval
@@ -44,12 +45,14 @@ class Scored:
         metrics: the same for every other metric asked for, and for the measures of a rejection.
         outcomes: what was said of every query.
         seconds: spent, embedding not counted.
+        at_once: episodes that were classified at once in the end, where memory was short; else none.
     """
 
     accuracy: Interval
     metrics: dict[str, Interval]
     outcomes: Outcomes
     seconds: float
+    at_once: int | None = None
 
 
 def evaluate(
@@ -79,7 +82,7 @@ def evaluate(
         outside: tensors of the examples of no class, where the rejection is by these.
 
     Raises:
-        CellError: logits are not finite.
+        CellError: logits are not finite, or a single episode does not fit into memory.
         DataError: too few classes are left for unknown queries.
     """
     options = (batch_statistics, metrics, rejection, outside)
@@ -105,8 +108,16 @@ def scoring(
     metrics: Mapping[str, Metric] | None = None,
     rejection: Rejection | None = None,
     outside: Loader | None = None,
+    fitting: Fitting | None = None,
 ) -> Generator[Score]:
-    """What :func:`evaluate` does, sampler by sampler as the caller asks; arguments as there."""
+    """What :func:`evaluate` does, sampler by sampler as the caller asks.
+
+    Args:
+        learner, loader, samplers, episodes, batch_statistics, metrics, rejection: as there.
+        fitting: classifies a batch of episodes in parts from where one did not fit into memory; default:
+            one that tells nobody.
+    """
+    fits = fitting or Fitting()
     training, policy = learner.training, learner.batch_statistics
     encoder_training = learner.encoder.training
     learner.eval()
@@ -118,7 +129,9 @@ def scoring(
 
         def score(sampler: AnySampler, watcher: Watcher | None = None) -> Scored:
             unknown = rejection.beside(subject, loader, outside, sampler) if rejection else _none
-            return _score(subject, loader, sampler, episodes, metrics or {}, rejection, unknown, watcher)
+            return _score(
+                subject, loader, sampler, episodes, metrics or {}, rejection, unknown, watcher, fits
+            )
 
         yield score
     finally:
@@ -181,6 +194,7 @@ def _score(
     rejection: Rejection | None,
     unknown: Callable[[np.ndarray], Queries],
     watcher: Watcher | None,
+    fitting: Fitting,
 ) -> Scored:
     named: dict[str, Metric] = {"accuracy": accuracy, **metrics}
     values: dict[str, list[Tensor]] = {name: [] for name in named}
@@ -190,9 +204,10 @@ def _score(
     place = {name: number for number, name in enumerate(sampler.catalogue.classes)}
     batches = zip(sampler.batches(0, stop, size), loader.episodes(sampler, 0, stop, size), strict=True)
     asked = ((numbers, batch, unknown(numbers)) for numbers, batch in batches)
-    classified = _classified(learner, loader.device, asked, rejection, watcher, stop)
+    classified = _classified(learner, loader.device, asked, rejection, watcher, stop, fitting)
+    largest = 0
     for numbers, batch, logits, looks in classified:
-        labels = batch.query_labels
+        labels, largest = batch.query_labels, max(largest, len(batch))
         for name, metric in named.items():
             values[name].append(metric(logits, labels).cpu())
         classes = np.asarray([[place[name] for name in row] for row in batch.classes])
@@ -206,7 +221,8 @@ def _score(
     if rejection:
         joined |= measures(outcomes, rejection.score)
     intervals = {name: interval(one) for name, one in joined.items() if name in metrics or name not in named}
-    return Scored(interval(joined["accuracy"]), intervals, outcomes, seconds)
+    at_once = fitting.most if fitting.most and fitting.most < largest else None
+    return Scored(interval(joined["accuracy"]), intervals, outcomes, seconds, at_once)
 
 
 def _none(numbers: np.ndarray) -> Queries:
@@ -217,6 +233,9 @@ def _none(numbers: np.ndarray) -> Queries:
 _Asked = tuple[np.ndarray, Episodes, Queries]
 """Numbers of some episodes, the episodes, and their unknown queries in parts."""
 
+_Found = tuple[Tensor, Looks | None]
+"""Logits (T, Q, way), and how known the queries look."""
+
 
 def _classified(
     learner: Learner,
@@ -225,6 +244,7 @@ def _classified(
     rejection: Rejection | None,
     watcher: Watcher | None,
     total: int,
+    fitting: Fitting,
 ) -> Iterator[tuple[np.ndarray, Episodes, Tensor, Looks | None]]:
     """Each batch with its logits (T, Q, way) and how known its queries look; several at a time where the
     learner allows it and nobody watches."""
@@ -234,14 +254,29 @@ def _classified(
     copies = [replica(learner) for _ in range(several)] if several > 1 else [learner]
     waiting, done = iter(batches), 0
 
-    def classify(one: tuple[Learner, _Asked]) -> tuple[Tensor, Looks | None]:
-        own, (_, batch, unknown) = one
+    def answered(own: Learner, batch: Episodes, unknown: Queries) -> _Found:
         classifier = own.adapt(batch.support)
         logits = classifier(batch.query_inputs)
         with unwatched():
             return logits, rejection.looks(own, classifier, batch, logits, unknown) if rejection else None
 
-    def watch(one: tuple[Learner, _Asked]) -> tuple[Tensor, Looks | None]:
+    def classify(one: tuple[Learner, _Asked]) -> _Found:
+        own, (_, batch, unknown) = one
+
+        def compute(parts: Sequence[range]) -> _Found:
+            if len(parts) == 1:
+                return answered(own, batch, unknown)
+            found: list[_Found] = []
+            for part in parts:
+                which = slice(part.start, part.stop)
+                with sharing(which):
+                    beside = [{name: leaf[which] for name, leaf in one.items()} for one in unknown]
+                    found.append(answered(own, batch.slice(part.start, part.stop), beside))
+            return torch.cat([logits for logits, _ in found]), Looks.joined([looks for _, looks in found])
+
+        return fitting(len(batch), compute)
+
+    def watch(one: tuple[Learner, _Asked]) -> _Found:
         nonlocal done
         assert watcher
         batch = one[1][1]

@@ -93,12 +93,11 @@ def remove_parts(folder: Path, seconds: float = 0.0) -> None:
 
     Args:
         folder: that nobody writes to meanwhile, unless ``seconds`` is longer than any writing takes.
-        seconds: younger files stay.
+        seconds: files stay whose time is nearer to the clock's, on either side: clocks are set back.
     """
-    before = time.time() - seconds
     for part in folder.glob(f".*.????????{PART}"):
         with contextlib.suppress(OSError):  # another process was quicker
-            if part.stat().st_mtime <= before:
+            if abs(time.time() - part.stat().st_mtime) >= seconds:
                 part.unlink()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 import torch
@@ -68,6 +68,18 @@ class Looks:
     known: Mapping[str, Tensor]
     unknown: Mapping[str, Tensor]
     right: Tensor
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self | None]) -> Self | None:
+        """Those of some episodes, then those of others; none where none were asked for."""
+        asked = [one for one in parts if one is not None]
+        if not asked:
+            return None
+        known, unknown = (
+            {name: torch.cat([getattr(one, side)[name] for one in asked]) for name in getattr(asked[0], side)}
+            for side in ("known", "unknown")
+        )
+        return cls(known, unknown, torch.cat([one.right for one in asked]))
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,19 @@ class _Noisy(Encoder):
         return self.layers(inputs["values"])
 
 
+class _Hungry(_Noisy):
+    """Takes four megabytes an example on its way."""
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        taken = inputs["values"].new_empty(len(inputs["values"]), 2**20)
+        return super().forward(inputs) + 0 * taken[:, :1].nan_to_num()
+
+
+def hungry() -> Encoder:
+    """An encoder that takes much memory."""
+    return _Hungry(True)
+
+
 def noisy(*, vmap: bool = True) -> Encoder:
     """An encoder that draws random numbers in training."""
     return _Noisy(vmap)

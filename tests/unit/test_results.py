@@ -124,6 +124,7 @@ def test_the_file_follows_the_published_schema(tmp_path: Path) -> None:
         "pretrain_seconds",
         "parameters",
         "peak_memory_bytes",
+        "at_once",
     }
     assert set(first["train"]) == train
     needed = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
@@ -22,6 +23,7 @@ from kshot.errors import DataError
 from kshot.evaluation import Scored, scoring
 from kshot.files import content_hash
 from kshot.functional import following
+from kshot.functional.fitting import Fitting
 from kshot.functional.noting import Watcher
 from kshot.interfaces import Learner
 from kshot.loading import Loader, embed_examples
@@ -50,6 +52,8 @@ from kshot.training import (
     train,
     trainable,
 )
+
+log = logging.getLogger("kshot")
 
 NOTHING_TO_TRAIN = "nothing to train"
 TOPS = (2, 3, 5)
@@ -147,6 +151,10 @@ class _Cell:
             self._encoder = self._road.encoder.to(around.device)
             self._learner = self._learner.around(self._encoder)
         self._pretraining: Pretraining | None = None
+        self._fits_in_training = self._fitting(
+            "the gradient of a meta-batch is summed over {} episodes at once"
+        )
+        self._fits_in_scoring = self._fitting("{} episodes are classified at once")
 
     def train(self) -> Training | None:
         """Pretrain and train, where there is something to train."""
@@ -175,6 +183,7 @@ class _Cell:
             pretrain_seconds=self._pretraining.seconds if self._pretraining else None,
             parameters=self._parameters,
             peak_memory_bytes=peak.bytes(),
+            at_once=training.at_once if training else None,
         )
         described = identity(self._cell)
         described["options"]["encoder"]["train"] = self._tuned.subset
@@ -266,7 +275,17 @@ class _Cell:
             rates=self._tuned.rates,
             processes=self._around.processes,
             watcher=self._watcher("train", str(options.shape)),
+            fitting=self._fits_in_training,
         )
+
+    def _fitting(self, told: str) -> Fitting:
+        """What is short of memory says so once; ``told`` takes the number that does fit."""
+
+        def tell(most: int) -> None:
+            if self._around.processes.leads:
+                log.warning("%s: memory is short; %s", self._cell.id, told.format(most))
+
+        return Fitting(tell)
 
     def _watcher(self, stage: str, shape: str) -> Watcher | None:
         return self._around.watcher(self._cell, stage, shape) if self._around.processes.leads else None
@@ -285,7 +304,10 @@ class _Cell:
 
         def validate(episodes: int) -> dict[str, Any]:
             self._around.notify("kshot_validation_started", cell=self._cell.id, episodes=episodes)
-            with scoring(self._learner, loader, [sampler], options.validation_episodes) as score:
+            fits = self._fits_in_scoring
+            with scoring(
+                self._learner, loader, [sampler], options.validation_episodes, fitting=fits
+            ) as score:
                 scored = score(sampler, self._watcher("validate", str(shape)))
             self._around.notify(
                 "kshot_validated",
@@ -324,6 +346,7 @@ class _Cell:
             metrics=metrics,
             rejection=unknown,
             outside=outside,
+            fitting=self._fits_in_scoring,
         ) as score:
             for sampler in samplers:
                 shape, count = str(sampler.shape), sampler.count(options.episodes)
@@ -358,6 +381,7 @@ class _Cell:
             classes=len(sampler.catalogue.classes) - len(sampler.left_out),
             left_out=list(sampler.left_out),
             unknown=self._unknown(sampler, scored.outcomes),
+            at_once=scored.at_once,
         )
 
     def _unknown(self, sampler: AnySampler, outcomes: Outcomes) -> results.UnknownQueries | None:

@@ -13,7 +13,6 @@ from typing import Any, cast
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from kshot.classifier.embedder import EncoderIdentity
@@ -21,7 +20,7 @@ from kshot.classifier.method import Settled
 from kshot.classifier.recipe import Recipe
 from kshot.classifier.support import Support
 from kshot.errors import KshotError
-from kshot.files import write_atomic_with
+from kshot.tensorfiles import write_tensors
 
 SCHEMA, OLDEST = 3, 2
 """Numbers of the bundle's form that this version writes, and of the oldest that it reads: one without negatives."""
@@ -105,7 +104,7 @@ def write_bundle(path: Path, bundle: Bundle) -> None:
         header = json.dumps(content, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise KshotError(f"the classifier's options cannot be written as JSON: {error}") from error
-    write_atomic_with(path, lambda temporary: save_file(plain, temporary, metadata={_HEADER: header}))
+    write_tensors(path, plain, {_HEADER: header})
 
 
 def read_bundle(path: Path) -> Stored:

@@ -8,7 +8,7 @@ a state dict fits both.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -75,6 +75,11 @@ def noting_statistics() -> Generator[Noted]:
         yield noted
     finally:
         _noted.reset(token)
+
+
+def moments_of(noted: Sequence[Moments], episodes: int) -> Tensor:
+    """(2, passes, T, C): the means and variances that one norm noted of its passes over T episodes."""
+    return torch.stack([torch.cat(part) for part in zip(*noted, strict=True)]).unflatten(1, (-1, episodes))
 
 
 class EpisodicBatchNorm(nn.Module):

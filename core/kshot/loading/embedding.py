@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -12,8 +13,11 @@ from torch import Tensor, nn
 from kshot.episode import Inputs
 from kshot.functional import concurrently, embed_flat
 from kshot.functional.embedding import chunk_size
+from kshot.functional.fitting import Fitting
 from kshot.loading.loader import Loader
 from kshot.loading.prepare import trimmed
+
+log = logging.getLogger("kshot")
 
 PREPARE_CHUNK = 1024
 
@@ -22,12 +26,17 @@ PREPARE_CHUNK = 1024
 def embed_positions(
     encoder: nn.Module, gather: Callable[[np.ndarray], Mapping[str, Tensor]], positions: np.ndarray
 ) -> Tensor:
-    """Embed (N,) positions with running statistics → (N, dim), on the encoder's device."""
+    """Embed (N,) positions with running statistics → (N, dim), on the encoder's device.
+
+    Raises:
+        CellError: a single example does not fit into memory.
+    """
     training = encoder.training
+    fitting = Fitting(_told, "example", "take a smaller encoder, or another device")
     encoder.eval()
     try:
         parts = [
-            _embed_chunk(encoder, gather(positions[start : start + PREPARE_CHUNK]))
+            _embed_chunk(encoder, gather(positions[start : start + PREPARE_CHUNK]), fitting)
             for start in range(0, len(positions), PREPARE_CHUNK)
         ]
     finally:
@@ -47,7 +56,11 @@ def embed_examples(encoder: nn.Module, loader: Loader, positions: np.ndarray) ->
     return embedded[order.to(embedded.device)]
 
 
-def _embed_chunk(encoder: nn.Module, inputs: Inputs) -> Tensor:
+def _told(most: int) -> None:
+    log.warning("memory is short; examples are embedded %d at once", most)
+
+
+def _embed_chunk(encoder: nn.Module, inputs: Inputs, fitting: Fitting) -> Tensor:
     """Leaves (B, …) → (B, dim), examples of like length together."""
     count = len(next(iter(inputs.values())))
     mask = inputs.get("attention_mask")
@@ -59,12 +72,20 @@ def _embed_chunk(encoder: nn.Module, inputs: Inputs) -> Tensor:
     )  # on a CPU small ones, which waste less padding
 
     def embed(index: Tensor) -> Tensor:
-        return embed_flat(encoder, trimmed({name: leaf[index] for name, leaf in inputs.items()})).float()
+        def compute(some: Sequence[range]) -> Tensor:
+            chosen = [index[one.start : one.stop] for one in some]
+            return torch.cat([_embedded(encoder, inputs, one) for one in chosen])
+
+        return fitting(len(index), compute)
 
     joined = torch.cat(concurrently(embed, parts) if alone else [embed(one) for one in parts])
     result = torch.empty_like(joined)
     result[order.to(joined.device)] = joined
     return result
+
+
+def _embedded(encoder: nn.Module, inputs: Inputs, index: Tensor) -> Tensor:
+    return embed_flat(encoder, trimmed({name: leaf[index] for name, leaf in inputs.items()})).float()
 
 
 def encoder_state_hash(encoder: nn.Module) -> str:

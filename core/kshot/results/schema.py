@@ -46,6 +46,7 @@ class Score(Entry):
         classes: number of classes that episodes are drawn from.
         left_out: classes too small for the shape.
         unknown: queries of classes that the episodes do not show; null where there are none.
+        at_once: episodes that were classified at once, where memory was too short for more; else null.
     """
 
     way: Way
@@ -66,6 +67,7 @@ class Score(Entry):
     classes: Count | None = None
     left_out: list[Text] = []
     unknown: UnknownQueries | None = None
+    at_once: Count | None = None
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -110,6 +112,8 @@ class Train(Entry):
         pretrain_seconds: time they took.
         parameters: number of parameters of learner and encoder.
         peak_memory_bytes: peak of the memory in use.
+        at_once: episodes of a meta-batch that were computed at once (by each process), where memory was too
+            short for all of them; else null. The gradient is that of the whole meta-batch.
     """
 
     way: Way | None = None
@@ -125,6 +129,7 @@ class Train(Entry):
     pretrain_seconds: Figure = None
     parameters: Count | None = None
     peak_memory_bytes: Count | None = None
+    at_once: Count | None = None
 
     @property
     def shape(self) -> Shape | None:
@@ -180,7 +185,10 @@ class Cell(Entry):
         ]
         best = self.train.best
         kept = [f"kept as it was after {best.episodes:,} of {self.train.episodes:,} episodes"] if best else []
-        return [*([self.note] if self.note else []), *kept, *cut]
+        least = min((score.at_once for score in self.scores if score.at_once), default=None)
+        short = [f"memory held {self.train.at_once} training episodes at once"] if self.train.at_once else []
+        short += [f"memory held {least} test episodes at once"] if least else []
+        return [*([self.note] if self.note else []), *kept, *cut, *short]
 
     @property
     def trained(self) -> bool:

@@ -107,7 +107,7 @@ class Checkpoint:
             # Its validations may be of other data, with which this training's cannot be compared.
             state.kept = {}
             if isinstance(state.record, Training):
-                state.record.best, state.record.stale = None, 0
+                state.record.best, state.record.stale, state.record.at_once = None, 0, None
 
     def remove(self) -> None:
         """Take the file away, once nothing is to go on from it."""

@@ -13,6 +13,7 @@ from kshot.allocator import keep_freed_memory
 from kshot.config import Train
 from kshot.episode import Episodes, Examples
 from kshot.errors import CellError
+from kshot.functional.fitting import Fitting
 from kshot.functional.noting import Watcher, watched
 from kshot.interfaces import Encoder, Learner
 from kshot.loading import Loader
@@ -59,6 +60,7 @@ def train(
     rates: Mapping[nn.Parameter, float] | None = None,
     processes: Processes | None = None,
     watcher: Watcher | None = None,
+    fitting: Fitting | None = None,
 ) -> Training:
     """Train a learner on episodes 0 … ``options.episodes`` - 1 of ``sampler``.
 
@@ -79,16 +81,18 @@ def train(
         processes: that train together, each calling this with arguments of the same content, and
             share the episodes of each meta-batch; default: this one alone.
         watcher: sees every meta-batch, or this process's share of it.
+        fitting: computes a meta-batch in portions from where one did not fit into memory, to the same
+            gradient up to rounding; default: one that tells nobody.
 
     Raises:
         CellError: the loss is not finite; names the step. The last good checkpoint stays. Or there is
-            ``patience`` and nothing to validate.
+            ``patience`` and nothing to validate. Or a single episode does not fit into memory.
     """
     if loader.device.type == "cpu":
         keep_freed_memory()
-    together = processes or Alone()
+    together, fits = processes or Alone(), fitting or Fitting()
     return _Run(
-        learner, loader, sampler, options, validate, progress, checkpoint, rates, together, watcher
+        learner, loader, sampler, options, validate, progress, checkpoint, rates, together, watcher, fits
     ).run()
 
 
@@ -105,8 +109,9 @@ class _Run:
         rates: Mapping[nn.Parameter, float] | None,
         processes: Processes,
         watcher: Watcher | None,
+        fitting: Fitting,
     ) -> None:
-        self._processes, self._watcher = processes, watcher
+        self._processes, self._watcher, self._fitting = processes, watcher, fitting
         self._learner, self._loader, self._sampler, self._options = learner, loader, sampler, options
         self._validate, self._progress, self._checkpoint = validate, progress, checkpoint
         steps = math.ceil(options.episodes / options.meta_batch)
@@ -127,6 +132,7 @@ class _Run:
             self._processes.everywhere(lambda: checkpoint.load(self._state))
         self._processes.begin(self._learner, self._state.record.episodes)
         result, options, point = self._state.record, self._options, self._state.losses
+        self._fitting.limit(result.at_once)
         self._stops = [stop for stop in self._stops if stop > result.episodes]
         reported = Meter(self._loader.device)
         training_mode(self._learner)
@@ -138,6 +144,7 @@ class _Run:
         for episodes in batches:
             number = result.episodes // options.meta_batch
             loss = self._step(episodes, number)
+            result.at_once = self._fitting.most
             reported.add(loss, number)
             point.add(loss, number)
             result.episodes += len(episodes)
@@ -173,7 +180,7 @@ class _Run:
         if self._watcher:
             self._watcher.batch_started(episodes, self._state.record.episodes, self._options.episodes)
         with watched(self._watcher):
-            loss = self._processes.gradients(self._learner, episodes, self._loss)
+            loss = self._processes.gradients(self._learner, episodes, self._loss, self._fitting)
         self._optimiser.descend(number)
         if self._watcher:
             self._watcher.batch_finished(loss.detach())

@@ -19,6 +19,7 @@ from kshot.allocator import keep_freed_memory
 from kshot.config import Pretrain
 from kshot.episode import Inputs
 from kshot.errors import CellError
+from kshot.functional.fitting import roomy
 from kshot.interfaces import Encoder, PretrainHead
 from kshot.loading import Loader
 from kshot.loading.prepare import trimmed
@@ -107,7 +108,8 @@ def pretrain(
         rates: factor of the learning rate of a parameter; 1 for one that is not named.
 
     Raises:
-        CellError: the loss is not finite; names the step. Or pairs are asked for where there are none.
+        CellError: the loss is not finite; names the step. Or pairs are asked for where there are none. Or a
+            batch does not fit into memory.
     """
     if loader.device.type == "cpu":
         keep_freed_memory()
@@ -162,9 +164,11 @@ def _run(
     while result.epochs < options.epochs:
         batches = objective.batches(seed, result.epochs)
         for batch in itertools.islice(batches, result.steps - per_epoch * result.epochs, None):
-            with precision(options, loader.device):
-                batch_loss = objective.loss(encoder, batch, gather)
-            optimiser.step(batch_loss, result.steps)
+            # Its examples share batch norms' statistics, and a softmax where they are paired: it has no parts.
+            with roomy(f"a batch of {options.batch} in pretraining", "lower pretrain.batch"):
+                with precision(options, loader.device):
+                    batch_loss = objective.loss(encoder, batch, gather)
+                optimiser.step(batch_loss, result.steps)
             state.losses.add(batch_loss, result.steps)
             result.steps += 1
             now = time.perf_counter()

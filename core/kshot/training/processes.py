@@ -13,8 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from kshot.episode import Episodes
+from kshot.functional.fitting import Fitting
 from kshot.interfaces import Learner
-from kshot.training.threads import Loss, Threads
+from kshot.training.portions import Loss
+from kshot.training.threads import Threads
 
 T = TypeVar("T")
 
@@ -42,7 +44,7 @@ class Processes(ABC):
         """
 
     @abstractmethod
-    def gradients(self, learner: Learner, episodes: Episodes, loss: Loss) -> Tensor:
+    def gradients(self, learner: Learner, episodes: Episodes, loss: Loss, fitting: Fitting) -> Tensor:
         """The mean loss of a batch, its gradient in ``grad`` of the learner's parameters.
 
         Args:
@@ -50,6 +52,10 @@ class Processes(ABC):
                 passed here, in their order.
             episodes: the whole batch, the same in every process.
             loss: of part of the batch; differentiable.
+            fitting: says how many of its episodes a process computes at once; the same in all of them.
+
+        Raises:
+            CellError: a single episode does not fit into memory.
         """
 
     @abstractmethod
@@ -95,11 +101,11 @@ class Alone(Processes):
     def __init__(self) -> None:
         self._threads: Threads | None = None
 
-    def gradients(self, learner: Learner, episodes: Episodes, loss: Loss) -> Tensor:
+    def gradients(self, learner: Learner, episodes: Episodes, loss: Loss, fitting: Fitting) -> Tensor:
         """Of all episodes at once, or of a share on each of several threads."""
         if self._threads is None:
             self._threads = Threads(learner, episodes, loss)
-        return self._threads.gradients(episodes)
+        return self._threads.gradients(episodes, fitting)
 
     def clock(self) -> float:
         """This process's."""

@@ -34,6 +34,7 @@ class Training:
         curve: the learning curve.
         best: the point with the best validation, whose weights are kept; none without ``patience``.
         stale: validations since then.
+        at_once: episodes of a meta-batch that were computed at once in the end; none: all of them.
     """
 
     episodes: int = 0
@@ -41,6 +42,7 @@ class Training:
     curve: list[CurvePoint] = field(default_factory=list[CurvePoint])
     best: CurvePoint | None = None
     stale: int = 0
+    at_once: int | None = None
 
     def improved(self, point: CurvePoint) -> bool:
         """Take in a validated point; True where its accuracy is above all before it."""
@@ -54,7 +56,7 @@ class Training:
         """From what ``dataclasses.asdict`` makes of it, which is what a checkpoint holds."""
         curve = [_point(point) for point in raw["curve"]]
         best = _point(raw["best"]) if raw["best"] else None
-        return cls(raw["episodes"], raw["seconds"], curve, best, raw["stale"])
+        return cls(raw["episodes"], raw["seconds"], curve, best, raw["stale"], raw.get("at_once"))
 
 
 @dataclass

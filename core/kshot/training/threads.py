@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import final
 
 import torch
@@ -10,13 +10,12 @@ from torch import Tensor, nn
 
 from kshot.episode import Episodes
 from kshot.functional import EpisodicBatchNorm, concurrently, in_turn, replica, side_by_side
-from kshot.functional.norms import Noted, noting_statistics
+from kshot.functional.fitting import Fitting
+from kshot.functional.norms import Noted, moments_of, noting_statistics
 from kshot.functional.noting import is_watched, sharing, unwatched
 from kshot.interfaces import Learner
 from kshot.training.optimisation import trainable
-
-Loss = Callable[[Learner, Episodes], Tensor]
-"""A learner's mean loss of some episodes."""
+from kshot.training.portions import Kept, Loss, accumulate, counts
 
 _Gradients = tuple[Tensor | None, ...]
 
@@ -37,14 +36,35 @@ class Threads:
     """
 
     def __init__(self, learner: Learner, episodes: Episodes, loss: Loss) -> None:
-        self._learner, self._loss = learner, loss
+        self._learner, self._loss, self._kept = learner, loss, Kept(learner)
         count = min(side_by_side(episodes.query_labels.device), len(episodes))
         self._copies = [replica(learner) for _ in range(count)] if count > 1 and learner.concurrent() else []
         if self._copies and not self._alike(self._copies[0], episodes.slice(0, 1)):
             self._copies = []
 
-    def gradients(self, episodes: Episodes) -> Tensor:
-        """The mean loss, its gradient in ``grad`` of the learner's parameters, which have none yet."""
+    def gradients(self, episodes: Episodes, fitting: Fitting) -> Tensor:
+        """The mean loss, its gradient in ``grad`` of the learner's parameters, which have none yet.
+
+        Where the batch does not fit into memory, portions are computed one after the other.
+        """
+        self._kept.take()
+
+        def compute(portions: Sequence[range]) -> Tensor:
+            return self._whole(episodes) if len(portions) == 1 else self._portioned(episodes, portions)
+
+        def undo() -> None:
+            self._kept.put_back()
+            self._learner.zero_grad(set_to_none=True)
+
+        return fitting(len(episodes), compute, undo)
+
+    def _portioned(self, episodes: Episodes, portions: Sequence[range]) -> Tensor:
+        value, taken = accumulate(self._learner, episodes, portions, self._loss)
+        for norm, moments in taken.items():
+            norm.take_in(*moments.flatten(1, 2))
+        return value
+
+    def _whole(self, episodes: Episodes) -> Tensor:
         if not self._copies or len(episodes) < len(self._copies):
             value = self._loss(self._learner, episodes)
             value.backward()
@@ -79,8 +99,7 @@ class Threads:
                 continue
             whole = torch.empty(0)
             for rank, other in enumerate(others):
-                moments = torch.stack([torch.cat(part) for part in zip(*noted[rank][other], strict=True)])
-                moments = moments.unflatten(1, (-1, len(range(rank, total, count))))
+                moments = moments_of(noted[rank][other], len(range(rank, total, count)))
                 if not rank:
                     whole = moments.new_empty(2, moments.shape[1], total, moments.shape[3])
                 whole[:, :, rank::count] = moments
@@ -115,8 +134,7 @@ def _norms(learner: nn.Module) -> list[EpisodicBatchNorm]:
 
 def _counters(learner: nn.Module) -> list[Tensor]:
     """Whole numbers that a learner counts up in training."""
-    counted = [one for one in learner.buffers() if not (one.is_floating_point() or one.is_complex())]
-    return [one for one in counted if one.dtype != torch.bool]
+    return [one for one in learner.buffers() if counts(one)]
 
 
 @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -13,13 +14,13 @@ from torch import Tensor, nn
 
 from kshot.episode import Episodes
 from kshot.errors import CellError, ProcessError
-from kshot.functional.norms import EpisodicBatchNorm, Noted, noting_statistics
-from kshot.functional.noting import sharing
+from kshot.functional.fitting import Fitting
+from kshot.functional.norms import EpisodicBatchNorm
 from kshot.interfaces import Learner
 from kshot.training.messages import STEP_TIMEOUT, Messages, reason
 from kshot.training.optimisation import trainable
+from kshot.training.portions import Loss, Taken, accumulate, counts
 from kshot.training.processes import Processes
-from kshot.training.threads import Loss
 
 T = TypeVar("T")
 
@@ -62,30 +63,38 @@ class Together(Processes):
         self._messages.spread([*learner.parameters(), *learner.buffers()])
         self._unseen = True
 
-    def gradients(self, learner: Learner, episodes: Episodes, loss: Loss) -> Tensor:
+    def gradients(self, learner: Learner, episodes: Episodes, loss: Loss, fitting: Fitting) -> Tensor:
         """Of this process's episodes, then of all."""
         total, parameters = len(episodes), trainable(learner)
-        own = len(range(self._rank, total, self.count))
-        mine = episodes.slice(self._rank, total, self.count) if own else episodes.slice(0, 1)
+        own = range(self._rank, total, self.count)
+        mine, weight = own or range(1), len(own) / total
         value, statistics, failure = torch.zeros(()), dict[EpisodicBatchNorm, Tensor](), None
         counters = _Counters(learner)
         others = _fractions(learner) if self._unseen else {}
+
+        def compute(portions: Sequence[range]) -> tuple[Tensor, Taken]:
+            places = [mine[portion.start : portion.stop] for portion in portions]
+            return accumulate(learner, episodes, places, loss, weight)
+
+        def undo() -> None:
+            counters.put_back()
+            learner.zero_grad(set_to_none=True)
+
         try:
-            with noting_statistics() as noted, sharing(slice(self._rank, total, self.count)):
-                value = loss(learner, mine) * (own / total)
-                value.backward()
-            statistics = self._placed(learner, noted, len(mine), own, total)
+            value, taken = fitting(len(mine), compute, undo)
+            statistics = self._placed(learner, taken, own, total)
             _refuse_changed(others)
         except Exception as error:
             failure = error
         # A parameter that no process's loss reaches has no gradient, as in one process.
         without = [float(parameter.grad is None) for parameter in parameters]
-        without = self._messages.agree(failure, without, within_step=True)
-        sums = [value.detach().clone()]
+        most, *without = self._messages.agree(failure, [fitting.most or math.inf, *without], within_step=True)
+        fitting.limit(None if math.isinf(most) else int(most))
+        sums = [value.clone()]
         for parameter in (one for one, none in zip(parameters, without, strict=True) if not none):
             parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
             sums.append(parameter.grad)
-        counted = counters.steps(own > 0)
+        counted = counters.steps(bool(own))
         self._messages.sum([*sums, *statistics.values(), *counted])
         counters.advance(counted)
         for norm, moments in statistics.items():  # which counts its batches itself
@@ -148,15 +157,14 @@ class Together(Processes):
         dist.destroy_process_group()
 
     def _placed(
-        self, learner: nn.Module, noted: Noted, rows: int, own: int, total: int
+        self, learner: nn.Module, taken: Taken, own: range, total: int
     ) -> dict[EpisodicBatchNorm, Tensor]:
         """Per norm (2, passes, T, C): what its passes noted, this process's in the places of its episodes."""
         placed: dict[EpisodicBatchNorm, Tensor] = {}
         for norm in learner.modules():
-            if not isinstance(norm, EpisodicBatchNorm) or norm not in noted:
+            if not isinstance(norm, EpisodicBatchNorm) or norm not in taken:
                 continue
-            moments = torch.stack([torch.cat(part) for part in zip(*noted[norm], strict=True)])
-            moments = moments.unflatten(1, (-1, rows))
+            moments = taken[norm]
             whole = moments.new_zeros(2, moments.shape[1], total, moments.shape[3])
             if own:
                 whole[:, :, self._rank :: self.count] = moments
@@ -168,14 +176,17 @@ class _Counters:
     """Whole numbers that a learner counts up in training, as buffers."""
 
     def __init__(self, learner: nn.Module) -> None:
-        self._counters = [
-            one for one in learner.buffers() if not _fractional(one) and one.dtype != torch.bool
-        ]
+        self._counters = [one for one in learner.buffers() if counts(one)]
         self._before = [one.clone() for one in self._counters]
 
     def steps(self, counts: bool) -> list[Tensor]:
         """How far each went; nothing where the episodes of this process do not count."""
         return [(one - before) * counts for one, before in zip(self._counters, self._before, strict=True)]
+
+    def put_back(self) -> None:
+        """Let each be where it was."""
+        for one, before in zip(self._counters, self._before, strict=True):
+            one.copy_(before)
 
     def advance(self, steps: Sequence[Tensor]) -> None:
         """Let each go as far as all processes say."""

@@ -27,9 +27,11 @@ def told(title: str, spoil: Callable[[Prototypical, int], None]) -> None:
     learner = Prototypical(toy_encoder())
     loader = make_loader(source, catalogue, learner.encoder, torch.device("cpu"), Loading())
     plain, count = learner.loss, 0
+    learner.episodes = 0
 
     def loss(episodes: Episodes) -> torch.Tensor:
         nonlocal count
+        learner.episodes = len(episodes)
         spoil(learner, count)
         count += 1
         return plain(episodes)
@@ -37,8 +39,9 @@ def told(title: str, spoil: Callable[[Prototypical, int], None]) -> None:
     learner.loss = loss
     sampler = Sampler(catalogue, "train", Shape(5, 1, 3), 0)
     try:
-        train(learner, loader, sampler, Train(episodes=12, meta_batch=3), processes=group)
-        print(f"{title}: trained", flush=True)
+        training = train(learner, loader, sampler, Train(episodes=12, meta_batch=3), processes=group)
+        at_once = "" if training.at_once is None else f", {training.at_once} at once"
+        print(f"{title}: trained{at_once}", flush=True)
     except Exception as error:
         print(f"{title}: {type(error).__name__}: {error}", flush=True)
 
@@ -54,6 +57,16 @@ def breaks(learner: Prototypical, count: int) -> None:
             learner.encoder.first.weight.fill_(torch.nan)
 
 
+def runs_short(learner: Prototypical, count: int) -> None:
+    if group.leads and learner.episodes > 1:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has none.")
+
+
+def starves(learner: Prototypical, count: int) -> None:
+    if count > 2 and not group.leads:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has none.")
+
+
 def dies(learner: Prototypical, count: int) -> None:
     if count == 2 and not group.leads:
         os._exit(3)
@@ -66,5 +79,7 @@ except CellError as error:
 told("raises", raises)
 told("breaks", breaks)
 told("good", lambda learner, count: None)
+told("short", runs_short)
+told("starved", starves)
 told("dies", dies)
 os._exit(0)  # the group is broken; there is nothing to leave

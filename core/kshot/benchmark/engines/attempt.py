@@ -8,6 +8,7 @@ from kshot import results
 from kshot.benchmark.cell import Surroundings, identity, run_cell
 from kshot.benchmark.plan import PlannedCell
 from kshot.errors import KshotError, ProcessError, StorageError
+from kshot.functional.fitting import roomy
 
 
 def attempt(cell: PlannedCell, around: Surroundings) -> results.Cell:
@@ -18,7 +19,8 @@ def attempt(cell: PlannedCell, around: Surroundings) -> results.Cell:
         StorageError: a file cannot be written, which no other cell would mend.
     """
     try:
-        return run_cell(cell, around)
+        with roomy("the cell", "take a smaller encoder, lower loading.memory_gib, or another device"):
+            return run_cell(cell, around)
     except (ProcessError, StorageError):
         raise
     except Exception as error:

@@ -22,6 +22,7 @@ from kshot.episode import Episodes
 from kshot.errors import DataError
 from kshot.evaluation import batch_size, evaluate
 from kshot.functional import chosen
+from kshot.functional.fitting import Fitting
 from kshot.interfaces import Learner
 from kshot.loading import embed_examples
 from kshot.sampling import AnySampler, firsts
@@ -119,7 +120,7 @@ class Bench:
             group = groups[chosen()]
             for batch in batches:
                 self.learner.zero_grad(set_to_none=True)
-                group.gradients(self.learner, batch, loss)
+                group.gradients(self.learner, batch, loss, Fitting())
 
         depends = {"tasks", "channels_last", *(["concurrent"] if options.meta_batch > 1 else [])}
         return Work("train", do, options.episodes / count, frozenset(depends))

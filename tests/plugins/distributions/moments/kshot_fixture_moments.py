@@ -1,38 +1,48 @@
-"""A toy benchmark that stands still at a moment, so that a test can kill it there.
+"""A toy benchmark that can be caught at a moment, so that a test can kill it there.
 
-A moment is an event of the run: a file below the run's folder opened, renamed or removed, a pass
-through the encoder, a hook. Each has a number, counted from the process's start, and a label. The
-process stands still at the first whose number is ``MOMENT_AFTER`` at least and whose label matches
-``MOMENT_LIKE``, and says so on its standard output.
+A moment is an event of the process: a file below the folder that is looked at opened, renamed or removed,
+a pass through the encoder, a hook. Each has a number, counted from the process's start, and a label. At the
+first whose number is ``MOMENT_AFTER`` at least and whose label matches ``MOMENT_LIKE`` the process says
+so on its standard output. Then it stands still, or where ``MOMENT_DELAY`` is set it goes on and is killed
+so many seconds later, wherever it is by then.
 """
 
 import os
 import re
+import signal
 import sys
+import threading
 import time
 
 from kshot import EncoderSpec, SourceSpec, hookimpl
 
 KSHOT_API = 1
-FOLDER = os.environ.get("MOMENT_FOLDER", "nowhere")
+FOLDER = os.environ.get("MOMENT_FOLDER")
 AFTER = int(os.environ.get("MOMENT_AFTER", "0"))
 LIKE = re.compile(os.environ.get("MOMENT_LIKE", "$never"))
+DELAY = os.environ.get("MOMENT_DELAY")
 
 _RANDOM = re.compile(r"\.[a-z0-9_]{8}\.part$")
 _seen = 0
+_met = False
 _cell = ""
 _since = None
 """Passes in training since the running cell's last checkpoint; none before its first."""
 
 
 def happen(label):
-    """Count an event, and stand still if it is the moment."""
-    global _seen
+    """Count an event, and act if it is the moment."""
+    global _seen, _met
     _seen += 1
     if os.environ.get("MOMENT_LOG"):
         print(f"event {_seen} {label}", flush=True)
-    if _seen >= AFTER and LIKE.search(label):
-        print(f"moment {_seen} {label}", flush=True)
+    if _seen < AFTER or _met or not LIKE.search(label):
+        return
+    _met = True
+    print(f"moment {_seen} {label}", flush=True)
+    if DELAY:
+        threading.Timer(float(DELAY), os.kill, (os.getpid(), signal.SIGKILL)).start()
+    else:
         time.sleep(600)
 
 
@@ -59,7 +69,8 @@ def _audited(event, arguments):
             _since = 0
 
 
-sys.addaudithook(_audited)
+if FOLDER:
+    sys.addaudithook(_audited)
 
 
 @hookimpl

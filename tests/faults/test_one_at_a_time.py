@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from kshot import results
 from kshot.benchmark.exclusive import HOLDER, exclusive
-from kshot.errors import KshotError, StorageError
+from kshot.errors import KshotError
 
 from tests.conftest import Site
 
@@ -36,8 +36,7 @@ def test_the_second_run_on_a_folder_is_refused_and_readers_are_not(
     first.kill()
     first.communicate()
     assert (out / HOLDER).is_file(), "what a killed run says of itself stays, and is nobody's lock"
-    third = bench.run(out)
-    assert third.returncode == 0, third.stderr
+    bench.here(out)
     assert not (out / HOLDER).exists()
     [cell] = results.load(out).cells
     assert cell.status == "finished"
@@ -75,33 +74,3 @@ def test_what_a_killed_run_left_half_written_is_cleared_and_nothing_else(tmp_pat
             pass
     with exclusive(tmp_path):
         pass
-
-
-def test_a_folder_that_cannot_be_held(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match=r"cannot write .*; choose a folder"), exclusive(tmp_path / "file"):
-        pass
-
-
-LIMITED = """
-import resource, sys
-from kshot.cli import main
-room = int(sys.argv[1])
-resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
-sys.exit(main(sys.argv[2:]))
-"""
-
-
-def test_a_full_disk_is_one_error_and_the_run_goes_on_once_there_is_room(
-    bench: Bench, site: Site, tmp_path: Path
-) -> None:
-    """A limit on the size of files stands for the disk: both end a write halfway."""
-    out = tmp_path / "out"
-    arguments = ["bench", str(bench.config), "--out", str(out), "--device", "cpu"]
-    full = site.run("-c", LIMITED, "6000", *arguments)
-    assert full.returncode == 2
-    [line] = full.stderr.splitlines()
-    assert line.startswith("kshot: cannot write ")
-    assert line.endswith("checkpoint.safetensors: File too large; make room and run the same command again")
-    assert not list(out.rglob("*.part"))
-    assert bench.run(out).returncode == 0
