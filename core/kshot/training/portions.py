@@ -77,10 +77,10 @@ class Kept:
     def take(self) -> None:
         """Copy them as they are."""
         for own, copies in self._pairs:
-            torch._foreach_copy_(copies, own)  # pyright: ignore[reportPrivateImportUsage]
+            torch._foreach_copy_(copies, own)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
 
     @torch.no_grad()
     def put_back(self) -> None:
         """Let them be as they were copied."""
         for own, copies in self._pairs:
-            torch._foreach_copy_(own, copies)  # pyright: ignore[reportPrivateImportUsage]
+            torch._foreach_copy_(own, copies)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
