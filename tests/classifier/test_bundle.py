@@ -10,7 +10,7 @@ import torch
 from kshot import FewShotClassifier
 from kshot.classifier.bundle import _digest
 from kshot.errors import KshotError
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from .things import pictures, texts
@@ -121,9 +121,9 @@ def test_saving_is_whole_or_not_at_all(bundle: Path, monkeypatch: pytest.MonkeyP
     fitted = FewShotClassifier.load(bundle)
 
     def failing(*given: object, **named: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise SafetensorError("Error while serializing: I/O error: whatever (os error 28)")
 
-    monkeypatch.setattr("kshot.classifier.bundle.save_file", failing)
+    monkeypatch.setattr("kshot.tensorfiles.save_file", failing)
     with pytest.raises(KshotError, match="No space left on device"):
         fitted.save(bundle)
     assert bundle.read_bytes() == before
