@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 MAX_MESSAGE = 10_000
 """Characters of a message: names in it may be of any length, and its end says what to do."""
-MAX_PROBLEMS, MAX_PROBLEM = 25, 350
+MAX_PROBLEMS, MAX_PROBLEM = 25, 1_000
 """Problems of one configuration that its message tells, and characters of each."""
 
 

@@ -147,6 +147,8 @@ def test_the_description_covers_every_endpoint(words: FewShotClassifier) -> None
         ("post", "/predict"),
         ("post", "/classes/{name}/examples"),
         ("delete", "/classes/{name}"),
+        ("post", "/negatives"),
+        ("delete", "/negatives"),
     }
     bodies = described["paths"]["/predict"]["post"]["requestBody"]["content"]
     assert set(bodies) == {"application/json", "multipart/form-data"}

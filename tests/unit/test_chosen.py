@@ -10,6 +10,7 @@ from kshot.config import StrategyEntry
 from kshot.episode import Episodes, Inputs
 from kshot.functional import chosen, concurrently, embed, following, per_episode_norms, support_pass
 from kshot.functional.embedding import laid_out
+from kshot.functional.fitting import Fitting
 from kshot.functional.strategy import choose
 from kshot.interfaces import Learner
 from kshot.learners.maml import MAML
@@ -134,7 +135,7 @@ def episodes() -> Episodes:
 def gradients(learner: Learner) -> dict[str, Tensor]:
     """Of a training step, the buffers after it, and the logits of an evaluation."""
     batch, learner = episodes(), learner.double().train()
-    Alone().gradients(learner, batch, lambda one, some: one.loss(some))
+    Alone().gradients(learner, batch, lambda one, some: one.loss(some), Fitting())
     found = {name: one.grad.clone() for name, one in learner.named_parameters() if one.grad is not None}
     found |= {name: one.clone() for name, one in learner.named_buffers()}
     learner.eval()
