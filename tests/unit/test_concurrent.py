@@ -212,8 +212,8 @@ def test_what_draws_random_numbers_stays_on_one_thread(learner, monkeypatch: pyt
 
 @pytest.mark.parametrize("name", LEARNERS)
 def test_an_evaluation_on_two_threads_is_that_on_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kshot.evaluation.RAW_NUMBERS", 1)
-    monkeypatch.setattr("kshot.evaluation.EMBEDDED_NUMBERS", 1)
+    monkeypatch.setattr("kshot.evaluation.batches.RAW_NUMBERS", 1)
+    monkeypatch.setattr("kshot.evaluation.batches.EMBEDDED_NUMBERS", 1)
     source = Toy()
     loader = make_loader(source, source.catalogue("test"), toy_encoder(), CPU, Loading())
     for key, leaf in loader._inputs.items():

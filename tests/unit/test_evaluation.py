@@ -8,7 +8,8 @@ import torch
 from kshot.config import Loading
 from kshot.encoders import Embedded
 from kshot.errors import CellError
-from kshot.evaluation import _Answers, evaluate
+from kshot.evaluation import evaluate
+from kshot.evaluation.answers import Answers
 from kshot.interfaces import Classifier, Learner
 from kshot.learners.prototypical import Prototypical
 from kshot.loading import Loader, make_loader
@@ -62,7 +63,7 @@ def test_results_do_not_depend_on_the_chunk(policy: str, monkeypatch: pytest.Mon
     learner = Prototypical(toy_encoder())
     [whole] = evaluate(learner, loader, samplers, 30, batch_statistics=policy)
     for name in ("EMBEDDED_NUMBERS", "RAW_NUMBERS"):
-        monkeypatch.setattr(f"kshot.evaluation.{name}", 16 * 30 * 7)
+        monkeypatch.setattr(f"kshot.evaluation.batches.{name}", 16 * 30 * 7)
     [cut] = evaluate(learner, loader, samplers, 30, batch_statistics=policy)
     np.testing.assert_allclose(whole.outcomes.accuracy, cut.outcomes.accuracy, rtol=1e-7)
 
@@ -121,7 +122,7 @@ def test_answers_of_many_episodes_are_those_of_each_query_by_itself() -> None:
     torch.manual_seed(0)
     logits, labels = torch.randn(4, 6, 3), torch.randint(3, (4, 6))
     classes = np.arange(12).reshape(4, 3)[:, ::-1]
-    found = _Answers.of(np.arange(4), logits, labels, classes, None)
+    found = Answers.of(np.arange(4), logits, labels, classes, None)
     for episode, query in np.ndindex(4, 6):
         own, label = logits[episode, query], int(labels[episode, query])
         assert found.labels[episode, query] == classes[episode, label]
