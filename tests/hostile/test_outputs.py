@@ -110,6 +110,7 @@ def test_a_name_makes_no_element_of_the_report(tmp_path: Path, plain: _Page, nam
         "results.csv",
         "results.json",
         "results.md",
+        "results.tex",
         "samples",
     ]
 

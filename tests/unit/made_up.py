@@ -35,7 +35,7 @@ NASTY = [
     "\x1b[31m\x00",
 ]
 VOID = {"img", "input", "link", "meta", "wbr"}
-BESIDE = {"results.md", "results.csv", "results.json", "config.yaml"}
+BESIDE = {"results.md", "results.tex", "results.csv", "results.json", "config.yaml"}
 """Files that lie beside a report, which it links to."""
 
 # Made-up figures: they live here alone.

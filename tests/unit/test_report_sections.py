@@ -357,6 +357,7 @@ def test_provenance_holds_configuration_hashes_and_the_scores_as_a_file(tmp_path
     links = Page(shown).values("href")
     assert [link for link in links if not link.startswith("data:")] == [
         "results.md",
+        "results.tex",
         "results.csv",
         "results.json",
         "config.yaml",

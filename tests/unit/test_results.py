@@ -90,7 +90,12 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     save(tmp_path, FULL)
     assert load(tmp_path) == FULL
     assert load(tmp_path / "results.json") == FULL
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["results.csv", "results.json", "results.md"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "results.csv",
+        "results.json",
+        "results.md",
+        "results.tex",
+    ]
 
 
 def test_the_file_follows_the_published_schema(tmp_path: Path) -> None:
@@ -148,7 +153,7 @@ def test_equal_figures_give_equal_bytes(tmp_path: Path) -> None:
         (tmp_path / "a" / "results.json").read_text(encoding="utf-8"), object_pairs_hook=_reversed
     )
     save(tmp_path / "b", Results.model_validate(shuffled))
-    for name in ("results.json", "results.csv", "results.md"):
+    for name in ("results.json", "results.csv", "results.md", "results.tex"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from kshot.cli.stopping import described, exit_code, request, terminable
+from kshot.cli.waiting import wait_briefly
 from kshot.errors import ConfigurationError, KshotError
 
 FAILED_CELL = 1
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A class may be called what the terminal's encoding, or any, has no letters for.
         sys.stdout.reconfigure(errors="backslashreplace")
+    wait_briefly()
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug, rest = _without_debug(given)
     try:

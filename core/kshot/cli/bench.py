@@ -166,7 +166,7 @@ def _lead(
         raise
     page = write_report(folder)
     shown.summary(found)
-    typer.echo(f"results: {folder / 'results.json'}, results.csv, results.md; report: {page}")
+    typer.echo(f"results: {folder / 'results.json'}, results.csv, results.md, results.tex; report: {page}")
     return all(cell.status != "failed" for cell in found.cells)
 
 

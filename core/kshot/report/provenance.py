@@ -15,6 +15,7 @@ from kshot.results import Results, sheet
 
 _FILES = {
     "results.md": "tables as Markdown",
+    "results.tex": "tables for a paper",
     "results.csv": "one line a score",
     "results.json": "everything",
     "config.yaml": "the configuration",

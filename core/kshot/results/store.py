@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from kshot.errors import KshotError
 from kshot.files import write_atomic
 from kshot.results.entry import Entry
+from kshot.results.paper import paper
 from kshot.results.sample import Sample, sample_path, samples_folder, worst_folder, worst_path
 from kshot.results.schema import SCHEMA, Results
 from kshot.results.sheet import sheet
@@ -37,7 +38,7 @@ def load(folder: Path) -> Results:
 
 
 def save(folder: Path, results: Results) -> None:
-    """Write ``results.json``, ``results.csv`` and ``results.md``; equal figures give equal bytes.
+    """Write ``results.json``, ``results.csv``, ``results.md`` and ``results.tex``; equal figures give equal bytes.
 
     Raises:
         KshotError: the folder cannot be written.
@@ -45,6 +46,7 @@ def save(folder: Path, results: Results) -> None:
     write_entry(folder / FILE, results)
     write_text(folder / "results.csv", sheet(results))
     write_text(folder / "results.md", summary(results))
+    write_text(folder / "results.tex", paper(results))
 
 
 def load_samples(folder: Path) -> list[Sample]:

@@ -6,6 +6,22 @@ import re
 import unicodedata
 
 _BIDI_OVERRIDES = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+_LATEX = str.maketrans(
+    {char: f"\\{char}" for char in "{}$&#%_"}
+    | {
+        "\\": r"\textbackslash{}",
+        "^": r"\textasciicircum{}",
+        "~": r"\textasciitilde{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        '"': r"{\char34}",
+        "±": r"$\pm$",
+        "≈": r"$\approx$",
+    }
+)
+_LIGATURE = re.compile(r"([-`',?!<>])(?=[-`',<>])")
+"""Characters that LaTeX's fonts would set as one other with what follows."""
 _FORMULA = re.compile(r"""((?:^|;)[\s"]*)(?=[=+\-@＝＋－＠])""")
 _MARKDOWN = re.compile(r"([\\`*\[\]|~#$])|(?<![^\W_])(_)|(_)(?![^\W_])")
 
@@ -28,6 +44,11 @@ def markdown(text: str) -> str:
     """``text`` as literal Markdown on one line, in or out of a table."""
     escaped = _MARKDOWN.sub(lambda match: "\\" + match.group(0), printable(text))
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def latex(text: str) -> str:
+    """``text`` as literal LaTeX on one line: no character of it is a command."""
+    return _LIGATURE.sub(r"\1{}", printable(text).translate(_LATEX))
 
 
 def unformula(text: str) -> str:
