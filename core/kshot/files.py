@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import itertools
 import os
 import stat
 import tempfile
@@ -16,6 +17,9 @@ from kshot.errors import StorageError
 
 PART = ".part"
 """End of a temporary file's name."""
+
+_LEFT = (f".*.????????{PART}", ".tmp??????")
+"""Names of temporary files, ours and those of safetensors, which writes a part in a part of its own."""
 
 MAX_FILE = 2**30
 """Bytes of one example's file."""
@@ -95,7 +99,7 @@ def remove_parts(folder: Path, seconds: float = 0.0) -> None:
         folder: that nobody writes to meanwhile, unless ``seconds`` is longer than any writing takes.
         seconds: files stay whose time is nearer to the clock's, on either side: clocks are set back.
     """
-    for part in folder.glob(f".*.????????{PART}"):
+    for part in itertools.chain.from_iterable(map(folder.glob, _LEFT)):
         with contextlib.suppress(OSError):  # another process was quicker
             if abs(time.time() - part.stat().st_mtime) >= seconds:
                 part.unlink()

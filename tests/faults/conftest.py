@@ -146,10 +146,15 @@ def bench(site: Site, tmp_path: Path) -> Bench:
     return Bench(site, config)
 
 
+def is_temporary(path: Path) -> bool:
+    """True for a file that a writer replaces another by, or the tensor library within it."""
+    return path.name.endswith(".part") or path.name.startswith(".tmp")
+
+
 def check_whole(folder: Path) -> None:
     """No file of a folder is half written; temporary ones, which nobody reads, may be."""
     for path in folder.rglob("*"):
-        if path.is_file() and not path.name.endswith(".part") and path.name != ".lock":
+        if path.is_file() and not is_temporary(path) and path.name != ".lock":
             _READERS[path.suffix](path)
 
 
@@ -181,5 +186,6 @@ _READERS: Mapping[str, Callable[[Path], object]] = {
     ".html": _ends_with("</html>\n"),
     ".csv": _ends_with("\n"),
     ".md": _ends_with("\n"),
+    ".tex": _ends_with("\n"),
     ".txt": _ends_with("\n"),
 }

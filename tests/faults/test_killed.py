@@ -15,7 +15,7 @@ from kshot import results
 
 from tests.classifier.things import texts
 
-from .conftest import CONFIGURATION, Bench, Command, check_whole
+from .conftest import CONFIGURATION, Bench, Command, check_whole, is_temporary
 
 GRID: dict[str, Any] = {
     **CONFIGURATION,
@@ -82,7 +82,11 @@ def check_killed(
     assert figures(torn) == figures(whole)
     assert len(figures(whole)[1]) == 5
     assert kept.items() <= finished(torn).items()
-    left = {path.name for path in torn.rglob("*") if path.name.endswith((".part", ".unfinished.safetensors"))}
+    left = {
+        path.name
+        for path in torn.rglob("*")
+        if is_temporary(path) or path.name.endswith(".unfinished.safetensors")
+    }
     assert not left
     assert (torn / "report.html").is_file()
 
@@ -192,7 +196,7 @@ def test_a_classifier_whose_writer_was_killed_is_the_old_one_or_the_new(
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file but temporary ones, by its place."""
-    paths = [path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(".part")]
+    paths = [path for path in folder.rglob("*") if path.is_file() and not is_temporary(path)]
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
