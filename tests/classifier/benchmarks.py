@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from kshot import evaluation
 from kshot.benchmark import make_plan, run_benchmark
+from kshot.evaluation import answers
 from kshot.interfaces import Source
 from kshot.registry import load_registry
 from kshot.results import Results
@@ -59,14 +59,14 @@ class Run:
 def noting() -> Iterator[list[torch.Tensor]]:
     """The logits (Q, way) of every episode that is scored meanwhile."""
     seen: list[torch.Tensor] = []
-    of = evaluation._Answers.of.__func__
+    of = answers.Answers.of.__func__
 
     def noted(cls: type, numbers: np.ndarray, logits: torch.Tensor, *more: Any) -> Any:
         seen.extend(logits.detach().float())
         return of(cls, numbers, logits, *more)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluation._Answers, "of", classmethod(noted))
+        patch.setattr(answers.Answers, "of", classmethod(noted))
         yield seen
 
 

@@ -23,6 +23,7 @@ from .families import parameters, subject
 from .learners import CASES
 
 WAITS = {
+    "ge2e": "its windows are counted where the recordings lie",
     "hf_audio": "recordings of one length pass together, and the lengths lie on the device",
     "hf_xvector": "recordings of one length pass together, and the lengths lie on the device",
 }

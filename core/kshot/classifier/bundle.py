@@ -131,6 +131,8 @@ def read_bundle(path: Path) -> Stored:
     lengths = {leaf.shape[:1] for leaf in (*support.inputs.values(), support.embeddings)}
     if lengths != {(len(header.labels),)}:
         raise KshotError(f"{path}: {len(header.labels)} labels do not fit the examples; the file was changed")
+    if any(leaf.dtype == torch.float64 for leaf in support.inputs.values()):
+        raise KshotError(f"{path}: inputs in double precision, which no encoder prepares")
     negatives = tensors.get(_NEGATIVES, support.embeddings[:0])
     for one in (support.embeddings, negatives):
         if one.ndim != 2 or one.dtype != torch.float32 or not bool(torch.isfinite(one).all()):
