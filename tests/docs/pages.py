@@ -16,7 +16,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(
-    [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "plugins").glob("*/README.md")],
+    [
+        *ROOT.glob("*.md"),
+        # Tools leave pages of their own in hidden folders.
+        *(path for path in DOCS.rglob("*.md") if "/." not in path.relative_to(ROOT).as_posix()),
+        *(ROOT / "plugins").glob("*/README.md"),
+    ],
     key=lambda path: path.as_posix(),
 )
 LANGUAGES = {"python", "sh", "yaml", "text", "bibtex"}

@@ -62,7 +62,9 @@ def pages(site: Path) -> dict[Path, Asked]:
 
 def test_it_builds_and_has_every_page(site: Path) -> None:
     written = {
-        path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md") if "node_modules" not in path.parts
+        path.relative_to(DOCS).as_posix()
+        for path in DOCS.rglob("*.md")
+        if "/." not in path.relative_to(ROOT).as_posix()
     }
     for page in written:
         shown = re.sub(r"(^|/)README$", r"\1index", page.removesuffix(".md"))
