@@ -7,6 +7,7 @@ import errno
 import hashlib
 import itertools
 import os
+import re
 import stat
 import tempfile
 import time
@@ -23,6 +24,9 @@ _LEFT = (f".*.????????{PART}", ".tmp??????")
 
 MAX_FILE = 2**30
 """Bytes of one example's file."""
+
+_ENDS = re.compile("\r\n|\r")
+"""Of lines, which reading as text makes one of."""
 
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
@@ -80,6 +84,16 @@ def read_bytes(path: Path, most: int = MAX_FILE) -> bytes:
     if len(content) > most or found.st_size > most:
         raise ValueError(f"{path} has more than {most / 2**20:,.0f} MiB, which is no file of one example")
     return content
+
+
+def read_text(path: Path) -> str:
+    """A file's content in UTF-8, without a byte order mark and with ``\\n`` at the end of every line.
+
+    Raises:
+        ValueError: it is no text in UTF-8, a device or a pipe, or too long.
+        OSError: it cannot be read.
+    """
+    return "\n".join(_ENDS.split(read_bytes(path).decode("utf-8-sig")))
 
 
 def cannot_write(path: Path, error: OSError) -> StorageError:

@@ -114,10 +114,9 @@ def read_outcomes(path: Path) -> list[Outcomes]:
     """
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            count = len({name.split("/")[0] for name in stored.files})
-            return [
-                _one({name: stored[name] for name in stored.files}, f"{number}/") for number in range(count)
-            ]
+            arrays = {name: stored[name] for name in stored.files}
+        count = len({name.split("/")[0] for name in arrays})
+        return [_one(arrays, f"{number}/") for number in range(count)]
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise KshotError(
             f"{path}: cannot be read ({error}); run the benchmark again to rewrite it"

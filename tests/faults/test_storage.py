@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from .test_killed import figures
 
 LIMITED = """
 import resource, sys
+sys.dont_write_bytecode = True  # which would be cut short, and read by others
 from kshot.cli import main
 room = int(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
@@ -85,7 +87,7 @@ def test_a_classifier_that_finds_no_room_is_one_error(site: Site, tmp_path: Path
 def test_a_folder_that_cannot_be_written_is_one_error(bench: Bench, site: Site, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    run = f"python -m kshot bench {bench.config} --out {out} --device cpu"
+    run = f"{sys.executable} -m kshot bench {bench.config} --out {out} --device cpu"
     refused = site.run("-c", IN_A_NAMESPACE, f"mount -t tmpfs -o ro none {out} && {run}")
     assert refused.returncode == 2
     [line] = refused.stderr.splitlines()
@@ -106,7 +108,7 @@ def test_a_full_disk_is_one_error_and_the_run_goes_on_once_there_is_room(
     replace(bench.command(whole), variables={"KSHOT_CACHE": str(tmp_path / "another cache")}).here()
     small.mkdir()
     script = f"""
-    run() {{ python -m kshot bench {bench.config} --out {out} --device cpu; }}
+    run() {{ {sys.executable} -m kshot bench {bench.config} --out {out} --device cpu; }}
     mount -t tmpfs -o size={size} none {small} || exit 9
     run >/dev/null; echo $?
     find {small} -name '*.part' | wc -l

@@ -68,6 +68,23 @@ def test_it_may_not_ask_for_code_however_deep(victim: Victim, options: dict[str,
     assert "which a file may not ask for" in ending.message
 
 
+@pytest.mark.parametrize("part", ["embeddings", "support/embedding"])
+def test_embeddings_that_are_not_the_encoders(victim: Victim, part: str) -> None:
+    """The learner would compute with the ones, explanations with the others."""
+    tensors, header = _sound(victim.folder)
+    tensors[part] = tensors[part].flip(0)
+    ending = victim.ends_well("bundle", path=_put(victim, _forged(tensors, header)))
+    assert "what the learner sees are other embeddings" in ending.message
+
+
+def test_embeddings_of_another_width(victim: Victim) -> None:
+    tensors, header = _sound(victim.folder)
+    for part in ("embeddings", "support/embedding"):
+        tensors[part] = tensors[part][:, 1:].clone()
+    ending = victim.ends_well("bundle", path=_put(victim, _forged(tensors, header)))
+    assert "the classifier's embeddings have" in ending.message
+
+
 _ONE = b'{"dtype":"F32","shape":[1],"data_offsets":[0,4]}'
 
 HEADERS: dict[str, Any] = {
@@ -129,7 +146,7 @@ def forged(victim: Victim, changes: list[tuple[str, int, Any]]) -> None:
     tensors, header = _sound(victim.folder)
     for part, number, value in changes:
         name = sorted(tensors)[number % len(tensors)] if tensors else "embeddings"
-        other = _NUMBERS[number % len(_NUMBERS)]
+        other = _NUMBERS[number % len(_NUMBERS)].clone()  # a file's tensors share no memory
         inner = sorted(header["recipe"]) if isinstance(header.get("recipe"), dict) else []
         given = sorted(header["parameters"]) if isinstance(header.get("parameters"), dict) else []
         match part:

@@ -59,7 +59,8 @@ def _commit() -> str | None:
     folder = Path(kshot.__file__).parent
 
     def git(*arguments: str) -> str:
-        command = ["git", "-C", str(folder), *arguments]
+        # Without its locks, which a run that is killed here would leave to the user.
+        command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
 
     try:

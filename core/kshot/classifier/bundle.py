@@ -19,6 +19,7 @@ from kshot.classifier.embedder import EncoderIdentity
 from kshot.classifier.method import Settled
 from kshot.classifier.recipe import Recipe
 from kshot.classifier.support import Support
+from kshot.encoders.embedded import EMBEDDING
 from kshot.errors import KshotError
 from kshot.tensorfiles import write_tensors
 
@@ -131,12 +132,13 @@ def read_bundle(path: Path) -> Stored:
     lengths = {leaf.shape[:1] for leaf in (*support.inputs.values(), support.embeddings)}
     if lengths != {(len(header.labels),)}:
         raise KshotError(f"{path}: {len(header.labels)} labels do not fit the examples; the file was changed")
-    if any(leaf.dtype == torch.float64 for leaf in support.inputs.values()):
-        raise KshotError(f"{path}: inputs in double precision, which no encoder prepares")
     negatives = tensors.get(_NEGATIVES, support.embeddings[:0])
     for one in (support.embeddings, negatives):
         if one.ndim != 2 or one.dtype != torch.float32 or not bool(torch.isfinite(one).all()):
             raise KshotError(f"{path}: embeddings that are none: (n, dim) finite numbers in float32")
+    seen = support.inputs.get(EMBEDDING)
+    if seen is not None and not (seen.dtype == torch.float32 and torch.equal(seen, support.embeddings)):
+        raise KshotError(f"{path}: what the learner sees are other embeddings; the file was changed")
     if negatives.shape[1:] != support.embeddings.shape[1:]:
         raise KshotError(
             f"{path}: the negatives are of another width than the examples; the file was changed"

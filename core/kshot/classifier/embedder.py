@@ -153,8 +153,12 @@ class Embedder:
         state = lasting_encoder_state(self._encoder)
         return EncoderIdentity(self._digest(), {n: v.cpu() for n, v in state.items()})
 
-    def resume(self, identity: EncoderIdentity) -> None:
+    def resume(self, identity: EncoderIdentity, embeddings: Tensor) -> None:
         """Become the encoder that a classifier was made with.
+
+        Args:
+            identity: of that encoder.
+            embeddings: (N, dim) that it made.
 
         Raises:
             KshotError: it is another one.
@@ -168,6 +172,11 @@ class Embedder:
             raise KshotError(
                 f"the classifier was made with another '{self._who}': weights or settings differ; install the "
                 "version that it was made with, or fit it anew"
+            )
+        if embeddings.shape[1] != self._encoder.dim:
+            raise KshotError(
+                f"the classifier's embeddings have {embeddings.shape[1]} numbers, those of '{self._who}' "
+                f"{self._encoder.dim}; the file was changed"
             )
 
     def _mixed(self, raw: Sequence[Any], labels: tuple[str, ...], *, adapts: bool) -> Support:

@@ -306,15 +306,14 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         try:
             made._check_parameters()
             embedder = Embedder.build(registry, stored.recipe, device)
-            embedder.resume(stored.identity)
+            embedder.resume(stored.identity, stored.support.embeddings)
             lasting = stored.method if stored.recipe.cell else None
             parts = _Parts.around(registry, stored.recipe, embedder, lasting)
             made._become(parts, stored.support, stored.negatives, stored.method)
         except KshotError:
             raise
-        except (
-            Exception
-        ) as error:  # tensors that fit nothing: whoever changes them can make the digest right too
+        except Exception as error:
+            # Tensors that fit nothing: whoever changes them can make the digest right too.
             reason = " ".join(str(error).split()[:30]) or type(error).__name__
             raise KshotError(
                 f"{path}: what it holds does not fit together, so it was changed ({reason})"

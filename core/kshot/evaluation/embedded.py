@@ -44,17 +44,16 @@ def embedded(
     # By themselves: an example's embedding is the same in any company but for rounding.
     table = _table(encoder, loader, [known] if outside else [known, asked & ~known])
     strangers = _table(encoder, outside, [asked]) if outside else None
-    identity = Embedded(
-        getattr(encoder, "modality", ""), table.gather(np.zeros(1, dtype=np.int64))[EMBEDDING].shape[-1]
-    )
+    width = table.gather(np.zeros(1, dtype=np.int64))[EMBEDDING].shape[-1]
+    identity = Embedded(getattr(encoder, "modality", ""), width)
     return learner.around(identity), table, strangers
 
 
 def _table(encoder: nn.Module, loader: Loader, passes: Sequence[np.ndarray]) -> ResidentLoader:
     """A loader of embeddings of the examples that are marked (N,), those of each pass by themselves."""
     places = [np.flatnonzero(one) for one in passes if one.any()]
-    embedded = [embed_examples(encoder, loader, one) for one in places]
-    table = embedded[0].new_zeros(len(loader.catalogue), embedded[0].shape[1])
-    for positions, one in zip(places, embedded, strict=True):
+    found = [embed_examples(encoder, loader, one) for one in places]
+    table = found[0].new_zeros(len(loader.catalogue), found[0].shape[1])
+    for positions, one in zip(places, found, strict=True):
         table[torch.from_numpy(positions).to(table.device)] = one
     return ResidentLoader(loader.catalogue, {EMBEDDING: table}, loader.device)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from kshot.errors import DataError
-from kshot.files import read_bytes
-
-_ENDS = re.compile("\r\n|\r")
-"""Of lines, which reading as text makes one of."""
+from kshot.files import read_bytes, read_text
 
 
 @dataclass(frozen=True)
@@ -103,8 +99,7 @@ def read_file(path: Path, content: Literal["bytes", "text"], place: str) -> byte
         DataError: it cannot be read, or is empty; the message begins with ``place``, which names it.
     """
     try:
-        read = read_bytes(path)
-        data = read if content == "bytes" else "\n".join(_ENDS.split(read.decode("utf-8-sig")))
+        data = read_bytes(path) if content == "bytes" else read_text(path)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise DataError(f"{place} cannot be read: {reason}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, final
 
-from kshot.files import read_bytes
+from kshot.files import read_text
 from kshot.interfaces import Presentation, Reader
 
 from kshot_text.texts import decode, present
@@ -22,7 +22,7 @@ class TextReader(Reader):
     def read(self, given: Any) -> str:
         """A string or a path → a raw text."""
         if isinstance(given, Path):
-            return decode(read_bytes(given).decode("utf-8-sig"))
+            return decode(read_text(given))
         if not isinstance(given, str):
             raise ValueError(f"a {type(given).__name__} is neither a text nor the path of one")
         return decode(str(given))
