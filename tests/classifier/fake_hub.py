@@ -1,4 +1,4 @@
-"""A hub on loopback: as much of its protocol as uploads of small files and downloads need."""
+"""A hub on loopback: as much of its protocol as uploads and downloads need, of large files too (Git LFS)."""
 
 from __future__ import annotations
 
@@ -15,16 +15,29 @@ from typing import Any
 TOKEN = "hf_right"
 
 
+def _is_large(path: str) -> bool:
+    """The hub keeps files of tensors apart, whatever their size."""
+    return path.endswith(".safetensors")
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
 @dataclass
 class Hub:
     """What the server holds, and what it was asked.
 
     Attributes:
         repos: by name, the commits: hash → files; the last one is the main branch.
+        objects: content of the large files that were sent, by its SHA-256.
+        full: True where no room is left for large files.
         asked: method and path of every request.
     """
 
     repos: dict[str, dict[str, dict[str, bytes]]] = field(default_factory=dict)
+    objects: dict[str, bytes] = field(default_factory=dict)
+    full: bool = False
     asked: list[str] = field(default_factory=list)
     address: str = ""
 
@@ -99,8 +112,20 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer({"url": f"{self.held.address}/{repo}"})
         elif "/preupload/" in path:
             files = json.loads(content)["files"]
-            told = [{"path": one["path"], "uploadMode": "regular", "shouldIgnore": False} for one in files]
+            told = [
+                {
+                    "path": one["path"],
+                    "uploadMode": "lfs" if _is_large(one["path"]) else "regular",
+                    "shouldIgnore": False,
+                }
+                for one in files
+            ]
             self._answer({"files": told})
+        elif path.endswith(".git/info/lfs/objects/batch"):
+            self._answer({"transfer": "basic", "objects": list(map(self._where, json.loads(content)["objects"]))})
+        elif path == "/verify":
+            known = json.loads(content)["oid"] in self.held.objects
+            self._answer({}) if known else self._refuse(404, "no such object")
         elif "/commit/" in path:
             repo = path.removeprefix("/api/models/").partition("/commit/")[0]
             lines = [json.loads(line) for line in content.splitlines()]
@@ -109,11 +134,22 @@ class _Handler(BaseHTTPRequestHandler):
                 for one in lines
                 if one["key"] == "file"
             }
+            large = [one["value"] for one in lines if one["key"] == "lfsFile"]
+            added |= {one["path"]: self.held.objects[one["oid"]] for one in large}
             name = self.held.commit(repo, added)
             address = f"{self.held.address}/{repo}/commit/{name}"
             self._answer({"success": True, "commitOid": name, "commitUrl": address})
         else:  # validation of the card's metadata
             self._answer({"errors": [], "warnings": []})
+
+    def do_PUT(self) -> None:
+        """Take a large file."""
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        name = self._noted().removeprefix("/objects/")
+        if self.held.full or _digest(content) != name:
+            return self._refuse(403, "no room is left" if self.held.full else "damaged on its way")
+        self.held.objects[name] = content
+        return self._answer({})
 
     def do_HEAD(self) -> None:
         """Where a file is."""
@@ -123,8 +159,24 @@ class _Handler(BaseHTTPRequestHandler):
         """A file."""
         self._file(body=True)
 
+    def _where(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Where a large file is to be sent, which is nowhere when it is there already."""
+        if asked["oid"] in self.held.objects:
+            return asked
+        address = self.held.address
+        return {
+            **asked,
+            "actions": {
+                "upload": {"href": f"{address}/objects/{asked['oid']}"},
+                "verify": {"href": f"{address}/verify"},
+            },
+        }
+
     def _file(self, *, body: bool) -> None:
-        repo, _, rest = self._noted().removeprefix("/").partition("/resolve/")
+        path = self._noted()
+        if path.startswith("/objects/"):
+            return self._send(200, self.held.objects[path.removeprefix("/objects/")], {}, body)
+        repo, _, rest = path.removeprefix("/").partition("/resolve/")
         revision, _, name = rest.partition("/")
         if repo not in self.held.repos:
             return self._refuse(404, "Repository not found", "RepoNotFound")
@@ -134,8 +186,20 @@ class _Handler(BaseHTTPRequestHandler):
             return self._refuse(404, "Invalid rev id", "RevisionNotFound")
         if name not in files:
             return self._refuse(404, "Entry not found", "EntryNotFound", {"X-Repo-Commit": commit})
-        etag = f'"{hashlib.sha1(files[name]).hexdigest()}"'
-        return self._send(200, files[name], {"X-Repo-Commit": commit, "ETag": etag}, body)
+        content = files[name]
+        if _is_large(name):
+            digest = _digest(content)
+            self.held.objects[digest] = content  # of what a test committed itself
+            there = {
+                "X-Repo-Commit": commit,
+                "X-Linked-Etag": f'"{digest}"',
+                "X-Linked-Size": str(len(content)),
+                # Another host's, as far as its name goes: one that is given no token.
+                "Location": f"{self.held.address}/objects/{digest}".replace("127.0.0.1", "localhost"),
+            }
+            return self._send(302, b"", there)
+        etag = f'"{hashlib.sha1(content).hexdigest()}"'
+        return self._send(200, content, {"X-Repo-Commit": commit, "ETag": etag}, body)
 
     def _noted(self) -> str:
         path = self.path.partition("?")[0]

@@ -86,6 +86,9 @@ def _told(repo: str, revision: str | None, error: Exception) -> KshotError:
     """What went wrong, and the mend."""
     from huggingface_hub import errors
 
+    # Of a large file the library says that it was not sent, and below that alone, why.
+    if type(error) is RuntimeError and isinstance(error.__cause__, Exception):
+        error = error.__cause__
     status = getattr(getattr(error, "response", None), "status_code", None)
     unauthorised = isinstance(error, errors.LocalTokenNotFoundError) or status == 401
     if isinstance(error, errors.HFValidationError):
@@ -104,7 +107,8 @@ def _told(repo: str, revision: str | None, error: Exception) -> KshotError:
             "or give token="
         )
     elif status == 403:
-        reason = "the token may not do this; make one that may write to the repository"
+        said = getattr(error, "server_message", None) or "no reason given"
+        reason = f"the hub refuses ({said}): the token must be one that may write, and room be left"
     elif isinstance(error, errors.RepositoryNotFoundError):
         reason = "there is no such repository, or the token may not see it"
     else:
