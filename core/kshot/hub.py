@@ -9,13 +9,14 @@ import hashlib
 import logging
 import re
 import sys
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kshot.errors import KshotError, listing, nearest
+from kshot.tensorfiles import owned
 
 log = logging.getLogger("kshot")
 
@@ -42,15 +43,17 @@ class ModelFiles:
     trust_remote_code: bool = False
     use_safetensors: bool = True
 
-    def load_model(self, auto: Any, **options: Any) -> Any:
-        """A network with its weights, in float32; as :meth:`load`.
+    def load_model(self, auto: Any) -> tuple[Any, Collection[str]]:
+        """A network with its weights, in float32, and the names of those that the folder lacks; as :meth:`load`.
 
         Args:
             auto: a class of transformers, such as ``AutoModel``.
-            options: passed on.
         """
         safe = True if self.use_safetensors else None
-        return self.load(auto, use_safetensors=safe, dtype="float32", **options)
+        network, report = self.load(auto, use_safetensors=safe, dtype="float32", output_loading_info=True)
+        for one in (*network.parameters(), *network.buffers()):
+            one.data = owned(one)
+        return network, report["missing_keys"]
 
     def load(self, auto: Any, **options: Any) -> Any:
         """``auto.from_pretrained`` on the folder: no network, no progress bar, no log lines.

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -36,3 +36,24 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str
             raise OSError(int(code[1]), os.strerror(int(code[1]))) from error
 
     write_atomic_with(path, write)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of a file, on the CPU, and the texts beside them.
+
+    Raises:
+        SafetensorError: it is no such file, or damaged.
+        OSError: it cannot be read.
+    """
+    with safe_open(path, framework="pt") as stored:
+        tensors = {name: owned(stored.get_tensor(name)) for name in stored.keys()}  # noqa: SIM118
+        return tensors, stored.metadata() or {}
+
+
+def owned(tensor: Tensor) -> Tensor:
+    """The same numbers in memory of the tensor's own.
+
+    Mapped from a file, a tensor begins wherever the file has it, and the last bits of a product may go by
+    that: what is read would compute otherwise than what was written.
+    """
+    return tensor.detach().clone()

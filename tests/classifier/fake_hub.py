@@ -122,7 +122,9 @@ class _Handler(BaseHTTPRequestHandler):
             ]
             self._answer({"files": told})
         elif path.endswith(".git/info/lfs/objects/batch"):
-            self._answer({"transfer": "basic", "objects": list(map(self._where, json.loads(content)["objects"]))})
+            self._answer(
+                {"transfer": "basic", "objects": list(map(self._where, json.loads(content)["objects"]))}
+            )
         elif path == "/verify":
             known = json.loads(content)["oid"] in self.held.objects
             self._answer({}) if known else self._refuse(404, "no such object")

@@ -67,7 +67,7 @@ def test_what_is_pushed_comes_back(fitted: FewShotClassifier, hub: Hub) -> None:
 
 def test_a_hub_without_room_keeps_nothing(fitted: FewShotClassifier, hub: Hub) -> None:
     hub.full = True
-    with pytest.raises(KshotError, match="me/tickets: .*no room is left"):
+    with pytest.raises(KshotError, match=r"me/tickets: .*no room is left"):
         fitted.push_to_hub("me/tickets", token=TOKEN)
     assert hub.repos == {"me/tickets": {}}
 

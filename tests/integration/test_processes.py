@@ -109,7 +109,16 @@ def test_accelerate_launches_a_benchmark(tmp_path: Path) -> None:
         "name": "shared",
         "sources": {"glyphs": None},
         "encoders": {"image": {"use": "conv4", "width": 8}},
-        "learners": ["prototypical", {"use": "maml", "inner_steps": 1, "pretrain": {"epochs": 1}}],
+        "learners": [
+            "prototypical",
+            {"use": "maml", "inner_steps": 1, "pretrain": {"epochs": 1}},
+            # A rate at which learning goes astray, so that the first validation stays the best.
+            {
+                "id": "patient",
+                "use": "prototypical",
+                "train": {"validations": 3, "patience": 1, "learning_rate": 1.0},
+            },
+        ],
         "train": {"episodes": 9, "meta_batch": 3, "queries": 2, "validations": 1, "validation_episodes": 5},
         "evaluate": {"shapes": ["5w1s"], "queries": 3, "episodes": 20},
     }
@@ -130,9 +139,10 @@ def test_accelerate_launches_a_benchmark(tmp_path: Path) -> None:
 
     _, alone = bench(out="alone")
     said, shared = bench("-m", *launcher, out="shared")
-    assert said.count("[2/2]") == 1, "only one process tells"
+    assert said.count("[3/3]") == 1, "only one process tells"
     for one, other in zip(alone, shared, strict=True):
         assert one["status"] == other["status"] == "finished"
+        assert one["train"]["episodes"] == other["train"]["episodes"]
         assert one["train"]["pretrain_epochs"] == other["train"]["pretrain_epochs"]
         for before, after in zip(one["curve"], other["curve"], strict=True):
             assert before["loss"] == pytest.approx(after["loss"], abs=1e-4)

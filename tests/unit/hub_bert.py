@@ -35,7 +35,7 @@ class HubBert(HubEncoder):
     def __init__(self, files: ModelFiles) -> None:
         from transformers import AutoModel
 
-        super().__init__(files, files.load_model(AutoModel))
+        super().__init__(files, files.load_model(AutoModel)[0])
         self.dim = SHAPE["hidden_size"]
 
     def prepare(self, raw: Sequence[Any]) -> Inputs:

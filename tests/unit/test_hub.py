@@ -55,7 +55,7 @@ def own_code(folder: Path) -> Path:
 def load(files: ModelFiles) -> Any:
     from transformers import AutoModel
 
-    return files.load_model(AutoModel)
+    return files.load_model(AutoModel)[0]
 
 
 class Download:
@@ -87,6 +87,12 @@ def test_a_folder_is_found_and_loaded_in_silence(folder: Path, capfd: pytest.Cap
     assert not model.training
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
     assert tuple(capfd.readouterr()) == ("", "")
+
+
+def test_the_weights_lie_as_those_of_a_copy_do(folder: Path) -> None:
+    """Mapped from the file they would begin anywhere, and a copy would compute other last bits."""
+    model = load(model_files(str(folder), "me"))
+    assert {one.data_ptr() % 64 for one in (*model.parameters(), *model.buffers())} == {0}
 
 
 def test_half_precision_weights_are_loaded_in_full(folder: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 
 from kshot.classifier.embedder import EncoderIdentity
@@ -21,7 +21,7 @@ from kshot.classifier.recipe import Recipe
 from kshot.classifier.support import Support
 from kshot.encoders.embedded import EMBEDDING
 from kshot.errors import KshotError
-from kshot.tensorfiles import write_tensors
+from kshot.tensorfiles import read_tensors, write_tensors
 
 SCHEMA, OLDEST = 3, 2
 """Numbers of the bundle's form that this version writes, and of the oldest that it reads: one without negatives."""
@@ -116,14 +116,12 @@ def read_bundle(path: Path) -> Stored:
             code or read pickles.
     """
     try:
-        with safe_open(path, framework="pt") as stored:
-            raw = (stored.metadata() or {}).get(_HEADER)
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        tensors, texts = read_tensors(path)
     except FileNotFoundError as error:
         raise KshotError(f"{path}: no such file") from error
     except (SafetensorError, OSError) as error:
         raise KshotError(f"{path}: not a classifier, or damaged ({error})") from error
-    header, content = _header(path, raw)
+    header, content = _header(path, texts.get(_HEADER))
     if _digest({k: v for k, v in content.items() if k != "digest"}, tensors) != header.digest:
         raise KshotError(f"{path}: the content does not match its digest; the file was changed or damaged")
     if _EMBEDDINGS not in tensors or not _below(tensors, _INPUT):

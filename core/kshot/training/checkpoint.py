@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, final
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from kshot.errors import CellError
-from kshot.tensorfiles import write_tensors
+from kshot.tensorfiles import read_tensors, write_tensors
 from kshot.training.optimisation import Meter, trainable
 from kshot.training.record import Pretraining, Training
 
@@ -134,10 +134,8 @@ class _Stored(Generic[Record]):
 
     @staticmethod
     def read(path: Path, record: type[Record]) -> _Stored[Record]:
-        with safe_open(path, framework="pt") as stored:
-            header = stored.metadata() or {}
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        return _Stored(header["key"], tensors, record.from_plain(json.loads(header["training"])))
+        tensors, texts = read_tensors(path)
+        return _Stored(texts["key"], tensors, record.from_plain(json.loads(texts["training"])))
 
     def misfit(self, learner: nn.Module) -> str:
         """The first difference between what is stored and what the learner would store; or nothing."""
@@ -164,8 +162,7 @@ class _Stored(Generic[Record]):
 
 def kept_state(path: Path) -> dict[str, Tensor]:
     """What training made of the learner, by its file: at the best validation, or else in the end."""
-    with safe_open(path, framework="pt") as stored:
-        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    tensors, _ = read_tensors(path)
     return _below(tensors, _KEPT) or _below(tensors, _LEARNER)
 
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from kshot.errors import KshotError
 from kshot.interfaces import Encoder, Learner
-from kshot.tensorfiles import write_tensors
+from kshot.tensorfiles import read_tensors, write_tensors
 from kshot.training.checkpoint import CHECKPOINT, kept_state
 
 LEARNER = "learner.safetensors"
@@ -70,7 +70,7 @@ def read_learner(folder: Path) -> Lasting:
     Raises:
         KshotError: nothing is there, or it is damaged.
     """
-    for name, read in ((LEARNER, _tensors), (CHECKPOINT, kept_state)):
+    for name, read in ((LEARNER, lambda one: read_tensors(one)[0]), (CHECKPOINT, kept_state)):
         path = folder / name
         if path.is_file():
             try:
@@ -87,8 +87,3 @@ def _as_it_came(encoder: nn.Module) -> set[str]:
     if not getattr(encoder, "pretrained", False):
         return set()
     return {name for name, parameter in encoder.named_parameters() if not parameter.requires_grad}
-
-
-def _tensors(path: Path) -> dict[str, Tensor]:
-    with safe_open(path, framework="pt") as stored:
-        return {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118

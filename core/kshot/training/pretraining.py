@@ -12,7 +12,7 @@ from typing import final
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import nn
 
 from kshot.allocator import keep_freed_memory
@@ -24,7 +24,7 @@ from kshot.interfaces import Encoder, PretrainHead
 from kshot.loading import Loader
 from kshot.loading.prepare import trimmed
 from kshot.sampling import Catalogue
-from kshot.tensorfiles import write_tensors
+from kshot.tensorfiles import read_tensors, write_tensors
 from kshot.training.checkpoint import Checkpoint, State, learned_state
 from kshot.training.objectives import Classes, Objective, Pairs
 from kshot.training.optimisation import (
@@ -72,9 +72,8 @@ class PretrainedEncoder:
     def load(self, encoder: nn.Module) -> Pretraining | None:
         """Restore it; None where it is missing or damaged."""
         try:
-            with safe_open(self.path, framework="pt") as stored:
-                found = Pretraining.from_plain(json.loads((stored.metadata() or {})["pretraining"]))
-                tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+            tensors, texts = read_tensors(self.path)
+            found = Pretraining.from_plain(json.loads(texts["pretraining"]))
         except (SafetensorError, OSError, KeyError, ValueError, TypeError):
             return None
         self.unfinished.remove()

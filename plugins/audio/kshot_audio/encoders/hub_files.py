@@ -19,14 +19,14 @@ def load_network(files: ModelFiles, auto: Any) -> tuple[Any, Collection[str]]:
     Raises:
         KshotError: as :meth:`ModelFiles.load`.
     """
-    model, report = files.load_model(auto, output_loading_info=True)
+    model, lacking = files.load_model(auto)
     for module in model.modules():
         config = getattr(module, "config", None)
         if config is not None:  # both would draw from torch's and NumPy's global random states
             config.layerdrop, config.apply_spec_augment = 0.0, False
         if hasattr(module, "_requires_grad"):
             module._requires_grad = False  # of its inputs, which torch.func forbids
-    return with_own_weight_norms(model), report["missing_keys"]
+    return with_own_weight_norms(model), lacking
 
 
 def load_extractor(files: ModelFiles) -> Any:

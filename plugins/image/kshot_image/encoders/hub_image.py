@@ -149,8 +149,8 @@ def _load(files: ModelFiles) -> tuple[Any, Collection[int]]:
     """The network, and which of its parameters the folder has no weights for."""
     from transformers import AutoModel
 
-    model, report = files.load_model(AutoModel, output_loading_info=True)
-    return model, {id(one) for name, one in model.named_parameters() if name in report["missing_keys"]}
+    model, lacking = files.load_model(AutoModel)
+    return model, {id(one) for name, one in model.named_parameters() if name in lacking}
 
 
 def _among(tower: nn.Module, drawn: Collection[int]) -> Collection[str]:

@@ -54,8 +54,8 @@ def load_backbone(files: ModelFiles) -> Backbone:
     """
     from transformers import AutoModel
 
-    model, report = files.load_model(AutoModel, output_loading_info=True)
-    drawn = {id(one) for name, one in model.named_parameters() if name in report["missing_keys"]}
+    model, lacking = files.load_model(AutoModel)
+    drawn = {id(one) for name, one in model.named_parameters() if name in lacking}
     family, known = model.config.model_type, DUAL_MASKS if is_dual(model, "text") else MASKS
     mask = known.get(family) if type(model).__module__.startswith("transformers.") else None
     vocabulary, tower = _vocabulary(model, files.who), _tower(model)
