@@ -70,7 +70,7 @@ def read_learner(folder: Path) -> Lasting:
     Raises:
         KshotError: nothing is there, or it is damaged.
     """
-    for name, read in ((LEARNER, lambda one: read_tensors(one)[0]), (CHECKPOINT, kept_state)):
+    for name, read in ((LEARNER, _state), (CHECKPOINT, kept_state)):
         path = folder / name
         if path.is_file():
             try:
@@ -87,3 +87,8 @@ def _as_it_came(encoder: nn.Module) -> set[str]:
     if not getattr(encoder, "pretrained", False):
         return set()
     return {name for name, parameter in encoder.named_parameters() if not parameter.requires_grad}
+
+
+def _state(path: Path) -> dict[str, Tensor]:
+    tensors, _ = read_tensors(path)
+    return tensors
