@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from kshot.errors import KshotError, listing, nearest
-from kshot.tensorfiles import owned
 
 log = logging.getLogger("kshot")
 
@@ -52,7 +51,8 @@ class ModelFiles:
         safe = True if self.use_safetensors else None
         network, report = self.load(auto, use_safetensors=safe, dtype="float32", output_loading_info=True)
         for one in (*network.parameters(), *network.buffers()):
-            one.data = owned(one)
+            # Memory of its own, as tensorfiles.read_tensors has it: a copy then computes the same last bits.
+            one.data = one.data.clone()
         return network, report["missing_keys"]
 
     def load(self, auto: Any, **options: Any) -> Any:

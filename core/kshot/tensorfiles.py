@@ -41,19 +41,13 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors of a file, on the CPU, and the texts beside them.
 
+    Each has memory of its own. Mapped from a file it would begin wherever the file has it, and the last
+    bits of a product may go by that: what is read would compute otherwise than what was written.
+
     Raises:
         SafetensorError: it is no such file, or damaged.
         OSError: it cannot be read.
     """
     with safe_open(path, framework="pt") as stored:
-        tensors = {name: owned(stored.get_tensor(name)) for name in stored.keys()}  # noqa: SIM118
+        tensors = {name: stored.get_tensor(name).clone() for name in stored.keys()}  # noqa: SIM118
         return tensors, stored.metadata() or {}
-
-
-def owned(tensor: Tensor) -> Tensor:
-    """The same numbers in memory of the tensor's own.
-
-    Mapped from a file, a tensor begins wherever the file has it, and the last bits of a product may go by
-    that: what is read would compute otherwise than what was written.
-    """
-    return tensor.detach().clone()
