@@ -76,6 +76,11 @@ class Examples:
         moved = {name: leaf.to(device, non_blocking=True) for name, leaf in self.inputs.items()}
         return Examples(moved, self.labels.to(device, non_blocking=True), self.way)
 
+    def pin_memory(self) -> Examples:
+        """The same examples where a GPU fetches them by itself; torch's data loader asks for it."""
+        pinned = {name: leaf.pin_memory() for name, leaf in self.inputs.items()}
+        return Examples(pinned, self.labels.pin_memory(), self.way)
+
 
 @dataclass(frozen=True, eq=False)
 class Episodes:
@@ -151,6 +156,14 @@ class Episodes:
         return Episodes(
             tuple(block.to(device) for block in self.support),
             tuple(block.to(device) for block in self.query),
+            self.classes,
+        )
+
+    def pin_memory(self) -> Episodes:
+        """The same episodes where a GPU fetches them by itself; torch's data loader asks for it."""
+        return Episodes(
+            tuple(block.pin_memory() for block in self.support),
+            tuple(block.pin_memory() for block in self.query),
             self.classes,
         )
 

@@ -207,6 +207,8 @@ class Encoder(nn.Module, ABC):
     def prepare(self, raw: Sequence[Any]) -> Inputs:
         """Decode, resample, tokenise, pad: B raw examples → CPU tensors, each leaf (B, …).
 
+        By the encoder's options and buffers, not by its weights, which processes that prepare ahead lack.
+
         Raises:
             DataError: an example that cannot be prepared.
         """

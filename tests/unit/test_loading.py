@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from kshot.config import Loading
-from kshot.episode import Inputs
+from kshot.episode import Episodes, Inputs
 from kshot.errors import DataError
 from kshot.interfaces import Encoder
 from kshot.loading import (
@@ -76,6 +77,56 @@ def test_streaming_does_not_depend_on_the_number_of_workers() -> None:
     for one, other in zip(alone, helped, strict=True):
         assert torch.equal(one.query[0].inputs["values"], other.query[0].inputs["values"])
         assert torch.equal(one.query_labels, other.query_labels)
+
+
+class _Wide(Encoder):
+    """Prepares by a buffer, and has many weights that preparing needs not."""
+
+    modality, dim = "toy", 16
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = torch.nn.Linear(1000, 1000)
+        self.register_buffer("shift", torch.full((16,), 2.0))
+
+    def prepare(self, raw: Sequence[Any]) -> Inputs:
+        return {"values": torch.stack([torch.as_tensor(one) for one in raw]) + self.shift}
+
+    def forward(self, inputs: Inputs) -> torch.Tensor:
+        return inputs["values"]
+
+
+def test_workers_are_sent_what_preparing_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[bytes] = []
+
+    def loader_of_torch(dataset: Any, **options: Any) -> list[Any]:
+        sent.append(pickle.dumps(dataset))
+        assert options["num_workers"] == 2
+        there = pickle.loads(sent[0])  # noqa: S301 (what this test wrote)
+        return [there[number] for number in range(len(there))]
+
+    monkeypatch.setattr("kshot.loading.streaming.DataLoader", loader_of_torch)
+    source, encoder = Toy(), _Wide()
+    sampler = Sampler(source.catalogue("train"), "train", Shape(5, 2, 3), 0)
+    here = StreamingLoader(source, source.catalogue("train"), encoder, CPU, 2)
+    for episodes, numbers in zip(here.episodes(sampler, 0, 4, 2), ([0, 1], [2, 3]), strict=True):
+        expected = here.batch(sampler, np.asarray(numbers))
+        assert torch.equal(episodes.query[0].inputs["values"], expected.query[0].inputs["values"])
+    assert len(sent[0]) < 2**20 < encoder.weights.weight.nbytes
+    assert encoder.weights.weight.device == CPU
+
+
+def test_torch_finds_how_to_pin_episodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a GPU is, all tensors of a batch are copied into memory that it fetches from."""
+    from torch.utils.data._utils.pin_memory import pin_memory
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda own: own + 1)
+    episodes = Episodes.of(torch.zeros(2, 3), torch.tensor([0, 1]), torch.zeros(2, 3), torch.tensor([0, 1]))
+    pinned = pin_memory(episodes)
+    assert pinned.classes == episodes.classes
+    for block in (*pinned.support, *pinned.query):
+        assert block.labels.tolist() == [[1, 2]]
+        assert torch.equal(block.inputs["tensor"], torch.ones(1, 2, 3))
 
 
 def test_episodes_hold_the_examples_that_were_drawn() -> None:

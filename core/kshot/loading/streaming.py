@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import cast, final
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from kshot.episode import Episodes
@@ -44,7 +45,8 @@ class StreamingLoader(Loader):
 
     def episodes(self, sampler: AnySampler, start: int, stop: int, size: int) -> Iterator[Episodes]:
         """Fetch, prepare and move, batch by batch, ahead of the consumer where there are workers."""
-        dataset = _Batches(self, sampler, list(sampler.batches(start, stop, size)))
+        numbers = list(sampler.batches(start, stop, size))
+        dataset = _Batches(self._as_workers_need_it() if self._workers else self, sampler, numbers)
         loader = DataLoader(
             dataset,
             batch_size=None,
@@ -59,6 +61,19 @@ class StreamingLoader(Loader):
     def batch(self, sampler: AnySampler, numbers: np.ndarray) -> Episodes:
         """The episodes of (T,) numbers, of one size, on the CPU."""
         return assemble(sampler.take(numbers), self.catalogue, self._prepare)
+
+    def _as_workers_need_it(self) -> StreamingLoader:
+        """For processes that prepare only: without weights, which would be sent to each, and from a GPU
+        make each hold a part of it."""
+        encoder = self._encoder
+        instead: dict[int, Tensor] = {
+            id(one): nn.Parameter(one.detach().to("meta"), requires_grad=False)
+            for one in encoder.parameters()
+        }
+        instead |= {id(one): one.cpu() for one in encoder.buffers()}
+        return StreamingLoader(
+            self._source, self.catalogue, copy.deepcopy(encoder, instead), torch.device("cpu"), 0
+        )
 
     def _prepare(self, positions: np.ndarray) -> dict[str, Tensor]:
         unique, inverse = np.unique(positions.reshape(-1), return_inverse=True)
