@@ -112,6 +112,7 @@ LEARNERS: dict[str, Callable[[], Learner]] = {
     "maml": lambda: MAML(toy_encoder(), way=5, inner_steps=2, inner_rate=0.05),
     "maml by the loop": lambda: MAML(toy_encoder(), way=5, inner_steps=2, strategy="loop"),
     "maml, frozen": lambda: _frozen(MAML(toy_encoder(), way=5, inner_steps=1)),
+    "maml of several steps": lambda: MAML(toy_encoder(), way=5, inner_steps=2, multi_step_episodes=20),
     "meta_lstm": lambda: MetaLSTM(toy_encoder(), way=5, inner_steps=2, hidden=4),
 }
 

@@ -159,3 +159,25 @@ def test_statistics_that_are_noted_in_parts_and_taken_in_together_are_those_of_t
     parted.take_in(*(torch.stack(moments) for moments in zip(*(noted[k] for k in range(3)), strict=True)))
     for name, value in whole.state_dict().items():
         torch.testing.assert_close(parted.state_dict()[name], value, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("how", [{"records": True}, {"mapped": True}], ids=["recorded", "mapped"])
+def test_in_half_moments_are_those_of_the_fused_kernel(dtype: torch.dtype, how: dict[str, bool]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = (3 + 0.3 * torch.randn(64, 4, 16, 16, generator=generator)).to(dtype)
+    ours, fused = EpisodicBatchNorm(nn.BatchNorm2d(4)), nn.BatchNorm2d(4)
+    with statistics(current := Pass(1, own=True, **how)):
+        result = ours(x)
+    expected = fused(x)
+    assert result.dtype == expected.dtype == dtype
+    exact = F.batch_norm(x.double(), None, None, training=True)
+    torch.testing.assert_close(ours.running_mean, fused.running_mean, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(ours.running_var, fused.running_var, rtol=1e-4, atol=1e-5)
+    bias = (result.double() - exact).mean((0, 2, 3)).abs().max()
+    assert bias < 1e-3
+    step = 2 * torch.finfo(dtype).eps  # a rounding of the last digit each, and values up to some six
+    torch.testing.assert_close(result.double(), exact, rtol=step, atol=step)
+    if current.records:
+        with statistics(Pass(1, own=False, recorded=current.recorded)):
+            assert torch.equal(ours(x), result)

@@ -9,6 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from kshot.functional.switches import Switch
+
+by_formula = Switch(lambda: sdpa_kernel(SDPBackend.MATH))
+"""Attention by formula inside a block, whatever kernels there are."""
+
 
 def attention_over(mask: Tensor) -> Tensor:
     """Which token may look at which.
@@ -38,5 +43,5 @@ def differentiable() -> Generator[None]:
     if not torch.is_grad_enabled():
         yield
         return
-    with sdpa_kernel(SDPBackend.MATH):
+    with by_formula():
         yield

@@ -130,7 +130,7 @@ class EpisodicBatchNorm(nn.Module):
             return torch.cat([self._fused(episode, tracks) for episode in x.chunk(current.episodes)])
         per_episode = x.unflatten(0, (current.episodes, -1))
         others = (1, *range(3, per_episode.ndim))
-        variance, mean = torch.var_mean(per_episode, dim=others, correction=0)
+        variance, mean = torch.var_mean(_widened(per_episode), dim=others, correction=0)
         if current.records:
             current.recorded[self] = (mean, variance)
         if tracks:
@@ -164,7 +164,9 @@ class EpisodicBatchNorm(nn.Module):
             shift = shift + self.bias
         per_episode = x.unflatten(0, (mean.shape[0], -1))
         shape = (mean.shape[0], 1, mean.shape[1], *(1 for _ in range(per_episode.ndim - 3)))
-        return torch.addcmul(shift.reshape(shape), per_episode, scale.reshape(shape)).flatten(0, 1)
+        own = _widened(per_episode)
+        result = torch.addcmul(shift.reshape(shape), own, scale.reshape(shape))
+        return result.to(x.dtype).flatten(0, 1)
 
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor, count: int) -> None:
@@ -188,6 +190,11 @@ class EpisodicBatchNorm(nn.Module):
             factor = self._next_factor()
             self.running_mean += factor * (one_mean - self.running_mean)
             self.running_var += factor * (one_variance - self.running_var)
+
+
+def _widened(x: Tensor) -> Tensor:
+    """Halves as float32: in their own eight or eleven bits a mean would be off by more than the spread."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
 def per_episode_norms(encoder: nn.Module) -> nn.Module:

@@ -8,8 +8,8 @@ from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from kshot.functional.attention import by_formula
 from kshot.functional.chosen import chosen
 from kshot.functional.noting import unwatched
 
@@ -56,7 +56,7 @@ def _over_tasks(strategy: Strategy, function: Callable[..., Tree], shared: Tree,
         # Different: a network with dropout draws for every task anew, as it does in a loop.
         mapped = torch.func.vmap(function, in_dims, chunk_size=strategy.chunk, randomness="different")
         # Fused attention has no batching rule: vmap would go from task to task, and warn of it.
-        with sdpa_kernel(SDPBackend.MATH):
+        with by_formula():
             return mapped(shared, *(_plain(tree) for tree in each))
     count = _tasks_in(each)
     return _stacked([function(shared, *(_picked(tree, task) for tree in each)) for task in range(count)])
@@ -87,7 +87,7 @@ def choose(name: StrategyName, encoder: nn.Module, device: torch.device, adapted
 
 def is_mappable(encoder: nn.Module) -> bool:
     """True where ``torch.func.vmap`` can map the encoder over weights."""
-    return bool(getattr(encoder, "vmap", True)) and not _has_recurrence(encoder)
+    return bool(getattr(encoder, "vmap", True)) and not has_recurrence(encoder)
 
 
 def _table(device: str, encoder: nn.Module) -> bool:
@@ -111,8 +111,8 @@ def _chunk(device: str, adapted: int) -> int:
     return max(1, CHUNK_NUMBERS.get(device, 2**27) // max(1, adapted))
 
 
-def _has_recurrence(encoder: nn.Module) -> bool:
-    """True where there is an LSTM or its like, for whose weights vmap has no rule."""
+def has_recurrence(encoder: nn.Module) -> bool:
+    """True where there is an LSTM or its like: vmap has no rule for its weights, cuDNN no second derivative."""
     return any(isinstance(module, nn.RNNBase) for module in encoder.modules())
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, final
@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from kshot.episode import TENSOR, Inputs
+from kshot.functional.cudnn import without_cudnn
 from kshot.functional.embedding import laid_out, widened
 from kshot.functional.norms import EpisodicBatchNorm, Moments, Pass, statistics
-from kshot.functional.strategy import Strategy, Tree, over_tasks
+from kshot.functional.strategy import Strategy, Tree, has_recurrence, over_tasks
 from kshot.interfaces import BatchStatistics
 
 HEAD_WEIGHT, HEAD_BIAS = "head.weight", "head.bias"
@@ -100,7 +101,8 @@ class Tasks:
         ) -> tuple[dict[str, Tensor], Tensor]:
             return torch.func.grad_and_value(loss)({**shared, **own}, blocks, labels)
 
-        with nullcontext() if create_graph else torch.no_grad(), _second_derivatives(self._encoder):
+        own_kernels = without_cudnn(self._labels.device) if has_recurrence(self._encoder) else nullcontext()
+        with nullcontext() if create_graph else torch.no_grad(), own_kernels:
             gradients, losses = self._map(one, weights, self._support, self._labels)
         if create_graph:
             return losses, gradients
@@ -159,17 +161,6 @@ class Tasks:
         # A mapped tensor has a hidden dimension, which no memory format has a place for.
         inputs = block if self._strategy.vmap else laid_out(block)
         return widened(functional_call(self._encoder, own, (inputs.get(TENSOR, inputs),)))
-
-
-@contextmanager
-def _second_derivatives(encoder: nn.Module) -> Generator[None]:
-    """cuDNN's recurrent kernels have no second derivative, nor a first one in evaluation mode."""
-    recurrent = any(isinstance(module, nn.RNNBase) for module in encoder.modules())
-    if not recurrent or not torch.backends.cudnn.is_available():
-        yield
-        return
-    with torch.backends.cudnn.flags(enabled=False):
-        yield
 
 
 def prefixed(names: Sequence[str]) -> list[str]:

@@ -8,6 +8,8 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from kshot.functional.cudnn import without_cudnn
+
 WIDEST = 512
 NARROW = 128
 """Hidden width of the LSTMs for embeddings wider than ``WIDEST``, where none is asked for: at dim
@@ -58,9 +60,9 @@ class FullContext(nn.Module):
     def of_support(self, support: Tensor) -> Tensor:
         """g: (T, S, dim) → (T, S, dim), in the order given."""
         order = reading_order(support.shape[1], support.device)
-        # cuDNN's LSTM has no backward pass in evaluation mode, torch's own has.
+        # In evaluation mode cuDNN's LSTM has no backward pass.
         plain = torch.is_grad_enabled() and not self.training
-        with torch.backends.cudnn.flags(enabled=False) if plain else nullcontext():
+        with without_cudnn(support.device) if plain else nullcontext():
             hidden, _ = self.support_lstm(support.index_select(1, order))
         forward, backward = hidden.index_select(1, order.argsort()).chunk(2, dim=-1)
         return support + self.support_map(forward + backward)

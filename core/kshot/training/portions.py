@@ -25,7 +25,8 @@ def accumulate(
 ) -> tuple[Tensor, Taken]:
     """The loss of some episodes, portion after portion, its gradient added to ``grad`` of the parameters.
 
-    The learner's norms keep their running statistics.
+    The learner's norms keep their running statistics. Each portion finds its counters as the batch did;
+    they end further by what all portions counted.
 
     Args:
         learner: in training mode.
@@ -40,13 +41,20 @@ def accumulate(
     count = sum(map(len, portions))
     values: list[Tensor] = []
     moments: list[Taken] = []
+    counters = [one for one in learner.buffers() if counts(one)]
+    before, ends = [one.clone() for one in counters], [one.clone() for one in counters]
     for portion in portions:
         which = (portion.start, portion.stop, portion.step)
         with noting_statistics() as noted, sharing(slice(*which)):
             value = loss(learner, episodes.slice(*which)) * (weight * (len(portion) / count))
             value.backward()
         values.append(value.detach())
+        for one, start, end in zip(counters, before, ends, strict=True):
+            end += one - start
+            one.copy_(start)
         moments.append({norm: moments_of(own, len(portion)) for norm, own in noted.items()})
+    for one, end in zip(counters, ends, strict=True):
+        one.copy_(end)
     joined = {norm: torch.cat([one[norm] for one in moments], dim=2) for norm in moments[0]}
     return torch.stack(values).sum(), joined
 

@@ -10,6 +10,7 @@ from torch.func import functional_call, grad, vmap
 
 from kshot.episode import Inputs
 from kshot.functional import Pass, per_episode_norms, statistics
+from kshot.functional.cudnn import without_cudnn
 from kshot.functional.strategy import choose, over_tasks
 from kshot.interfaces import Encoder
 from kshot.testing.expectations import expect, expect_close, expect_finite, name_of
@@ -139,7 +140,7 @@ def _after_inner_step(encoder: Encoder, weights: Weights, inputs: Inputs, *, map
     # cuDNN's LSTM has no second derivative; torch's own has.
     with (
         statistics(Pass(1, own=True, tracks=False, mapped=mapped)),
-        torch.backends.cudnn.flags(enabled=False),
+        without_cudnn(next(iter(weights.values())).device),
     ):
         gradient = grad(loss)(weights)
         return loss({name: weight - 0.1 * gradient[name] for name, weight in weights.items()})

@@ -6,6 +6,7 @@ from unittest import SkipTest
 
 import torch
 
+from kshot.functional.cudnn import without_cudnn
 from kshot.interfaces import Learner
 from kshot.testing.expectations import expect, expect_close, expect_finite, name_of
 from kshot.testing.making import LearnerFactory, logits_of, made, trained
@@ -28,7 +29,7 @@ def check_gradients(make: LearnerFactory, subject: Subject) -> None:
     if not encoder:
         return
     # cuDNN's LSTM has no backward pass in evaluation mode; torch's own has.
-    with torch.backends.cudnn.flags(enabled=False):
+    with without_cudnn(subject.device):
         logits = logits_of(learner.eval(), subject.episodes())
         mend = "leave it to the caller's torch.no_grad() to do without, and detach nothing on the way"
         expect(logits.requires_grad, who, "in evaluation mode the logits have no gradient", mend)
