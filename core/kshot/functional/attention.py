@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 from torch import Tensor
@@ -11,7 +11,12 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from kshot.functional.switches import Switch
 
-by_formula = Switch(lambda: sdpa_kernel(SDPBackend.MATH))
+
+def _kernels_of_formulas() -> AbstractContextManager[object]:
+    return sdpa_kernel(SDPBackend.MATH)  # pyright: ignore[reportUnknownVariableType]
+
+
+by_formula = Switch(_kernels_of_formulas)
 """Attention by formula inside a block, whatever kernels there are."""
 
 
