@@ -1,4 +1,4 @@
-"""The three contracts of the house: source, encoder, learner (and the classifier it makes)."""
+"""The contracts of the house: source, reader, encoder, learner (and the classifier it makes)."""
 
 from __future__ import annotations
 

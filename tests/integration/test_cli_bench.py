@@ -75,6 +75,25 @@ def test_dry_run_lists_the_cells_and_runs_none(capsys: pytest.CaptureFixture[str
     assert not Path("runs").exists()
 
 
+def test_dry_run_tells_what_a_source_and_a_learner_set_for_themselves(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shapes = {"evaluate": {"shapes": ["5w1s", "3w2s"]}}
+    name = write(
+        sources={"toy": None, "other": {"use": "toy", **shapes}},
+        learners=["prototypical", {"use": "matching", "train": {"episodes": 7}}],
+        evaluate={"shapes": ["5w1s"], "queries": 5, "episodes": 40},
+    )
+    assert main(["bench", name, "--only", "prototypical.*.other.*", "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "1 cells; each trained on 60 episodes" in out
+    assert "scored on 40 episodes of 5w1s with 5 queries, 40 episodes of 3w2s with 5 queries\n" in out
+    assert main(["bench", name, "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("1 cells; each trained on 60 episodes") == 2
+    assert out.count("1 cells; each trained on 7 episodes") == 2
+
+
 def test_a_failed_cell_is_exit_code_one_and_stands_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", write(encoders={"toy": ["bad", "toy_encoder"]})]) == 1
     captured = capsys.readouterr()

@@ -179,12 +179,17 @@ def _plan(config: Path, overrides: list[str]) -> Any:
 
 
 def _print_plan(plan: Any) -> None:
-    evaluate, train = plan.configuration.evaluate, plan.configuration.train
-    scored = ", ".join(_asked(shape, evaluate.episodes) for shape in evaluate.all_shapes())
-    typer.echo(f"{len(plan.selected)} cells; each trained on {train.episodes} episodes of {train.shape}")
-    typer.echo(f"and scored on {scored}")
+    """The cells, those that are trained and scored alike together; their parts may have settings of their own."""
+    alike: dict[str, list[str]] = {}
     for cell in plan.to_run():
-        typer.echo(f"  {cell.id}")
+        train, evaluate = cell.settings.train, cell.settings.evaluate
+        scored = ", ".join(_asked(shape, evaluate.episodes) for shape in evaluate.all_shapes())
+        told = f"each trained on {train.episodes} episodes of {train.shape}\nand scored on {scored}"
+        alike.setdefault(told, []).append(cell.id)
+    for told, cells in alike.items():
+        typer.echo(f"{len(cells)} cells; {told}")
+        for cell in cells:
+            typer.echo(f"  {cell}")
 
 
 def _asked(shape: Any, episodes: int) -> str:

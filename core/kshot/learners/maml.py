@@ -52,7 +52,8 @@ class MAML(InnerLoopLearner):
             rates of the last.
         multi_step_episodes: episodes over which the training loss moves from the mean over all
             steps to the last step alone; 0: the last alone from the start.
-        strategy: how tasks are gone over: ``loop``, ``vmap``, or ``auto`` by the shipped table.
+        strategy: how tasks are gone over: ``loop``, ``vmap``, or ``auto`` by what ``kshot tune``
+            found, else the shipped table.
 
     Raises:
         ValueError: the encoder has no such subset, or no width; head ``linear`` without a way.

@@ -58,7 +58,8 @@ class MetaLSTM(InnerLoopLearner):
             row) or ``prototype``.
         inner_steps: updates; the paper takes 12 at 1-shot and 8 at 5-shot.
         hidden: units of the LSTM that reads gradients.
-        strategy: how tasks are gone over: ``loop``, ``vmap``, or ``auto`` by the shipped table.
+        strategy: how tasks are gone over: ``loop``, ``vmap``, or ``auto`` by what ``kshot tune``
+            found, else the shipped table.
 
     Raises:
         ValueError: the encoder has no such subset, or no width; head ``linear`` without a way.
