@@ -34,7 +34,7 @@ REASONS = {
     "needs a server that stays up; the tests of serving ask one",
     "needs the package; its own tests are run",
     "needs minutes: continuous integration runs it",
-    "needs minutes: a slow test runs it on a small budget",
+    "needs minutes: continuous integration runs both, the benchmark on a small budget",
     "needs an idle machine",
     "needs half an hour",
 }
