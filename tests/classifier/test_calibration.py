@@ -127,6 +127,7 @@ def test_a_file_without_negatives_of_the_form_before_is_read(tmp_path: Path) -> 
     tensors, header = parts(path)
     assert "negatives" not in tensors
     header = {**header, "schema_number": 2}
+    del header["calibration"]
     header["digest"] = _digest({k: v for k, v in header.items() if k != "digest"}, tensors)
     write(path, tensors, header)
     assert FewShotClassifier.load(path).rejection_ == fitted.rejection_
@@ -232,3 +233,20 @@ def test_negatives_come_later_and_go_as_if_they_had_been_given_at_once(tmp_path:
     with pytest.raises(KshotError, match="add_negatives: example 0"):
         later.add_negatives([3.5])
     assert later.negatives_ == 0
+
+
+@pytest.mark.parametrize("learner", ["matching", "siamese"])
+def test_what_is_held_out_is_held_out_of_training_too(learner: str, tmp_path: Path) -> None:
+    """Labels that mean nothing: whoever reports more than chance was trained on what it is asked about."""
+    generator = np.random.Generator(np.random.Philox(key=3))
+    letters = np.array(list("abcdefghijklmnop"))
+    words = [" ".join("".join(generator.choice(letters, 4)) for _ in range(5)) for _ in range(24)]
+    labels = [("a", "b")[i % 2] for i in generator.permutation(24)]
+    options = {"context_width": 8} if learner == "matching" else None
+    fitted = FewShotClassifier("tfidf", learner, learner_options=options, episodes=60).fit(words, labels)
+    curve = fitted.learning_curve(12)
+    assert [point.shot for point in curve] == [1, 2, 4, 8]
+    assert np.mean([point.accuracy.mean for point in curve]) < 0.65
+    assert fitted.predict_proba(words).max(1).mean() < 0.75
+    fitted.save(tmp_path / "m.kshot")
+    assert FewShotClassifier.load(tmp_path / "m.kshot").calibration_ == fitted.calibration_

@@ -41,7 +41,7 @@ def test_a_change_that_fails_leaves_everything_as_it_was(
         def broken(*_: Any) -> None:
             raise ValueError("too late")
 
-        monkeypatch.setattr("kshot.classifier.estimator.fit_temperature", broken)
+        monkeypatch.setattr("kshot.classifier.method.fit_temperature", broken)
         assert client.teach("new", "flour").status == 500
         assert client.forget("cook").status == 500
         monkeypatch.undo()

@@ -6,7 +6,7 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,12 +19,14 @@ from kshot.classifier.embedder import EncoderIdentity
 from kshot.classifier.method import Settled
 from kshot.classifier.recipe import Recipe
 from kshot.classifier.support import Support
+from kshot.classifier.temperature import Calibration
 from kshot.encoders.embedded import EMBEDDING
 from kshot.errors import KshotError
 from kshot.tensorfiles import read_tensors, write_tensors
 
-SCHEMA, OLDEST = 3, 2
-"""Numbers of the bundle's form that this version writes, and of the oldest that it reads: one without negatives."""
+SCHEMA, OLDEST = 4, 2
+"""Numbers of the bundle's form that this version writes, and of the oldest that it reads: one without negatives.
+Below 4 calibration is not told."""
 
 _HEADER = "kshot"
 _INPUT, _LEARNER, _ENCODER = "support/", "learner/", "encoder/"
@@ -43,6 +45,7 @@ class Bundle:
     support: Support
     method: Settled
     negatives: Tensor
+    calibration: Calibration
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +59,7 @@ class Stored:
         support: its examples.
         method: the learner's own weights.
         negatives: (m, dim) embeddings of examples of no class.
+        calibration: of its probabilities; none in files before form 4.
         versions: of kshot and torch when it was written.
     """
 
@@ -65,6 +69,7 @@ class Stored:
     support: Support
     method: Mapping[str, Tensor]
     negatives: Tensor
+    calibration: Calibration | None
     versions: Mapping[str, str]
 
 
@@ -74,6 +79,7 @@ class _Header(BaseModel):
     parameters: dict[str, Any]
     recipe: dict[str, Any]
     labels: list[str]
+    calibration: Calibration | None = None
     encoder: str
     versions: dict[str, str]
     digest: str
@@ -97,6 +103,7 @@ def write_bundle(path: Path, bundle: Bundle) -> None:
         "parameters": dict(bundle.parameters),
         "recipe": bundle.recipe.plain(),
         "labels": list(bundle.support.labels),
+        "calibration": asdict(bundle.calibration),
         "encoder": bundle.identity.digest,
         "versions": {name: importlib.metadata.version(name) for name in ("kshot", "torch")},
     }
@@ -145,7 +152,9 @@ def read_bundle(path: Path) -> Stored:
     _refuse_code(path, [recipe.encoder.options, recipe.learner.options, header.parameters])
     identity = EncoderIdentity(header.encoder, _below(tensors, _ENCODER))
     method = _below(tensors, _LEARNER)
-    return Stored(header.parameters, recipe, identity, support, method, negatives, header.versions)
+    return Stored(
+        header.parameters, recipe, identity, support, method, negatives, header.calibration, header.versions
+    )
 
 
 def _recipe(path: Path, header: _Header) -> Recipe:
@@ -190,7 +199,7 @@ def _header(path: Path, raw: str | None) -> tuple[_Header, dict[str, Any]]:
             raise KshotError(
                 f"{path}: written in form {number}, before a classifier said what it is built from; fit it anew"
             )
-        return _Header.model_validate(content), content
+        return _Header.model_validate_json(raw), content
     except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
         raise KshotError(f"{path}: its header is damaged ({type(error).__name__})") from error
 

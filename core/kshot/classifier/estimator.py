@@ -27,7 +27,7 @@ from kshot.classifier.parts import build_reader, modality_of, refuse_folder
 from kshot.classifier.recipe import Recipe
 from kshot.classifier.sharing import download, upload
 from kshot.classifier.support import Support
-from kshot.classifier.temperature import Calibration, fit_temperature
+from kshot.classifier.temperature import Calibration
 from kshot.classifier.things import labels_of, read_all, things_of
 from kshot.classifier.threshold import Threshold, calibrate
 from kshot.errors import InputError, KshotError, listing, nearest
@@ -76,7 +76,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
     A learner with weights of its own (``siamese``, ``matching``, learnt rates) trains these on episodes
     drawn from the support itself, where it has two classes with two examples each; the encoder stays
     as it came. Probabilities are softmax over the learner's logits, divided by a temperature fitted to
-    held-out support examples.
+    held-out support examples. What is held out is held out of that training too: such a learner is trained
+    anew for each of three folds, so that ``fit`` costs four trainings, and ``learning_curve`` three more.
 
     Args:
         encoder: a registered encoder that comes with weights, or that has none to train; none:
@@ -267,6 +268,9 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         """How accuracy grows with the number of examples of each class, by repeated random splits of the
         support; empty where a class has one example alone.
 
+        A learner with weights of its own that are trained on the support is trained anew on what is left of it
+        without each of three folds, and all points are measured with these weights.
+
         Args:
             draws: random splits for each number of examples.
         """
@@ -286,7 +290,16 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             parameters["learner"] = recipe.cell
         identity = self._parts.embedder.identity()
         write_bundle(
-            Path(path), Bundle(parameters, recipe, identity, self._held, self._settled, self._negatives)
+            Path(path),
+            Bundle(
+                parameters,
+                recipe,
+                identity,
+                self._held,
+                self._settled,
+                self._negatives,
+                self.calibration_,
+            ),
         )
 
     @classmethod
@@ -309,7 +322,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             embedder.resume(stored.identity, stored.support.embeddings)
             lasting = stored.method if stored.recipe.cell else None
             parts = _Parts.around(registry, stored.recipe, embedder, lasting)
-            made._become(parts, stored.support, stored.negatives, stored.method)
+            made._become(parts, stored.support, stored.negatives, stored.method, stored.calibration)
         except KshotError:
             raise
         except Exception as error:
@@ -466,10 +479,12 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         support: Support,
         negatives: Tensor,
         trained: Mapping[str, Tensor] | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
-        """Take up a support set: train the learner's own weights, calibrate, and only then change."""
+        """Take up a support set: train the learner's own weights and calibrate, where neither was done before,
+        and only then change."""
         settled = parts.method.settle(support, trained, episodes=self.episodes, seed=self.random_state)
-        calibration = fit_temperature(support, settled.classifier)
+        calibration = settled.calibration(support) if calibration is None else calibration
         rejection = calibrate(support, negatives, self.unknown)
         self._classify, self._settled = settled.classifier(support), settled
         self._parts, self._held, self._negatives = parts, support, negatives

@@ -9,11 +9,12 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from kshot.classifier.curve import CurvePoint, learning_curve
+from kshot.classifier.curve import CurvePoint, learning_curve, learning_curve_anew
 from kshot.classifier.embedder import Embedder
 from kshot.classifier.parts import build_learner
 from kshot.classifier.recipe import Recipe
-from kshot.classifier.support import Support
+from kshot.classifier.support import Answering, Support
+from kshot.classifier.temperature import Calibration, fit_temperature
 from kshot.config import Train
 from kshot.errors import KshotError
 from kshot.interfaces import Learner
@@ -30,9 +31,8 @@ _CHUNK = 512
 _WAY, _QUERIES = 20, 3
 """Training episodes of a support's own examples are of this size at most."""
 
-
-Answering = Callable[[Support], Tensor]
-"""Examples asked about, whose labels do not matter → (n, way) logits on the CPU."""
+_FOLDS = 3
+"""Held-out parts of a support for learners that are trained on it, each of which costs a training."""
 
 
 @final
@@ -85,8 +85,8 @@ class Method:
         Raises:
             KshotError: the learner was trained for another number of classes, or the weights are not its.
         """
-        trained = self._trained if trained is None else trained
         device = self._embedder.device
+        fixed = self._trained if trained is None else trained
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
             encoder = self._embedder.copy() if self.adapts else self._embedder.stand_in()
@@ -94,11 +94,16 @@ class Method:
                 parameter.requires_grad_(False)
             learner = build_learner(self._registry, self._recipe, encoder, len(support.classes)).to(device)
             self._check_way(learner, len(support.classes))
-            if trained is not None:
-                _load(learner, trained)
+            learns = self._trained is None and learner.trains and bool(trainable(learner)) and episodes > 0
+            if fixed is not None:
+                _load(learner, fixed)
             else:
                 _train(learner, support, device, episodes, seed)
-        return Settled(learner.eval(), device)
+
+        def anew(left: Support) -> Settled:
+            return self.settle(left, None, episodes=episodes, seed=seed)
+
+        return Settled(learner.eval(), device, anew if learns else None)
 
     def _check_way(self, learner: Learner, classes: int) -> None:
         if learner.way not in (None, classes):
@@ -116,10 +121,14 @@ class Settled:
     Args:
         learner: in evaluation mode.
         device: where it computes.
+        anew: settles it for another support set, where its own weights are trained on the support; none:
+            no example has changed them.
     """
 
-    def __init__(self, learner: Learner, device: torch.device) -> None:
-        self._learner, self._device = learner, device
+    def __init__(
+        self, learner: Learner, device: torch.device, anew: Callable[[Support], Settled] | None
+    ) -> None:
+        self._learner, self._device, self._anew = learner, device, anew
 
     @torch.no_grad()
     def classifier(self, support: Support) -> Answering:
@@ -144,9 +153,21 @@ class Settled:
 
         return logits
 
+    def calibration(self, support: Support) -> Calibration:
+        """The temperature by examples of the support that its own weights have not seen either: where these are
+        trained on it, they are trained anew for each of three folds in place of five."""
+        anew = self._anew
+        if anew is None:
+            return fit_temperature(support, self.classifier)
+        return fit_temperature(support, lambda left: anew(left).classifier(left), _FOLDS)
+
     def learning_curve(self, support: Support, draws: int, seed: int) -> list[CurvePoint]:
-        """Accuracy by number of examples; see :func:`kshot.classifier.curve.learning_curve`."""
-        return learning_curve(self._learner, support, self._device, draws, seed)
+        """Accuracy by number of examples, on examples that its own weights have not seen either; see
+        :mod:`kshot.classifier.curve`."""
+        anew = self._anew
+        if anew is None:
+            return learning_curve(self._learner, support, self._device, draws, seed)
+        return learning_curve_anew(support, lambda left: anew(left).classifier, _FOLDS, draws, seed)
 
     def state(self) -> dict[str, Tensor]:
         """The learner's own weights, without the encoder's."""

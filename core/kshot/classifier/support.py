@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -70,3 +70,7 @@ class Support:
         catalogue = Catalogue.build(self.labels, [f"{i:09d}" for i in range(len(self))], version="support")
         order = torch.from_numpy(catalogue.rows)
         return ResidentLoader(catalogue, {n: leaf[order] for n, leaf in self.inputs.items()}, device)
+
+
+Answering = Callable[[Support], Tensor]
+"""Examples asked about, whose labels do not matter → (n, way) logits on the CPU."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
-from kshot.classifier.method import Answering
-from kshot.classifier.support import Support
+from kshot.classifier.folds import folds_of
+from kshot.classifier.support import Answering, Support
 from kshot.statistics import binned, expected_calibration_error
 
 FOLDS = 5
@@ -30,13 +32,15 @@ class Calibration:
         ece_after: with the temperature.
     """
 
-    temperature: float = 1.0
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     examples: int = 0
     ece_before: float | None = None
     ece_after: float | None = None
 
 
-def fit_temperature(support: Support, classifier: Callable[[Support], Answering]) -> Calibration:
+def fit_temperature(
+    support: Support, classifier: Callable[[Support], Answering], folds: int = FOLDS
+) -> Calibration:
     """The temperature by which logits are divided (Guo et al., "On calibration of modern neural
     networks", ICML 2017), fitted to held-out examples of the support itself.
 
@@ -44,20 +48,16 @@ def fit_temperature(support: Support, classifier: Callable[[Support], Answering]
 
     Args:
         support: all examples.
-        classifier: makes of a support set what classifies by it.
+        classifier: makes of a support set what classifies by it; nothing in it may have been trained on
+            examples that this set lacks, or they are not held out.
+        folds: in how many turns examples are held out.
     """
-    ranks = _ranks(support.numbers)
-    sizes = torch.bincount(support.numbers)[support.numbers]
-    folds = min(FOLDS, int(sizes.max()))
-    if folds < 2:
-        return Calibration()
     logits, labels = list[Tensor](), list[Tensor]()
-    for fold in range(folds):
-        held = (ranks % folds == fold) & (sizes > 1)
-        if held.any():
-            left = support.taken((~held).nonzero().flatten())
-            logits.append(classifier(left)(support.taken(held.nonzero().flatten())))
-            labels.append(support.numbers[held])
+    for left, held in folds_of(support.numbers, folds):
+        logits.append(classifier(support.taken(left))(support.taken(held)))
+        labels.append(support.numbers[held])
+    if not labels:
+        return Calibration()
     found, right = torch.cat(logits).double(), torch.cat(labels)
     temperature = _best(found, right)
     return Calibration(temperature, len(right), _error(found, right), _error(found / temperature, right))
@@ -67,16 +67,6 @@ def _error(logits: Tensor, labels: Tensor) -> float:
     """Expected calibration error of (N, way) logits, (N,) labels."""
     confidence, predicted = logits.softmax(1).max(1)
     return expected_calibration_error(binned(confidence.numpy(), (predicted == labels).numpy()))
-
-
-def _ranks(numbers: Tensor) -> Tensor:
-    """(N,) classes → (N,) how many earlier examples are of the same class."""
-    order = numbers.argsort(stable=True)
-    sizes = torch.bincount(numbers)
-    starts = (sizes.cumsum(0) - sizes)[numbers[order]]
-    ranks = torch.empty_like(numbers)
-    ranks[order] = torch.arange(len(numbers)) - starts
-    return ranks
 
 
 def _best(logits: Tensor, labels: Tensor) -> float:
