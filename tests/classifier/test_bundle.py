@@ -59,7 +59,7 @@ def test_a_changed_header_is_refused(bundle: Path) -> None:
 def test_a_newer_form_is_refused(bundle: Path) -> None:
     tensors, header = parts(bundle)
     write(bundle, tensors, {**header, "schema_number": 99})
-    with pytest.raises(KshotError, match="written in form 99, this kshot reads up to 3; upgrade kshot"):
+    with pytest.raises(KshotError, match="written in form 99, this kshot reads up to 4; upgrade kshot"):
         FewShotClassifier.load(bundle)
 
 

@@ -368,3 +368,90 @@ def test_a_clone_of_a_loaded_classifier_fits_as_the_first_one_did(tmp_path: Path
     copied.fit(*texts())
     assert np.array_equal(copied.predict_proba(texts()[0]), made.predict_proba(texts()[0]))
     assert copied.rejection_ == made.rejection_
+
+
+class _Frame:
+    """As much of a pandas DataFrame as is asked of one."""
+
+    ndim, iloc = 2, None
+
+    def __init__(self, **columns: list[Any]) -> None:
+        self._columns = columns
+        self.columns = list(columns)
+
+    def __getitem__(self, name: str) -> list[Any]:
+        return self._columns[name]
+
+
+@pytest.mark.parametrize(("name", "y"), [("label", None), ("label", "label"), ("kind", "kind")])
+def test_labels_may_be_a_column_of_a_frame(name: str, y: str | None) -> None:
+    words, labels = texts()
+    frame = _Frame(text=list(words), **{name: list(labels)})
+    made = FewShotClassifier("tfidf").fit(frame, y)
+    assert made.classes_.tolist() == sorted(set(labels))
+    with pytest.raises(KshotError, match="the data set has no column 'sort'; it has text"):
+        FewShotClassifier("tfidf").fit(frame, "sort")
+    with pytest.raises(KshotError, match="labels are one string, 'ab', where one for each example is meant"):
+        FewShotClassifier("tfidf").fit(["flour", "road"], "ab")
+
+
+@pytest.mark.parametrize(
+    "missing", [None, float("nan"), np.float64("nan"), np.datetime64("NaT"), np.timedelta64("NaT"), "", "  "]
+)
+def test_a_label_that_is_missing_is_named(missing: Any) -> None:
+    with pytest.raises(KshotError, match="label 2 is empty"):
+        FewShotClassifier("tfidf").fit(["flour", "road", "song"], ["a", "b", missing])
+
+
+def test_a_class_may_be_called_nan() -> None:
+    assert FewShotClassifier("tfidf").fit(["flour", "road"], ["nan", "b"]).classes_.tolist() == ["b", "nan"]
+
+
+def test_no_examples_are_nothing_to_learn() -> None:
+    made = FewShotClassifier("tfidf").fit(*texts())
+    for call in (lambda: made.partial_fit([], []), lambda: made.add_class("z", []), lambda: made.fit([], [])):
+        with pytest.raises(KshotError, match="no examples were given"):
+            call()
+    assert made.predict([]).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"episodes": -1}, "episodes=-1: give an integer of 0 or more"),
+        ({"episodes": 1.5}, r"episodes=1\.5: give an integer"),
+        ({"random_state": None}, "random_state=None: give an integer of 0 or more"),
+    ],
+)
+def test_a_parameter_that_cannot_be_is_named(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(KshotError, match=message):
+        FewShotClassifier("tfidf", **given).fit(*texts())
+
+
+def test_no_neighbours_are_nothing_to_explain() -> None:
+    with pytest.raises(KshotError, match="count=0: ask for one neighbour at least"):
+        FewShotClassifier("tfidf").fit(*texts()).explain(["flour"], 0)
+
+
+def test_a_class_that_is_called_as_what_is_unknown() -> None:
+    """An answer must not mean two things."""
+    words, labels = texts()
+    names = ["unknown" if label == "cook" else label for label in labels]
+    assert "unknown" in FewShotClassifier("tfidf").fit(words, names).predict(words)
+    made = FewShotClassifier("tfidf", unknown=0.2).fit(words, labels)
+    message = "a class is called 'unknown', .* give its examples as negatives"
+    with pytest.raises(KshotError, match=message):
+        made.add_class("unknown", ["flour"])
+    assert "unknown" not in made.classes_
+    with pytest.raises(KshotError, match=message):
+        FewShotClassifier("tfidf").fit(words, names).add_negatives(["quartz"])
+
+
+def test_weights_that_cannot_be_trained_stay_as_they_came(caplog: pytest.LogCaptureFixture) -> None:
+    """A linear head has an output for each class, and one of them cannot be held out."""
+    words, labels = texts()
+    kept = [number for number, label in enumerate(labels) if label != "cook"] + [labels.index("cook")]
+    made = FewShotClassifier("tfidf", "maml", learner_options={"adapt": "head", "head": "linear"}, episodes=4)
+    made.fit([words[k] for k in kept], [labels[k] for k in kept])
+    assert "maml: its own weights stay as they came; they are trained where 3 classes have two" in caplog.text
+    assert len(made.classes_) == 3

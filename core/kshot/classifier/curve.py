@@ -89,7 +89,7 @@ def learning_curve_anew(
         seed: of these.
     """
     numbers = support.numbers
-    if int(torch.bincount(numbers).min()) < 2:
+    if int(torch.bincount(numbers).min()) < 2 or draws < 1:
         return []
     parts = list(folds_of(numbers, folds))[:draws]
     makers = [settle(support.taken(left)) for left, _ in parts]

@@ -93,7 +93,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             threshold is where both mistakes are fewest, and refuses no more of the known than that.
         episodes: on which a learner's own weights are trained; 0: none.
         device: ``auto``, ``cpu`` or ``cuda``.
-        random_state: seed of what a learner draws.
+        random_state: seed of what a learner draws, an integer of 0 or more, so that a fit can be repeated.
 
     Attributes:
         classes_: (way,) sorted names of the classes.
@@ -129,7 +129,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
 
         Args:
             X: n examples; or a Hugging Face ``Dataset`` or a ``DataFrame``, whose columns are found by their names.
-            y: n labels; of a ``Dataset`` the name of its column (default: ``label``).
+            y: n labels; of a ``Dataset`` or ``DataFrame`` the name of its column (default: ``label``).
             negatives: examples of no class, such as will come up in use; by them the threshold of
                 ``"unknown"`` is set. Only their embeddings are kept. None: none.
 
@@ -261,6 +261,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
 
     def explain(self, X: Any, count: int = 5) -> list[list[Neighbour]]:  # noqa: N803
         """The support examples nearest to each of n examples, nearest first."""
+        if count < 1:
+            raise KshotError(f"explain: count={count!r}: ask for one neighbour at least")
         _, embeddings = self._asked(X)
         return neighbours(embeddings, self._held, count)
 
@@ -463,6 +465,10 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             raise KshotError(
                 f"unknown={self.unknown!r}: give the share of known examples that may be refused"
             )
+        for name in ("episodes", "random_state"):
+            value = getattr(self, name)
+            if not isinstance(value, int | np.integer) or value < 0:
+                raise KshotError(f"{name}={value!r}: give an integer of 0 or more")
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "_held"):
@@ -486,6 +492,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         settled = parts.method.settle(support, trained, episodes=self.episodes, seed=self.random_state)
         calibration = settled.calibration(support) if calibration is None else calibration
         rejection = calibrate(support, negatives, self.unknown)
+        _keep_apart(support, rejection)
         self._classify, self._settled = settled.classifier(support), settled
         self._parts, self._held, self._negatives = parts, support, negatives
         self.classes_ = np.asarray(support.classes, dtype=object)
@@ -494,6 +501,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
 
     def _reject(self, negatives: Tensor) -> None:
         rejection = calibrate(self._held, negatives, self.unknown)
+        _keep_apart(self._held, rejection)
         self._negatives, self.rejection_ = negatives, rejection
 
     def _asked(self, X: Any) -> tuple[Tensor, Tensor]:  # noqa: N803
@@ -516,8 +524,19 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         return (logits.double() / self.temperature_).softmax(1).numpy()
 
 
+def _keep_apart(support: Support, rejection: Threshold | None) -> None:
+    """An answer must not be able to mean two things."""
+    if rejection is not None and UNKNOWN in support.labels:
+        raise InputError(
+            f"a class is called '{UNKNOWN}', as an example is that belongs to none; give its examples as negatives, or "
+            "call it otherwise"
+        )
+
+
 def _pairs(X: Any, y: Any, who: str) -> tuple[Sequence[Any], tuple[str, ...]]:  # noqa: N803
     labels, things = labels_of(X, y), things_of(X)
+    if not len(things):
+        raise InputError(f"{who}: no examples were given; give one of each class at least")
     if len(labels) != len(things):
         raise InputError(f"{who}: {len(things)} examples but {len(labels)} labels; give one for each")
     return things, labels

@@ -98,12 +98,23 @@ class Method:
             if fixed is not None:
                 _load(learner, fixed)
             else:
-                _train(learner, support, device, episodes, seed)
+                if learns and not _can_train(learner, support):
+                    log.warning(
+                        "%s: its own weights stay as they came; they are trained where %d classes have two examples "
+                        "each%s",
+                        self._recipe.learner.use,
+                        learner.way or 2,
+                        ", or any two with `head: prototype`" if learner.way else "",
+                    )
+                _train(learner, support, device, episodes if learns else 0, seed)
 
         def anew(left: Support) -> Settled:
-            return self.settle(left, None, episodes=episodes, seed=seed)
+            # Where too few are left to train on, what all of them trained is nearer to what will be asked.
+            able = _can_train(learner, left)
+            return self.settle(left, None, episodes=episodes, seed=seed) if able else settled
 
-        return Settled(learner.eval(), device, anew if learns else None)
+        settled = Settled(learner.eval(), device, anew if learns and _can_train(learner, support) else None)
+        return settled
 
     def _check_way(self, learner: Learner, classes: int) -> None:
         if learner.way not in (None, classes):
@@ -178,17 +189,20 @@ class Settled:
 def _train(learner: Learner, support: Support, device: torch.device, episodes: int, seed: int) -> None:
     """What the learner learns of a support set: by episodes of it, as far as there are classes with two
     examples, and where it must see training embeddings by these."""
-    if learner.trains and trainable(learner) and episodes:
+    if episodes and _can_train(learner, support):
         _meta_train(learner, support, device, episodes, seed)
     if learner.wants_base:
         learner.begin(support.embeddings.to(device), support.numbers.to(device))
 
 
+def _can_train(learner: Learner, support: Support) -> bool:
+    """True where episodes can be drawn: of as many classes as its head tells apart, with two examples each."""
+    return int((torch.bincount(support.numbers) > 1).sum()) >= (learner.way or 2)
+
+
 def _meta_train(learner: Learner, support: Support, device: torch.device, episodes: int, seed: int) -> None:
     sizes = torch.bincount(support.numbers)
     several = sizes[sizes > 1]
-    if len(several) < 2:
-        return
     queries = min(_QUERIES, int(several.min()) - 1)
     way = learner.way or min(_WAY, len(several))
     loader = support.loader(device)

@@ -47,28 +47,44 @@ def things_of(X: Any) -> Sequence[Any]:  # noqa: N803 (scikit-learn's own name)
 def labels_of(X: Any, y: Any) -> tuple[str, ...]:  # noqa: N803
     """Names of classes; numbers become their digits, numbers of a ``ClassLabel`` their names.
 
+    Args:
+        X: examples; of a Hugging Face ``Dataset`` or a pandas ``DataFrame`` a column may be named.
+        y: n labels, or the name of that column; none: ``label``.
+
     Raises:
         InputError: no labels, or one that is no name.
     """
-    columns = getattr(X, "column_names", None)
-    if isinstance(columns, list) and (y is None or isinstance(y, str)):
-        column = y or "label"
-        if column not in columns:
-            raise InputError(
-                f"the data set has no column '{column}'; it has {listing(cast('list[str]', columns))}"
-            )
-        feature = X.features[column]
-        y = [feature.int2str(value) for value in X[column]] if hasattr(feature, "int2str") else X[column]
+    if y is None or isinstance(y, str):
+        y = _column(X, y)
     if not isinstance(y, Iterable) and hasattr(y, "__array__"):
         y = np.asarray(y)
-    if y is None:
-        raise InputError("labels are missing; call fit(examples, labels)")
     return tuple(_name(label, number) for number, label in enumerate(y))
 
 
+def _column(X: Any, name: str | None) -> Any:  # noqa: N803
+    """The column of labels of a ``Dataset`` or a ``DataFrame``."""
+    is_frame = hasattr(X, "iloc") and getattr(X, "ndim", 1) == 2
+    columns: Any = list(X.columns) if is_frame else getattr(X, "column_names", None)
+    if not isinstance(columns, list):
+        raise InputError(
+            "labels are missing; call fit(examples, labels)"
+            if name is None
+            else f"labels are one string, {name!r}, where one for each example is meant; put them into a list"
+        )
+    column = name or "label"
+    if column not in columns:
+        there = listing([str(one) for one in cast("list[Any]", columns)])
+        raise InputError(f"the data set has no column '{column}'; it has {there}")
+    to_name = None if is_frame else getattr(X.features[column], "int2str", None)
+    return [to_name(value) for value in X[column]] if to_name else X[column]
+
+
 def _name(label: Any, number: int) -> str:
-    name = str(label.item() if hasattr(label, "item") else label)
-    if label is None or not name.strip():
+    value = label.item() if hasattr(label, "item") else label
+    name = str(value)
+    # Tables have numbers and times of these names where a cell is empty.
+    missing = value is None or (name in ("nan", "NaT", "<NA>") and not isinstance(value, str))
+    if missing or not name.strip():
         raise InputError(f"label {number} is empty; every example needs the name of its class")
     return name
 

@@ -25,7 +25,7 @@ class Compared(Entry):
             or not over the best row's episodes.
         ci95: half-width of its 95 % interval over the episodes.
         p: of a paired t-test that the difference is zero; null for a single episode.
-        p_adjusted: the same after Holm's correction over the column's comparisons with the best.
+        p_adjusted: the same after Holm's correction over all pairs of the column's rows.
         not_worse: True where that is 0.05 or more: the best row is not significantly better.
     """
 
