@@ -18,4 +18,12 @@ class RefusedError(KshotError):
         super().__init__(reason)
 
 
-UNREADABLE, NOT_THERE, TOO_LARGE, OTHER_MEDIA, OTHER_HOST, FORBIDDEN = 422, 404, 413, 415, 421, 403
+AMBIGUOUS, UNREADABLE, NOT_THERE, TOO_LARGE, OTHER_MEDIA, OTHER_HOST, FORBIDDEN = (
+    400,
+    422,
+    404,
+    413,
+    415,
+    421,
+    403,
+)
