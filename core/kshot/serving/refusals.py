@@ -18,12 +18,5 @@ class RefusedError(KshotError):
         super().__init__(reason)
 
 
-AMBIGUOUS, UNREADABLE, NOT_THERE, TOO_LARGE, OTHER_MEDIA, OTHER_HOST, FORBIDDEN = (
-    400,
-    422,
-    404,
-    413,
-    415,
-    421,
-    403,
-)
+AMBIGUOUS, FORBIDDEN, NOT_THERE, TOO_LARGE = 400, 403, 404, 413
+OTHER_MEDIA, OTHER_HOST, UNREADABLE = 415, 421, 422
