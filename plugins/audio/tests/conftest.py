@@ -21,23 +21,31 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def speech_folder() -> Path:
-    root = Path(os.environ.get("KSHOT_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
-    folder = root / "speech"
-    if not folder.is_dir():
-        pytest.skip(f"no real speech at {folder}; set KSHOT_TEST_DATA to the folder above it")
-    return folder
+def speakers_parquet() -> Path:
+    return _real("librispeech_speakers.parquet")
 
 
 @pytest.fixture(scope="session")
-def librispeech(speech_folder: Path) -> Any:
+def digits_parquet() -> Path:
+    return _real("fsdd.parquet")
+
+
+def _real(name: str) -> Path:
+    data = Path(os.environ.get("KSHOT_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
+    path = data / "speech" / name
+    if not path.is_file():
+        pytest.skip(f"no speech at {path}; set KSHOT_TEST_DATA to the folder of real data")
+    return path
+
+
+@pytest.fixture(scope="session")
+def librispeech(speakers_parquet: Path) -> Any:
     """Real speech: 16 kHz clips of 1.5 s, the published split of speakers."""
     from kshot.options import OptionsOf
     from kshot_audio.tables import audio_table
 
-    path = str(speech_folder / "librispeech_speakers.parquet")
     split = {"column": "split", "validation": "val"}
-    options = {"path": path, "label": "speaker", "split": split}
+    options = {"path": str(speakers_parquet), "label": "speaker", "split": split}
     return audio_table(**OptionsOf(audio_table).resolve(options, "sources.speech").arguments)
 
 
