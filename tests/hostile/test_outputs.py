@@ -127,7 +127,7 @@ def test_a_spreadsheet_runs_nothing(name: str) -> None:
 
 
 @given(odd_names | st.text(max_size=30))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_text_becomes_a_formula(text: str) -> None:
     made = unformula(text)
     assert not made.lstrip(' "').startswith(FORMULA)
@@ -183,7 +183,7 @@ def test_a_message_orders_the_terminal_nothing(victim: Victim) -> None:
 
 
 @given(st.lists(odd_names | st.text(min_size=1, max_size=200), min_size=1, max_size=8, unique=True))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_folders_of_classes_are_safe_and_unique(labels: list[str]) -> None:
     labels = [label for label in labels if not re.search("[\ud800-\udfff]", label)]
     names = [folder_name(label) for label in labels]
@@ -197,7 +197,7 @@ def test_folders_of_classes_are_safe_and_unique(labels: list[str]) -> None:
 
 
 @given(odd_names | st.text(max_size=60))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_samples_lie_in_their_folder(source: str) -> None:
     if re.search("[\ud800-\udfff]", source):
         return

@@ -1,16 +1,24 @@
-"""Shared by the audio plugin's tests: real data, one thread, made-up recordings, a few voices."""
+"""Shared by the audio plugin's tests: a cache of their own, real data, one thread, made-up recordings, a few voices."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from kshot_audio.waveform import Waveform
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What an earlier version left in the user's cache must not decide a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KSHOT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
