@@ -1,4 +1,4 @@
-"""Shared by all tests: real data, one thread a process, and distributions installed as pip would leave them."""
+"""Shared by all tests: caches of their own, real data, one thread a process, distributions as pip leaves them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# What failed once fails again; the long forms say that they draw anew.
+settings.register_profile("repeated", deadline=None, derandomize=True)
+settings.load_profile("repeated")
 
 SOURCES = Path(__file__).parent / "plugins" / "distributions"
 
@@ -23,6 +28,22 @@ def _one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The user's caches are neither read nor written; processes that run side by side share what is made."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("KSHOT_CACHE", "HF_DATASETS_CACHE"):
+            patch.setenv(variable, str(folder / variable))
+        if "datasets" in sys.modules:  # which has looked at its variable already
+            patch.setattr(
+                sys.modules["datasets"].config, "HF_DATASETS_CACHE", os.environ["HF_DATASETS_CACHE"]
+            )
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +96,10 @@ class Site:
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         """Start ``python …`` likewise, and do not wait for it."""
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("KSHOT_")}
+        kept = os.environ.items()
+        clean = {
+            name: value for name, value in kept if name == "KSHOT_CACHE" or not name.startswith("KSHOT_")
+        }
         path = os.pathsep.join([str(self.folder), *filter(None, [os.environ.get("PYTHONPATH")])])
         return subprocess.Popen(
             [sys.executable, *arguments],

@@ -39,7 +39,9 @@ def test_python_blocks_run(tmp_path: Path) -> None:
     }
     command = [sys.executable, Path(__file__).with_name("forking.py")]
     told = json.dumps(pages)
-    done = subprocess.run(command, cwd=tmp_path, input=told, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=tmp_path, input=told, capture_output=True, text=True, check=False, timeout=1200
+    )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     assert done.stdout.count("ran ") == len(pages)
 

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,9 @@ CONFIGURATION: dict[str, Any] = {
     "evaluate": {"shapes": ["5w1s"], "queries": 5, "episodes": 10},
 }
 
+DEADLINE = 600.0
+"""Seconds after which a moment that has not come is given up."""
+
 _EVENT = re.compile(r"^event (\d+) (.*)$", re.MULTILINE)
 
 
@@ -57,9 +61,14 @@ class Command:
         """Start it and wait until it stands still at a moment; also what it said of that."""
         process = self.start(MOMENT_AFTER=str(after), MOMENT_LIKE=like)
         assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("moment "):
-                return process, line.removeprefix("moment ").strip()
+        overdue = threading.Timer(DEADLINE, process.kill)
+        overdue.start()
+        try:
+            for line in process.stdout:
+                if line.startswith("moment "):
+                    return process, line.removeprefix("moment ").strip()
+        finally:
+            overdue.cancel()
         process.kill()
         _, err = process.communicate()
         raise AssertionError(f"no event like {like!r} from number {after} on: {err}")

@@ -78,7 +78,8 @@ def check_killed(
         kept = finished(torn)
     resumed = bench.run(torn)
     assert resumed.returncode == 0, resumed.stderr
-    assert f"5 cells, {len(kept)} of them finished already" in resumed.stdout if kept else True
+    counted = f"5 cells, {len(kept)} of them finished already" if kept else "5 cells"
+    assert counted in resumed.stdout
     assert figures(torn) == figures(whole)
     assert len(figures(whole)[1]) == 5
     assert kept.items() <= finished(torn).items()
@@ -165,7 +166,7 @@ def test_a_report_whose_writer_was_killed_is_the_old_one_or_the_new(
     assert contents(out) == before
 
 
-@pytest.mark.parametrize("count", MOMENTS)
+@pytest.mark.parametrize("count", [pytest.param(2, id="twice"), MOMENTS[1]])
 def test_a_classifier_whose_writer_was_killed_is_the_old_one_or_the_new(
     bench: Bench, tmp_path: Path, count: int
 ) -> None:
@@ -181,14 +182,17 @@ def test_a_classifier_whose_writer_was_killed_is_the_old_one_or_the_new(
     enrolling = Command(bench.site, ("enroll", str(model), "law", "the court judge"), folder)
     chance = list(moments(fitting, count, seed=5))
     fitted = model.read_bytes()
+    enrolling.here()
+    enrolled = model.read_bytes()
+    assert enrolled != fitted
     for number, (event, delay) in enumerate(chance):
         again = number % 2 == 1
         model.write_bytes(fitted) if again else model.unlink(missing_ok=True)
         killed = enrolling if again else fitting
         print("killed at event", killed.kill(0 if again else event, ".part" if again else "", delay))
         check_whole(folder)
-        assert not model.exists() or again or model.read_bytes() == fitted
-        assert model.exists() or not again, "what was there is not lost"
+        found = model.read_bytes() if model.exists() else None
+        assert found in ((fitted, enrolled) if again else (None, fitted))
     model.unlink(missing_ok=True)
     fitting.here()
     assert model.read_bytes() == fitted

@@ -34,7 +34,7 @@ def test_the_second_run_on_a_folder_is_refused_and_readers_are_not(
         reading = site.run("-m", "kshot", *command)
         assert reading.returncode == 0, reading.stderr
     first.kill()
-    first.communicate()
+    first.communicate(timeout=60)
     assert (out / HOLDER).is_file(), "what a killed run says of itself stays, and is nobody's lock"
     bench.here(out)
     assert not (out / HOLDER).exists()

@@ -20,15 +20,17 @@ def forms(short: int, long: int, **pieces: st.SearchStrategy[Any]) -> Callable[[
     """Make two tests of a property: one of ``short`` pieces of input, and a slow one of ``long``."""
 
     def made(check: Property) -> tuple[Any, Any]:
-        def test(count: int) -> Any:
-            @settings(max_examples=count, deadline=None, suppress_health_check=_SUPPRESSED, database=None)
+        def test(count: int, *, repeated: bool) -> Any:
+            @settings(
+                max_examples=count, derandomize=repeated, suppress_health_check=_SUPPRESSED, database=None
+            )
             @given(**pieces)
             def tried(victim: Victim, **piece: Any) -> None:
                 check(victim, **piece)
 
             return tried
 
-        return test(short), pytest.mark.slow(test(long))
+        return test(short, repeated=True), pytest.mark.slow(test(long, repeated=False))
 
     return made
 

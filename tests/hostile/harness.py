@@ -100,6 +100,7 @@ class Victim:
             "PYTHONPATH": path,
             "KSHOT_CACHE": str(cache),
             "HF_HOME": str(cache / "hf"),
+            "HF_DATASETS_CACHE": str(cache / "hf" / "datasets"),
             "HF_HUB_OFFLINE": "1",
             "TMPDIR": str(self.folder),
             "MPLCONFIGDIR": str(cache),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 
@@ -19,12 +21,13 @@ from tests.serving.live import Client, form, live
 
 from . import media
 from .forms import damaged, odd_names
-from .harness import tried
+from .harness import ROOT, tried
 
 LIMITS = Limits(request_bytes=300_000, file_bytes=100_000, things=4, examples=60, classes=6)
+INSIDE = (str(ROOT), tempfile.gettempdir(), sys.prefix, "Traceback")
 REFUSED = {400, 404, 405, 411, 413, 415, 421, 422}
 _SUPPRESSED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-SETTINGS = {"deadline": None, "database": None, "suppress_health_check": _SUPPRESSED}
+SETTINGS = {"database": None, "suppress_health_check": _SUPPRESSED}
 
 
 # Of a form that is damaged within a file the library leaves it to Python to close that, which it does at once.
@@ -53,7 +56,7 @@ def _asked(client: Client, path: str, body: bytes, media_type: str) -> int:
     assert answer.status == 200 or answer.status in REFUSED, (answer.status, answer.content[:500])
     if answer.status != 200:
         assert answer.detail
-        assert "/" not in answer.detail or "site-packages" not in answer.detail
+        assert not [one for one in INSIDE if one in answer.detail]
         assert len(answer.detail) < 10_000
     assert time.perf_counter() - began < 20
     return answer.status
@@ -113,7 +116,7 @@ def test_damaged_pictures_with_odd_names(eyes: Client, content: bytes, name: str
 
 @pytest.mark.slow
 def test_at_length(client: Client, eyes: Client) -> None:
-    many = settings(max_examples=600, **SETTINGS)
+    many = settings(max_examples=600, derandomize=False, **SETTINGS)
     many(given(value=_JSON | st.fixed_dictionaries({"texts": _JSON}))(lambda value: _weird(client, value)))()
     many(
         given(body=damaged(_SOUND), media_type=_TYPES)(
@@ -157,17 +160,18 @@ def test_lengths_that_lie(client: Client, length: str) -> None:
 
 def test_a_request_of_two_lengths_is_not_taken_for_two(client: Client) -> None:
     with socket.create_connection(("127.0.0.1", client.port), timeout=20) as connection:
-        head = f"POST /predict HTTP/1.1\r\nhost: 127.0.0.1:{client.port}\r\ntransfer-encoding: chunked\r\n"
+        head = (
+            f"POST /predict HTTP/1.1\r\nhost: 127.0.0.1:{client.port}\r\n"
+            "content-type: application/json\r\ntransfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n"
+        )
         smuggled = f"GET /model HTTP/1.1\r\nhost: 127.0.0.1:{client.port}\r\n\r\n"
-        connection.sendall(f"{head}content-length: 5\r\n\r\n0\r\n\r\n{smuggled}".encode())
-        connection.settimeout(3)
+        connection.sendall(f"{head}0\r\n\r\n{smuggled}".encode())
         said = b""
-        try:
-            while piece := connection.recv(65_536):
-                said += piece
-        except TimeoutError:
-            pass
-    assert b"200 OK" not in said.split(b"\r\n")[0]
+        while piece := connection.recv(65_536):  # until the server closes
+            said += piece
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert said.count(b"HTTP/1.1 ") == 1
+    assert b'"classes"' not in said
     assert client.get("/healthz").status == 200
 
 

@@ -135,7 +135,8 @@ for package in %s:
         except ImportError as error:
             if getattr(error, "name", "").partition(".")[0] in ("kshot", "kshot_image", "kshot_audio", "kshot_text"):
                 raise
-        count += 1
+        else:
+            count += 1
 print(count)
 """
 

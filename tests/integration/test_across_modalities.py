@@ -69,10 +69,10 @@ def run(folder: Path, **changes: Any) -> Results:
     return run_benchmark(planned(configuration(**changes)), folder, "senses.yaml", torch.device("cpu"))
 
 
-def refused(**changes: Any) -> str:
+def refused(folder: Path, **changes: Any) -> str:
     with pytest.raises(ConfigurationError) as error:
         plan = planned(configuration(**changes))
-        run_benchmark(plan, Path("nowhere"), "senses.yaml", torch.device("cpu"))
+        run_benchmark(plan, folder, "senses.yaml", torch.device("cpu"))
     return str(error.value)
 
 
@@ -150,8 +150,8 @@ def test_a_frozen_tower_and_a_frozen_encoder_are_embedded_once(tmp_path: Path) -
         ({"encoders": {"mixed": {"use": "joint"}}}, "what it is made of"),
     ],
 )
-def test_encoders_that_do_not_fit(changes: dict[str, Any], words: str) -> None:
-    assert words in refused(**changes)
+def test_encoders_that_do_not_fit(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    assert words in refused(tmp_path, **changes)
 
 
 @pytest.mark.parametrize(
@@ -181,12 +181,12 @@ def test_encoders_that_do_not_fit(changes: dict[str, Any], words: str) -> None:
         ),
     ],
 )
-def test_sources_that_do_not_fit(source: dict[str, Any], words: str) -> None:
+def test_sources_that_do_not_fit(tmp_path: Path, source: dict[str, Any], words: str) -> None:
     there: dict[str, Any] = {"seen": {"use": "sight", "lacking": 11}} if "toy" in source.get("of", ()) else {}
     there = {"seen": {"use": "sight"}, "heard": {"use": "sound"}, "toy": {"classes": 3}} | there
     named = [name for name in there if name in source.get("of", ())]
     sources = {**{name: there[name] for name in named}, "both": {"use": "aligned", **source}}
-    assert words in refused(sources=sources)
+    assert words in refused(tmp_path, sources=sources)
 
 
 def test_the_episodes_of_a_configuration_can_be_seen(

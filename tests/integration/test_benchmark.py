@@ -469,6 +469,7 @@ def test_within_and_apart_reach_the_scores(tmp_path: Path) -> None:
 
 
 def test_learners_are_told_the_way_if_they_ask(tmp_path: Path) -> None:
+    SEEN.clear()
     registry = toy_registry(("learners", LearnerSpec("fixed", "wants its way", f"{__name__}:fixed_way")))
     found = run(tmp_path, registry, learners=["fixed"], train={"episodes": 4, "way": 7})
     assert found.cells[0].status == "finished"

@@ -241,8 +241,8 @@ def test_the_shipped_observer_and_its_section(
         assert support == sorted(support, reverse=True), "adaptation lowers the support's loss"
         assert right[-1] > right[0]
     [cell] = [one for one in results.load(folder).cells if one.learner == "maml"]
-    if tests[0].seen == 40:  # all of the test episodes
-        assert tests[0].steps["accuracy/query"][-1] == pytest.approx(cell.scores[0].accuracy, rel=1e-4)
+    assert tests[0].seen == 40, "all of the test episodes"
+    assert tests[0].steps["accuracy/query"][-1] == pytest.approx(cell.scores[0].accuracy, rel=1e-4)
 
     gates = seen(folder, "meta_lstm.toy_encoder.toy.0").moments[0].steps
     names = {key.partition("/")[2] for key in gates if key.startswith("forget_gate/")}

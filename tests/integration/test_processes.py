@@ -44,11 +44,15 @@ def launch(script: str, *arguments: str, processes: int = 2) -> list[subprocess.
         )
         for rank in range(processes)
     ]
-    return [
-        subprocess.CompletedProcess(one.args, one.returncode, *texts)
-        for one in started
-        for texts in [one.communicate(timeout=120)]
-    ]
+    try:
+        return [
+            subprocess.CompletedProcess(one.args, one.returncode, *texts)
+            for one in started
+            for texts in [one.communicate(timeout=120)]
+        ]
+    finally:
+        for one in started:
+            one.kill()
 
 
 @pytest.mark.slow

@@ -35,6 +35,9 @@ def trains(case: str) -> bool:
     return CASES[case].factory(toy)(toy.encoder(), 3).trains
 
 
+NO_NUMBER = "(?i)meta tensor|register_meta"
+"""What torch says where the device ``meta`` is asked for one."""
+
 UNTRIED = {"xvector": "torch draws no exponential numbers on the device meta"}
 
 PAIRS = [
@@ -108,7 +111,7 @@ def test_a_step_asks_for_no_number(family: str, case: str, meta: torch.device) -
     if not any(one.requires_grad for one in subject(family).encoder().parameters()):
         pytest.skip("nothing to train")
     if family in WAITS:
-        with pytest.raises((NotImplementedError, RuntimeError)):
+        with pytest.raises((NotImplementedError, RuntimeError), match=NO_NUMBER):
             step(material, case, iter([None]))
     else:
         step(material, case, iter([None]))
@@ -133,7 +136,7 @@ class Asking(Encoder):
 
 def test_one_number_that_is_asked_for_is_found(meta: torch.device) -> None:
     toy = subject("toy")
-    with pytest.raises((NotImplementedError, RuntimeError)):
+    with pytest.raises((NotImplementedError, RuntimeError), match=NO_NUMBER):
         step(Subject("asking", Asking, toy.raw, meta), "prototypical", iter([None]))
 
 

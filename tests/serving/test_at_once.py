@@ -52,13 +52,14 @@ def test_a_change_that_fails_leaves_everything_as_it_was(
 def test_one_computes_while_readers_are_answered(
     words: FewShotClassifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go, running, most = Event(), 0, 0
+    go, computing, running, most = Event(), Event(), 0, 0
     real = FewShotClassifier.answers
 
     def slow(self: FewShotClassifier, *arguments: Any) -> Any:
         nonlocal running, most
         running += 1
         most = max(most, running)
+        computing.set()
         go.wait(20)
         time.sleep(0.02)
         running -= 1
@@ -67,8 +68,7 @@ def test_one_computes_while_readers_are_answered(
     with live(words) as client, ThreadPoolExecutor(4) as pool:
         monkeypatch.setattr(FewShotClassifier, "answers", slow)
         asked = [pool.submit(client.predict, "flour") for _ in range(4)]
-        while not running:
-            time.sleep(0.01)
+        assert computing.wait(20)
         assert client.get("/healthz").status == 200
         assert client.get("/model").status == 200
         go.set()

@@ -8,7 +8,10 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from kshot import FewShotClassifier
@@ -23,8 +26,9 @@ def model(words: FewShotClassifier, tmp_path: Path) -> Path:
     return tmp_path / "things.kshot"
 
 
-def started(model: Path, *options: str) -> tuple[subprocess.Popen[str], str]:
-    """The command in a process of its own, and the line that it prints when it is there."""
+@contextmanager
+def started(model: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The command in a process of its own, and the line that it prints when it is there; it ends with the block."""
     command = [sys.executable, "-m", "kshot", "serve", str(model), "--port", "0", "--device", "cpu", *options]
     process = subprocess.Popen(
         command,
@@ -35,26 +39,33 @@ def started(model: Path, *options: str) -> tuple[subprocess.Popen[str], str]:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert process.stdout is not None
-    return process, process.stdout.readline()
+    overdue = Timer(120, process.kill)
+    overdue.start()
+    try:
+        yield process, process.stdout.readline()
+    finally:
+        overdue.cancel()
+        process.kill()
+        process.communicate()
 
 
 def test_it_says_where_it_is_and_leaves_when_told(model: Path) -> None:
-    process, line = started(model)
-    assert line.startswith("things.kshot: http://127.0.0.1:")
-    with urllib.request.urlopen(f"{line.split()[1]}healthz", timeout=20) as answer:
-        assert answer.read() == b'{"status":"ok"}'
-    process.send_signal(signal.SIGTERM)
-    _, told = process.communicate(timeout=30)
+    with started(model) as (process, line):
+        assert line.startswith("things.kshot: http://127.0.0.1:")
+        with urllib.request.urlopen(f"{line.split()[1]}healthz", timeout=20) as answer:
+            assert answer.read() == b'{"status":"ok"}'
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=30)
     assert (process.returncode, told) == (143, "kshot: terminated\n")
 
 
 def test_whoever_opens_it_to_others_is_warned_and_told_of_changes_that_go(model: Path) -> None:
-    process, line = started(model, "--host", "0.0.0.0")
-    asked = urllib.request.Request(f"{line.split()[1]}classes/cook", method="DELETE")
-    with urllib.request.urlopen(asked, timeout=20):
-        pass
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=30)
+    with started(model, "--host", "0.0.0.0") as (process, line):
+        asked = urllib.request.Request(f"{line.split()[1]}classes/cook", method="DELETE")
+        with urllib.request.urlopen(asked, timeout=20):
+            pass
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=30)
     warning, lost, left = told.splitlines()
     assert warning.startswith(
         "warning: whoever reaches this machine can use and change this classifier; there is no"

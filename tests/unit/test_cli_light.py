@@ -44,7 +44,11 @@ def test_light_commands_import_nothing_heavy(arguments):
 
 def imported(code: str) -> set[str]:
     """Names of the modules that a process has imported in the end."""
-    return set(python("-c", f"{code}; import sys; print(*sys.modules, file=sys.stderr)").stderr.split())
+    result = python("-c", f"{code}; import sys; print(*sys.modules, file=sys.stderr)")
+    loaded = set(result.stderr.split())
+    assert result.returncode == 0, result.stderr
+    assert "kshot" in loaded
+    return loaded
 
 
 def test_the_package_needs_nothing_but_its_hooks():

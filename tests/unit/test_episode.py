@@ -55,7 +55,7 @@ def test_malformed_episodes_are_refused(make, message: str) -> None:
         make()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     t=st.integers(1, 6),
     way=st.integers(2, 5),

@@ -44,7 +44,7 @@ def named(name: str) -> Results:
 
 
 @given(st.text(max_size=40))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_text_becomes_a_command(text: str) -> None:
     made = latex(text)
     assert set(re.findall(r"\\([a-zA-Z]+)", made)) <= COMMANDS

@@ -35,7 +35,7 @@ shapes = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(shape=shapes, seed=st.integers(0, 2**31), start=st.integers(0, 10**9))
 def test_every_episode_is_what_its_shape_says(shape: Shape, seed: int, start: int) -> None:
     data = catalogue()
@@ -58,7 +58,7 @@ def test_every_episode_is_what_its_shape_says(shape: Shape, seed: int, start: in
                 assert not ours & set(group[query[drawn.query_labels[t] == label]])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(shape=shapes, start=st.integers(0, 5000), length=st.integers(1, 40))
 def test_an_episode_does_not_depend_on_how_it_is_asked_for(shape: Shape, start: int, length: int) -> None:
     sampler = Sampler(catalogue(), "test", shape, 3)
@@ -104,7 +104,7 @@ def test_records_own_their_words() -> None:
     assert len(np.unique(words)) == words.size
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     count=st.integers(1, 12),
     extra=st.integers(0, 50),
@@ -187,7 +187,7 @@ def test_catalogue_does_not_depend_on_the_order_of_rows() -> None:
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(names, names), min_size=1, max_size=30, unique=True))
 def test_a_catalogue_is_sorted_by_class_and_key_and_hashed_in_that_order(
     pairs: list[tuple[str, str]],

@@ -18,7 +18,7 @@ from kshot.splits import ClassSplit
 from kshot.tables import table_source
 from torch import Tensor
 
-datasets = pytest.importorskip("datasets", reason="tables need kshot[tables]")
+pytest.importorskip("datasets", reason="tables need kshot[tables]")
 pa = pytest.importorskip("pyarrow")
 
 SPLIT = ClassSplit(train=["a"], validation=["b"], test=["c"])
@@ -26,7 +26,6 @@ SPLIT = ClassSplit(train=["a"], validation=["b"], test=["c"])
 
 @pytest.fixture(autouse=True)
 def _own_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "hf_cache"))
     monkeypatch.setenv("KSHOT_CACHE", str(tmp_path / "cache"))
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")

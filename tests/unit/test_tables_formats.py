@@ -26,11 +26,6 @@ PARTS = ["train", "train", "val", "val", "test", "test"]
 BY_PART = ColumnSplit(column="part")
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "hf_cache"))
-
-
 def upper(text: str) -> str:
     return text.upper()
 
@@ -174,7 +169,7 @@ def test_csv_with_byte_order_mark_and_nameless_column(tmp_path: Path) -> None:
 FIELD = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(FIELD, FIELD), min_size=1, max_size=8))
 def test_csv_is_read_as_it_was_written(tmp_path: Path, rows: list[tuple[str, str]]) -> None:
     rows = [(text + "x", label + "x") for text, label in rows]

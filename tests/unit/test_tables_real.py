@@ -12,12 +12,7 @@ from kshot.shapes import Shape
 from kshot.splits import ColumnSplit, FileSplit
 from kshot.tables import table_source
 
-datasets = pytest.importorskip("datasets", reason="tables need kshot[tables]")
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "hf_cache"))
+pytest.importorskip("datasets", reason="tables need kshot[tables]")
 
 
 def there(folder: Path, *parts: str) -> str:

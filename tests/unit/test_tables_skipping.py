@@ -13,7 +13,7 @@ from kshot.interfaces import SPLITS, Presentation, Source
 from kshot.splits import ClassSplit, ColumnSplit
 from kshot.tables import table_source
 
-datasets = pytest.importorskip("datasets", reason="tables need kshot[tables]")
+pytest.importorskip("datasets", reason="tables need kshot[tables]")
 pa = pytest.importorskip("pyarrow")
 
 SPLIT = ClassSplit(train=["a", "b"], validation=["c"], test=["d"])
@@ -37,7 +37,6 @@ def other_decode(content: Any) -> Any:
 
 @pytest.fixture(autouse=True)
 def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "hf_cache"))
     monkeypatch.setenv("KSHOT_CACHE", str(tmp_path / "cache"))
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")

@@ -44,7 +44,7 @@ shapes = st.builds(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(shape=shapes, start=st.integers(0, 10**9), together=st.sampled_from([1, 4]))
 def test_every_episode_is_what_its_shape_says(shape: Shape, start: int, together: int) -> None:
     data = catalogue()
@@ -76,7 +76,7 @@ def test_every_episode_is_what_its_shape_says(shape: Shape, start: int, together
                 assert not ours & set(group[query[drawn.query_labels[0] == label]])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(shape=shapes, start=st.integers(0, 500), count=st.integers(1, 40), size=st.integers(1, 40))
 def test_batches_hold_every_episode_once_and_as_it_is_alone(
     shape: Shape, start: int, count: int, size: int
@@ -92,7 +92,7 @@ def test_batches_hold_every_episode_once_and_as_it_is_alone(
             assert all((a[place] == b[0]).all() for a, b in zip(together.arrays, alone.arrays, strict=True))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(shape=st.one_of(shapes, st.just(Shape(3, 1, 2))), start=st.integers(0, 500), size=st.integers(1, 40))
 def test_drawing_ahead_changes_no_batch(shape: Shape, start: int, size: int) -> None:
     sampler = Sampler(catalogue(), "test", shape, 0)

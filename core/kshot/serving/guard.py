@@ -11,8 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kshot.serving.hosts import Hosts
-from kshot.serving.refusals import FORBIDDEN, OTHER_HOST, TOO_LARGE
+from kshot.serving.refusals import AMBIGUOUS, FORBIDDEN, OTHER_HOST, TOO_LARGE
 
+_LENGTHS = frozenset({"content-length", "transfer-encoding"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -47,7 +48,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        body = _Body(receive, self._most, whole=not {"content-length", "transfer-encoding"} & set(headers))
+        body = _Body(receive, self._most, whole=_LENGTHS.isdisjoint(headers))
         refused = self._refused(scope["method"], headers)
         if refused is not None:
             await _refuse(*refused, self._telling(send, body))
@@ -60,6 +61,8 @@ class Guard:
             return OTHER_HOST, "this server is not known by that name; see `kshot serve --help`, --allow-host"
         if method not in _SAFE and _from_elsewhere(headers, hosts[0]):
             return FORBIDDEN, "a request from another site's page"
+        if _LENGTHS.issubset(headers):  # what one proxy takes for its end is another's next request
+            return AMBIGUOUS, "a request with a Content-Length and a Transfer-Encoding has two ends"
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self._most:
             return TOO_LARGE, _too_large(self._most)

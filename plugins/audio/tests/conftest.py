@@ -1,16 +1,24 @@
-"""Shared by the audio plugin's tests: real data, one thread, made-up recordings, a few voices."""
+"""Shared by the audio plugin's tests: a cache of their own, real data, one thread, made-up recordings, a few voices."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from kshot_audio.waveform import Waveform
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What an earlier version left in the user's cache must not decide a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KSHOT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -21,23 +29,31 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def speech_folder() -> Path:
-    root = Path(os.environ.get("KSHOT_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
-    folder = root / "speech"
-    if not folder.is_dir():
-        pytest.skip(f"no real speech at {folder}; set KSHOT_TEST_DATA to the folder above it")
-    return folder
+def speakers_parquet() -> Path:
+    return _real("librispeech_speakers.parquet")
 
 
 @pytest.fixture(scope="session")
-def librispeech(speech_folder: Path) -> Any:
+def digits_parquet() -> Path:
+    return _real("fsdd.parquet")
+
+
+def _real(name: str) -> Path:
+    data = Path(os.environ.get("KSHOT_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
+    path = data / "speech" / name
+    if not path.is_file():
+        pytest.skip(f"no speech at {path}; set KSHOT_TEST_DATA to the folder of real data")
+    return path
+
+
+@pytest.fixture(scope="session")
+def librispeech(speakers_parquet: Path) -> Any:
     """Real speech: 16 kHz clips of 1.5 s, the published split of speakers."""
     from kshot.options import OptionsOf
     from kshot_audio.tables import audio_table
 
-    path = str(speech_folder / "librispeech_speakers.parquet")
     split = {"column": "split", "validation": "val"}
-    options = {"path": path, "label": "speaker", "split": split}
+    options = {"path": str(speakers_parquet), "label": "speaker", "split": split}
     return audio_table(**OptionsOf(audio_table).resolve(options, "sources.speech").arguments)
 
 

@@ -197,17 +197,14 @@ def test_without_a_path() -> None:
             opened(name)
 
 
-def test_fsdd_and_librispeech_themselves(speech_folder: Path) -> None:
-    for name in ("fsdd.parquet", "librispeech_speakers.parquet"):
-        if not (speech_folder / name).is_file():
-            pytest.skip(f"no {speech_folder / name}")
-    path = str(speech_folder / "fsdd.parquet")
+def test_fsdd_and_librispeech_themselves(digits_parquet: Path, speakers_parquet: Path) -> None:
+    path = str(digits_parquet)
     source = opened("fsdd", path=path)
     assert [len(source.catalogue(split)) for split in ("train", "test")] == [800, 400]
     assert sizes(opened("fsdd", path=path, split="speakers-1-5")) == (1, 0, 5)
     digits = opened("fsdd", path=path, label="digit", split="digits-6-4")
     assert [len(digits.catalogue(split)) for split in ("train", "test")] == [720, 480]
-    path = str(speech_folder / "librispeech_speakers.parquet")
+    path = str(speakers_parquet)
     within = opened("librispeech", path=path)
     assert sizes(within) == (135, 31, 41)
     assert [len(within.catalogue(split)) for split in SPLITS] == [1049, 244, 321]

@@ -124,11 +124,10 @@ def test_parquet_with_groups(tmp_path: Path, recording: Callable[..., Waveform])
         source.fetch(7)
 
 
-def test_librispeech_speakers(speech_folder: Path) -> None:
+def test_librispeech_speakers(speakers_parquet: Path) -> None:
     """Real speech: the published split, one utterance a speaker, and speakers that differ."""
-    path = speech_folder / "librispeech_speakers.parquet"
     source = resolve(
-        path=str(path),
+        path=str(speakers_parquet),
         label="speaker",
         split={"column": "split", "validation": "val"},
         example_groups=["utterance"],
@@ -152,10 +151,10 @@ def test_librispeech_speakers(speech_folder: Path) -> None:
     assert same > 0.6  # guessing among these eight speakers or so would give 0.13
 
 
-def test_digits_at_8_khz_across_recordings(speech_folder: Path) -> None:
+def test_digits_at_8_khz_across_recordings(digits_parquet: Path) -> None:
     """FSDD, 8 kHz: digits as classes, a speaker's voice never on both sides."""
     source = resolve(
-        path=str(speech_folder / "fsdd.parquet"),
+        path=str(digits_parquet),
         label="digit",
         split={"train": [str(i) for i in range(5)], "test": [str(i) for i in range(5, 10)]},
         example_groups=["speaker"],

@@ -144,7 +144,6 @@ def test_groups_serve_the_sampler(folder: Path) -> None:
     alphabets = np.array(catalogue.class_groups["alphabet"])[drawn.classes]
     assert (alphabets == alphabets[:, :1]).all()
     drawers = catalogue.example_groups["drawer"]
-    assert (np.sort(drawers[drawn.support]) >= 0).all()
     for episode in range(50):
         by_label = dict(zip(drawn.support_labels[episode], drawers[drawn.support[episode]], strict=True))
         for label, drawer in zip(drawn.query_labels[episode], drawers[drawn.query[episode]], strict=True):
@@ -301,10 +300,10 @@ def test_bad_tables_are_named(rows: list[dict], tmp_path: Path) -> None:
 
 def test_files_of_other_names_are_told_or_passed_over(rows: list[dict], tmp_path: Path) -> None:
     write_folder(tmp_path, rows)
+    plain = len(omniglot(path=str(tmp_path), split="lake").catalogue("train"))
     place = tmp_path / "images_background" / "Tagalog" / "character01"
     (place / "._0001_01.png").write_bytes(b"a file system's own")
-    count = len(omniglot(path=str(tmp_path), split="lake").catalogue("train"))
+    assert len(omniglot(path=str(tmp_path), split="lake").catalogue("train")) == plain
     (place / "drawing.png").write_bytes(png(1))
     with pytest.raises(DataError, match=r"drawing\.png: expected a name such as 0709_01\.png"):
         omniglot(path=str(tmp_path), split="lake")
-    assert count > 0
