@@ -86,6 +86,18 @@ def test_classes_are_enrolled_and_forgotten(model: str, capsys: Capture) -> None
     assert "there is no class 'cok'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("given", ["tickets.txt", "a/b.CSV"])
+def test_the_name_of_a_file_is_no_text(model: str, tmp_path: Path, capsys: Capture, given: str) -> None:
+    """Its name would be classified, or taught, where its content is meant."""
+    for command in (["predict", model], ["enroll", model, "cook"]):
+        assert main([*command, given]) == 2
+        assert f"{given}: no such file; texts are given as they are" in capsys.readouterr().err
+        assert main([*command, str(tmp_path)]) == 2
+        assert f"{tmp_path} is the name of a file or folder here" in capsys.readouterr().err
+    assert main(["predict", model, "stir what is in a.txt", "x" * 5000, "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 2
+
+
 def test_files_folders_and_patterns_are_read(tmp_path: Path, capsys: Capture) -> None:
     images, labels = pictures(6)
     for number, (image, label) in enumerate(zip(images, labels, strict=True)):
@@ -96,6 +108,10 @@ def test_files_folders_and_patterns_are_read(tmp_path: Path, capsys: Capture) ->
     size = ["--set", "encoder.size=12"]
     assert main(["fit", str(bars), "--encoder", "pixels", *size, "--out", model, "--draws", "5"]) == 0
     assert "12 examples of 2 classes, 6 of each" in capsys.readouterr().out
+    # What a copy from another system leaves behind; training passes over it, too.
+    (bars / "lying" / "._0.png").write_bytes(b"no picture")
+    (bars / "lying" / ".cache").mkdir()
+    (bars / "lying" / ".cache" / "1.png").write_bytes(b"no picture")
     asked = [str(bars / "lying"), str(bars / "standing" / "*.png"), str(bars / "lying" / "0.png")]
     assert main(["predict", model, *asked, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

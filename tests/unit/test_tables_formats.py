@@ -166,6 +166,21 @@ def test_csv_with_byte_order_mark_and_nameless_column(tmp_path: Path) -> None:
     assert [source.fetch(0), source.fetch(1)] == ["LION", "RAY"]
 
 
+@pytest.mark.parametrize("sign", [";", "\t"])
+def test_csv_as_spreadsheets_write_it_where_a_comma_is_a_decimal_sign(tmp_path: Path, sign: str) -> None:
+    path = tmp_path / "toy.csv"
+    path.write_text(f"\ufefftext{sign}label\nlion, 1,5 m{sign}cat\nray{sign}fish\n", encoding="utf-8")
+    source = texts(path, split=ClassSplit(train=["cat"], test=["fish"]))
+    assert [source.fetch(0), source.fetch(1)] == ["LION, 1,5 M", "RAY"]
+
+
+def test_csv_keeps_to_commas_where_its_header_has_them(tmp_path: Path) -> None:
+    path = tmp_path / "toy.csv"
+    path.write_text("text,label\nlion; tiger,cat\nray,fish\n")
+    source = texts(path, split=ClassSplit(train=["cat"], test=["fish"]))
+    assert source.fetch(0) == "LION; TIGER"
+
+
 FIELD = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
 
 

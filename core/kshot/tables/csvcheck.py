@@ -14,6 +14,14 @@ MAX_COLUMNS = 5_000
 """Of a table; the libraries below take seconds for each thousand."""
 
 
+def separator_of(path: Path) -> str:
+    """What separates a file's columns: a comma, or where its first line has none a semicolon (as spreadsheets
+    write it where the comma is the decimal sign) or a tab."""
+    with path.open(encoding="utf-8-sig", errors="replace") as stream:
+        header = stream.readline(2**20)
+    return next((sign for sign in (",", ";", "\t") if sign in header), ",")
+
+
 def check_csv(path: Path, name: str, separator: str) -> tuple[list[str], int]:
     """The header's columns and the number of rows; every row has as many fields as the header.
 

@@ -11,7 +11,7 @@ from typing import Any
 from kshot.errors import DataError, listing, nearest
 from kshot.files import content_hash
 from kshot.tables.arrow import ArrowPart
-from kshot.tables.csvcheck import check_csv
+from kshot.tables.csvcheck import check_csv, separator_of
 from kshot.tables.folder import FolderPart
 from kshot.tables.jsoncheck import check_json
 from kshot.tables.libraries import import_datasets, quiet_datasets
@@ -116,7 +116,7 @@ def _load(builder: str, path: Path, name: str, digest: str, options: Mapping[str
 
 def _load_csv(path: Path, name: str, digest: str) -> Any:
     """Every column as text: a class '01' stays so, and a class 'NA' is no missing value."""
-    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    separator = "\t" if path.suffix.lower() == ".tsv" else separator_of(path)
     columns, rows = check_csv(path, name, separator)
     datasets = import_datasets()
     options = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +13,9 @@ from typing import Any
 
 from kshot.errors import KshotError, listing
 from kshot.interfaces import Reader
+
+_SUFFIXES = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet")
+"""Ends of names of files in which texts lie."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +42,33 @@ def items(given: Sequence[str], modality: str, reader: Reader) -> list[Item]:
         KshotError: nothing there.
     """
     lines = [line for one in given for line in (_stdin() if one == "-" else [one])]
+    if modality == "text":
+        for one in given:
+            _refuse_file(one)
     found = [
         item for line in lines for item in ([Item(line, line)] if modality == "text" else files(line, reader))
     ]
     if not found:
         raise KshotError("nothing to read; give texts or files, or - for the standard input")
     return found
+
+
+def _refuse_file(given: str) -> None:
+    """A text that is the name of a file is a mistake: its name would be classified.
+
+    Raises:
+        KshotError: it is one.
+    """
+    with contextlib.suppress(OSError, ValueError):  # too long, or of signs that no name has
+        if Path(given).exists():
+            raise KshotError(
+                f"{given} is the name of a file or folder here, and texts are given as they are; for the lines of a "
+                f"file: - < {given}"
+            )
+    if Path(given).suffix.lower() in _SUFFIXES and not re.search(r"\s", given):
+        raise KshotError(
+            f"{given}: no such file; texts are given as they are, the lines of a file by: - < FILE"
+        )
 
 
 def _stdin() -> list[str]:
@@ -57,7 +83,7 @@ def files(given: str, reader: Reader) -> list[Item]:
     """
     path = Path(given)
     if path.is_dir():
-        inside = (one for one in sorted(path.rglob("*")) if one.is_file())
+        inside = (one for one in sorted(path.rglob("*")) if one.is_file() and not _is_hidden(one, path))
         found = [one for one in inside if one.suffix.lower() in reader.suffixes]
         if not found:
             raise KshotError(f"{given}: no file there ends in {listing(reader.suffixes)}")
@@ -68,3 +94,8 @@ def files(given: str, reader: Reader) -> list[Item]:
         if not found:
             raise KshotError(f"{given}: no file fits this pattern")
     return [Item(str(file), file) for file in found]
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    """True where training would pass over it too: hidden itself, or in a hidden folder."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
