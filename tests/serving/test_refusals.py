@@ -132,7 +132,7 @@ def test_class_names_that_cannot_be_shown_are_refused(client: Client, name: str)
         "?x#y",
         "é",
         "名前",
-        "unknown",
+        "Unknown",
         "%2F",
     ],
 )
@@ -142,6 +142,14 @@ def test_any_other_class_name_is_only_a_name(words: FewShotClassifier, name: str
         assert client.counts()[name] == 2
         assert client.forget(name).status == 200
         assert name not in client.counts()
+
+
+def test_a_class_is_not_called_as_what_belongs_to_none(words: FewShotClassifier) -> None:
+    with live(words) as client:
+        answer = client.teach("unknown", "flour", "oven")
+        assert answer.status == 422
+        assert b"give its examples as negatives" in answer.content
+        assert "unknown" not in client.counts()
 
 
 def test_a_composed_name_is_the_same_class_however_it_is_typed(words: FewShotClassifier) -> None:
