@@ -44,6 +44,17 @@ def test_fit_tells_how_accuracy_grows(tickets: Path, capsys: Capture) -> None:
     assert lines[7:] == ["unknown: nothing is", f"classifier: {out}"]
 
 
+def test_fit_names_the_class_that_has_one_example(tickets: Path, capsys: Capture) -> None:
+    with tickets.open("a") as stream:
+        csv.writer(stream).writerow(["the court judge", "law"])
+    out = str(tickets.with_name("m.kshot"))
+    assert main(["fit", str(tickets), "--encoder", "tfidf", "--out", out]) == 0
+    assert (
+        "no learning curve: one example alone, so that none can be held out, of law\n"
+        in capsys.readouterr().out
+    )
+
+
 def test_predict_prints_for_people_programs_and_spreadsheets(model: str, capsys: Capture) -> None:
     asked = ["boil the flour", "=SUM(A1) wheel"]
     assert main(["predict", model, *asked]) == 0

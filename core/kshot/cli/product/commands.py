@@ -265,7 +265,11 @@ def _print_curve(classifier: FewShotClassifier, draws: int, fewest: int) -> None
         return
     curve = classifier.learning_curve(draws)
     if not curve:
-        typer.echo("no learning curve: a class has one example alone, so none can be held out")
+        from kshot.errors import listing
+        from kshot.results.text import printable
+
+        single = listing([printable(name) for name, count in classifier.counts_.items() if count == 1])
+        typer.echo(f"no learning curve: one example alone, so that none can be held out, of {single}")
         return
     typer.echo("examples of each class → accuracy in % on others, held out:")
     for point in curve:
