@@ -259,15 +259,13 @@ def _rejecting(classifier: FewShotClassifier) -> str:
 
 
 def _print_curve(classifier: FewShotClassifier, draws: int, fewest: int) -> None:
-    from kshot.results.text import score
+    from kshot.errors import listing
+    from kshot.results.text import printable, score
 
     if not draws:
         return
     curve = classifier.learning_curve(draws)
     if not curve:
-        from kshot.errors import listing
-        from kshot.results.text import printable
-
         single = listing([printable(name) for name, count in classifier.counts_.items() if count == 1])
         typer.echo(f"no learning curve: one example alone, so that none can be held out, of {single}")
         return
