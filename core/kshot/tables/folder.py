@@ -42,7 +42,7 @@ class FolderPart(Part):
         self._files: list[str] = []  # relative to the folder, with its class folder in front
         empty: list[str] = []
         for class_folder in sorted(_visible_folders(path)):
-            files = _files_below(class_folder, layout.suffixes)
+            files = files_below(class_folder, layout.suffixes)
             if not files:
                 empty.append(class_folder.name)
             self._labels += [unicodedata.normalize("NFC", class_folder.name)] * len(files)
@@ -95,7 +95,8 @@ def _visible_folders(path: Path) -> list[Path]:
     return [entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
 
 
-def _files_below(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+def files_below(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """Files in a folder and below that end in one of some lower-case suffixes, sorted; nothing that is hidden."""
     found: list[Path] = []
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]

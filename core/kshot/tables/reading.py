@@ -18,7 +18,7 @@ from kshot.tables.libraries import import_datasets, quiet_datasets
 from kshot.tables.parquetcheck import check_parquet
 from kshot.tables.part import Layout, Part
 
-_FORMATS = {
+FORMATS = {
     ".parquet": "parquet",
     ".csv": "csv",
     ".tsv": "csv",
@@ -26,6 +26,8 @@ _FORMATS = {
     ".ndjson": "json",
     ".json": "json",
 }
+"""Endings of tables' names, each with the reader that it needs."""
+
 # What `datasets` says of a file without records, by format and release.
 _NO_ROWS = ("corresponds to no data", "BatchSize must be greater than 0", "StopIteration")
 _HUB_PREFIX = "hub:"
@@ -69,7 +71,7 @@ def _open(name: str, layout: Layout) -> list[Part]:
         return [FolderPart(path, name, layout)]
     if path.is_file():
         return [_open_file(path, name, layout)]
-    if path.parent.is_dir() or path.suffix.lower() in _FORMATS or not _HUB_ID.fullmatch(name):
+    if path.parent.is_dir() or path.suffix.lower() in FORMATS or not _HUB_ID.fullmatch(name):
         raise DataError(_missing(path, name))
     return _open_hub(name, layout)
 
@@ -77,16 +79,16 @@ def _open(name: str, layout: Layout) -> list[Part]:
 def _missing(path: Path, name: str) -> str:
     beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
     near = nearest(path.name, beside)
-    may_be_hub = _HUB_ID.fullmatch(name) and not near and path.suffix.lower() not in _FORMATS
+    may_be_hub = _HUB_ID.fullmatch(name) and not near and path.suffix.lower() not in FORMATS
     hub = f" (for a data set of the hub write hub:{name})" if may_be_hub else ""
     place = "" if path.parent.is_dir() else f": there is no folder {path.parent}"
     return f"no such file or folder: {name}{hub}{place}{near}"
 
 
 def _open_file(path: Path, name: str, layout: Layout) -> Part:
-    builder = _FORMATS.get(path.suffix.lower())
+    builder = FORMATS.get(path.suffix.lower())
     if builder is None:
-        raise DataError(f"{name}: unknown kind of table '{path.suffix}'; known are {listing(_FORMATS)}")
+        raise DataError(f"{name}: unknown kind of table '{path.suffix}'; known are {listing(FORMATS)}")
     if path.stat().st_size == 0:
         raise DataError(f"{name}: the file is empty")
     digest = content_hash(path)

@@ -13,9 +13,8 @@ from typing import Any
 
 from kshot.errors import KshotError, listing
 from kshot.interfaces import Reader
-
-_SUFFIXES = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet")
-"""Ends of names of files in which texts lie."""
+from kshot.tables.folder import files_below
+from kshot.tables.reading import FORMATS
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def items(given: Sequence[str], modality: str, reader: Reader) -> list[Item]:
     lines = [line for one in given for line in (_stdin() if one == "-" else [one])]
     if modality == "text":
         for one in given:
-            _refuse_file(one)
+            _refuse_file(one, reader)
     found = [
         item for line in lines for item in ([Item(line, line)] if modality == "text" else files(line, reader))
     ]
@@ -53,7 +52,7 @@ def items(given: Sequence[str], modality: str, reader: Reader) -> list[Item]:
     return found
 
 
-def _refuse_file(given: str) -> None:
+def _refuse_file(given: str, reader: Reader) -> None:
     """A text that is the name of a file is a mistake: its name would be classified.
 
     Raises:
@@ -65,7 +64,7 @@ def _refuse_file(given: str) -> None:
                 f"{given} is the name of a file or folder here, and texts are given as they are; for the lines of a "
                 f"file: - < {given}"
             )
-    if Path(given).suffix.lower() in _SUFFIXES and not re.search(r"\s", given):
+    if Path(given).suffix.lower() in (*reader.suffixes, *FORMATS) and not re.search(r"\s", given):
         raise KshotError(
             f"{given}: no such file; texts are given as they are, the lines of a file by: - < FILE"
         )
@@ -83,8 +82,7 @@ def files(given: str, reader: Reader) -> list[Item]:
     """
     path = Path(given)
     if path.is_dir():
-        inside = (one for one in sorted(path.rglob("*")) if one.is_file() and not _is_hidden(one, path))
-        found = [one for one in inside if one.suffix.lower() in reader.suffixes]
+        found = files_below(path, tuple(reader.suffixes))
         if not found:
             raise KshotError(f"{given}: no file there ends in {listing(reader.suffixes)}")
     elif path.is_file() or not glob.has_magic(given):
@@ -94,8 +92,3 @@ def files(given: str, reader: Reader) -> list[Item]:
         if not found:
             raise KshotError(f"{given}: no file fits this pattern")
     return [Item(str(file), file) for file in found]
-
-
-def _is_hidden(path: Path, folder: Path) -> bool:
-    """True where training would pass over it too: hidden itself, or in a hidden folder."""
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
