@@ -107,6 +107,14 @@ def test_a_process_that_fails_is_heard_of_by_the_other() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted where Linux lists them")
+def test_no_thread_of_the_group_outlives_it() -> None:
+    # One that lets its last message go while the interpreter ends aborts the process.
+    for ended in launch("left_together.py"):
+        assert (ended.returncode, ended.stdout) == (0, "True 0\n"), ended.stderr
+
+
+@pytest.mark.slow
 def test_accelerate_launches_a_benchmark(tmp_path: Path) -> None:
     pytest.importorskip("kshot_image", reason="kshot-image is not installed")
     content = {

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import TypeVar, final
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
 from kshot.episode import Episodes
@@ -27,6 +26,8 @@ T = TypeVar("T")
 
 def join(device: torch.device) -> tuple[Processes, torch.device]:
     """Join the processes that the launcher's environment variables tell of."""
+    # Its functions take the group of the time of their import as a default, and would hold it for ever.
+    import torch.distributed.nn  # noqa: F401
     from accelerate import PartialState
 
     state = PartialState(cpu=device.type == "cpu", timeout=STEP_TIMEOUT)
@@ -154,7 +155,7 @@ class Together(Processes):
 
     def close(self) -> None:
         """Leave the group."""
-        dist.destroy_process_group()
+        self._messages.close()
 
     def _placed(
         self, learner: nn.Module, taken: Taken, own: range, total: int
