@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -27,7 +28,7 @@ T = TypeVar("T")
 def join(device: torch.device) -> tuple[Processes, torch.device]:
     """Join the processes that the launcher's environment variables tell of."""
     # Its functions take the group of the time of their import as a default, and would hold it for ever.
-    import torch.distributed.nn  # noqa: F401
+    importlib.import_module("torch.distributed.nn")
     from accelerate import PartialState
 
     state = PartialState(cpu=device.type == "cpu", timeout=STEP_TIMEOUT)

@@ -16,7 +16,7 @@ def threads() -> int:
 if __name__ == "__main__":
     group, _ = join_processes(torch.device("cpu"))
     # Imported on the way by more than one optimiser; its parts take the world's group as a default.
-    import torch._dynamo  # noqa: F401
+    import torch._dynamo
 
     assert group.first(lambda: 3) == 3
     before = threads()
