@@ -11,14 +11,17 @@ import torch
 from kshot import FewShotClassifier
 from kshot.classifier import UNKNOWN
 from kshot.classifier.bundle import _digest
+from kshot.classifier.folds import Fold, folds_of
 from kshot.classifier.support import Support
 from kshot.classifier.temperature import Calibration, fit_temperature
 from kshot.classifier.threshold import calibrate
 from kshot.cli import main
 from kshot.errors import KshotError
+from kshot.learners.siamese import Siamese
 from sklearn.metrics import roc_auc_score
 
 from .test_bundle import parts, write
+from .test_estimator import classifier
 from .things import STRANGE, pictures, texts
 
 NEGATIVES = [*STRANGE, "court goal", "judge team zebra"]
@@ -147,7 +150,8 @@ def test_negatives_of_another_width_are_refused(tmp_path: Path) -> None:
 def made(logits: torch.Tensor, labels: tuple[str, ...]) -> Calibration:
     """Calibrated on given logits, which stand in for the examples."""
     support = Support({"embedding": logits}, logits, labels)
-    return fit_temperature(support, lambda _: lambda asked: asked.embeddings)
+    folds = folds_of(support.numbers, 5)
+    return fit_temperature(support, [Fold(*one, lambda _: lambda asked: asked.embeddings) for one in folds])
 
 
 def test_the_calibration_error_is_the_textbooks_before_and_after() -> None:
@@ -250,3 +254,51 @@ def test_what_is_held_out_is_held_out_of_training_too(learner: str, tmp_path: Pa
     assert fitted.predict_proba(words).max(1).mean() < 0.75
     fitted.save(tmp_path / "m.kshot")
     assert FewShotClassifier.load(tmp_path / "m.kshot").calibration_ == fitted.calibration_
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Episodes that Siamese networks are trained on, batch by batch."""
+    sizes: list[int] = []
+    before = Siamese.loss
+    monkeypatch.setattr(
+        Siamese, "loss", lambda self, episodes: (sizes.append(len(episodes)), before(self, episodes))[1]
+    )
+    return sizes
+
+
+def test_what_was_trained_to_calibrate_serves_the_learning_curve(seen: list[int], tmp_path: Path) -> None:
+    fitted = FewShotClassifier("tfidf", "siamese", episodes=5).fit(*texts())
+    assert sum(seen) == 4 * 5
+    curve = fitted.learning_curve(12)
+    assert fitted.learning_curve(12) == curve
+    assert sum(seen) == 4 * 5
+    fitted.save(tmp_path / "m.kshot")
+    loaded = FewShotClassifier.load(tmp_path / "m.kshot")
+    assert sum(seen) == 4 * 5
+    assert loaded.learning_curve(12) == loaded.learning_curve(12) == curve  # trained anew, once
+    assert sum(seen) == 7 * 5
+    loaded.add_class("law", ["road stir tune", "stir tune"])
+    assert sum(seen) == 11 * 5
+    loaded.learning_curve(12)
+    assert sum(seen) == 11 * 5
+
+
+def test_a_curve_of_two_draws_trains_for_two_folds(seen: list[int], tmp_path: Path) -> None:
+    FewShotClassifier("tfidf", "siamese", episodes=5).fit(*texts()).save(tmp_path / "m.kshot")
+    FewShotClassifier.load(tmp_path / "m.kshot").learning_curve(2)
+    assert sum(seen) == 6 * 5
+
+
+@pytest.mark.parametrize("learner", ["matching", "siamese", "meta_lstm"])
+def test_a_fold_met_again_says_the_same(learner: str) -> None:
+    """Its weights are kept, and the learner is built around them again."""
+    fitted = classifier(learner).fit(*texts())
+    support, folds = fitted._held, fitted._settled._held_out
+    assert folds is not None
+
+    def said() -> list[torch.Tensor]:
+        return [one.classifier(support.taken(one.left))(support.taken(one.held)) for one in folds]
+
+    for first, again in zip(said(), said(), strict=True):
+        assert torch.equal(first, again)

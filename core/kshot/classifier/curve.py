@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from torch import Tensor
 
-from kshot.classifier.folds import folds_of
-from kshot.classifier.support import Answering, Support
+from kshot.classifier.folds import Fold
+from kshot.classifier.support import Support
 from kshot.evaluation import evaluate
 from kshot.interfaces import Learner
 from kshot.metrics import Interval, interval
@@ -67,42 +68,35 @@ def learning_curve(
     return points
 
 
-def learning_curve_anew(
-    support: Support,
-    settle: Callable[[Support], Callable[[Support], Answering]],
-    folds: int,
-    draws: int,
-    seed: int,
+def learning_curve_by_folds(
+    support: Support, folds: Iterable[Fold], draws: int, seed: int
 ) -> list[CurvePoint]:
     """Accuracy by number of examples, of a learner whose own weights are trained on the support.
 
-    What is asked about is held out of that training too: the weights are trained anew for each fold, on what
-    is left, and each draw gives examples of what is left and asks about held-out ones. All points of a fold
-    share its weights, which were trained on more examples than the points of few examples give. Empty where a
-    class has a single example.
+    What is asked about is held out of that training too: each draw gives examples of what a fold left, and asks
+    its learner about those held out. All points of a fold share its weights, which were trained on more examples
+    than the points of few examples give. Empty where a class has a single example.
 
     Args:
         support: all examples.
-        settle: trains on a support set, and gives what makes classifiers by some examples.
-        folds: trainings at most.
+        folds: of them, as many as there are draws at most.
         draws: random splits for each number of examples, in turn of the folds.
         seed: of these.
     """
     numbers = support.numbers
     if int(torch.bincount(numbers).min()) < 2 or draws < 1:
         return []
-    parts = list(folds_of(numbers, folds))[:draws]
-    makers = [settle(support.taken(left)) for left, _ in parts]
-    least = min(int(torch.bincount(numbers[left]).min()) for left, _ in parts)
+    taken = list(islice(folds, draws))
+    least = min(int(torch.bincount(numbers[fold.left]).min()) for fold in taken)
     generator = torch.Generator().manual_seed(seed)
     points: list[CurvePoint] = []
     for shot in shots(least + 1):
         accuracies: list[float] = []
         for draw in range(draws):
-            (left, held), maker = parts[draw % len(parts)], makers[draw % len(parts)]
-            given = _some(left, numbers, shot, generator)
-            asked = _some(held, numbers, MOST_QUERIES, generator)
-            said = maker(support.taken(given))(support.taken(asked)).argmax(1)
+            fold = taken[draw % len(taken)]
+            given = _some(fold.left, numbers, shot, generator)
+            asked = _some(fold.held, numbers, MOST_QUERIES, generator)
+            said = fold.classifier(support.taken(given))(support.taken(asked)).argmax(1)
             accuracies.append(float((said == numbers[asked]).double().mean()))
         points.append(CurvePoint(shot, interval(torch.tensor(accuracies))))
     return points

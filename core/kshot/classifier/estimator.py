@@ -77,7 +77,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
     drawn from the support itself, where it has two classes with two examples each; the encoder stays
     as it came. Probabilities are softmax over the learner's logits, divided by a temperature fitted to
     held-out support examples. What is held out is held out of that training too: such a learner is trained
-    anew for each of three folds, so that ``fit`` costs four trainings, and ``learning_curve`` three more.
+    anew for each of three folds, so that ``fit`` costs four trainings. ``learning_curve`` asks the same three
+    again; a classifier that was loaded trains them then.
 
     Args:
         encoder: a registered encoder that comes with weights, or that has none to train; none:
@@ -270,14 +271,14 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         """How accuracy grows with the number of examples of each class, by repeated random splits of the
         support; empty where a class has one example alone.
 
-        A learner with weights of its own that are trained on the support is trained anew on what is left of it
-        without each of three folds, and all points are measured with these weights.
+        Of a learner with weights of its own that are trained on the support, those are asked that ``fit`` trained
+        on what is left of it without each of three folds; all points are measured with these weights.
 
         Args:
             draws: random splits for each number of examples.
         """
         self._check_fitted()
-        return self._settled.learning_curve(self._held, draws, self.random_state)
+        return self._settled.learning_curve(draws, self.random_state)
 
     def save(self, path: str | Path) -> None:
         """Write the classifier as one file: safetensors with a JSON header, no pickle, whole or not at all.
@@ -490,7 +491,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         """Take up a support set: train the learner's own weights and calibrate, where neither was done before,
         and only then change."""
         settled = parts.method.settle(support, trained, episodes=self.episodes, seed=self.random_state)
-        calibration = settled.calibration(support) if calibration is None else calibration
+        calibration = settled.calibration() if calibration is None else calibration
         rejection = calibrate(support, negatives, self.unknown)
         _keep_apart(support, rejection)
         self._classify, self._settled = settled.classifier(support), settled

@@ -1,11 +1,76 @@
-"""Examples held out in turn."""
+"""Examples held out in turn, and learners that have not seen them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol, final
 
 import torch
 from torch import Tensor
+
+from kshot.classifier.support import Answering, Support
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """Examples that are held out, and a learner that was trained without them.
+
+    Attributes:
+        left: (n,) positions of the examples that are left, one of each class at least.
+        held: (m,) positions of those that are held out.
+        classifier: makes of some of those that are left what classifies by them.
+    """
+
+    left: Tensor
+    held: Tensor
+    classifier: Callable[[Support], Answering]
+
+
+class Learnt(Protocol):
+    """A learner whose own weights are settled."""
+
+    def classifier(self, support: Support, /) -> Answering:
+        """What classifies by a support set."""
+        ...
+
+    def state(self) -> Mapping[str, Tensor]:
+        """Its own weights, on the CPU."""
+        ...
+
+
+class Settle(Protocol):
+    """Settles a learner for the examples that are left."""
+
+    def __call__(self, left: Support, weights: Mapping[str, Tensor] | None, /) -> Learnt:
+        """Train it, or take up the weights that it was trained to before."""
+        ...
+
+
+@final
+class HeldOut:
+    """The folds of a support, each with a learner of its own, which is trained when it is first asked for.
+
+    Whoever goes through the folds again meets the same learners: their weights are kept. Weights alone, since a
+    learner may hold a copy of its encoder.
+
+    Args:
+        support: all examples.
+        most: number of folds; fewer where the largest class has fewer examples.
+        settle: trains a learner on what is left.
+    """
+
+    def __init__(self, support: Support, most: int, settle: Settle) -> None:
+        self._support, self._settle = support, settle
+        self._parts = list(folds_of(support.numbers, most))
+        self._weights: dict[int, Mapping[str, Tensor]] = {}
+
+    def __iter__(self) -> Iterator[Fold]:
+        for number, (left, held) in enumerate(self._parts):
+            learnt = self._settle(self._support.taken(left), self._weights.get(number))
+            if number not in self._weights:
+                self._weights[number] = learnt.state()
+            yield Fold(left, held, learnt.classifier)
 
 
 def folds_of(numbers: Tensor, most: int) -> Iterator[tuple[Tensor, Tensor]]:

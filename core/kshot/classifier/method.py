@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, final
 
 import torch
 from torch import Tensor
 
-from kshot.classifier.curve import CurvePoint, learning_curve, learning_curve_anew
+from kshot.classifier.curve import CurvePoint, learning_curve, learning_curve_by_folds
 from kshot.classifier.embedder import Embedder
+from kshot.classifier.folds import Fold, HeldOut, folds_of
 from kshot.classifier.parts import build_learner
 from kshot.classifier.recipe import Recipe
 from kshot.classifier.support import Answering, Support
@@ -31,8 +32,9 @@ _CHUNK = 512
 _WAY, _QUERIES = 20, 3
 """Training episodes of a support's own examples are of this size at most."""
 
-_FOLDS = 3
-"""Held-out parts of a support for learners that are trained on it, each of which costs a training."""
+_FOLDS, _FOLDS_TRAINED = 5, 3
+"""Parts of a support that are held out in turn; the latter for learners that are trained on it, each of which costs a
+training."""
 
 
 @final
@@ -85,6 +87,25 @@ class Method:
         Raises:
             KshotError: the learner was trained for another number of classes, or the weights are not its.
         """
+        learner = self._learner(support, trained, episodes, seed)
+        held_out = None
+        if self._learns(learner, episodes) and _can_train(learner, support):
+
+            def without(left: Support, weights: Mapping[str, Tensor] | None) -> Settled:
+                if not _can_train(learner, left):
+                    # Where too few are left to train on, what all of them trained is nearer to what will be asked.
+                    return settled
+                again = self._learner(left, weights, episodes, seed)
+                return Settled(again, self._embedder.device, left, None)
+
+            held_out = HeldOut(support, _FOLDS_TRAINED, without)
+        settled = Settled(learner, self._embedder.device, support, held_out)
+        return settled
+
+    def _learner(
+        self, support: Support, trained: Mapping[str, Tensor] | None, episodes: int, seed: int
+    ) -> Learner:
+        """The learner for a support set, in evaluation mode; arguments as those of :meth:`settle`."""
         device = self._embedder.device
         fixed = self._trained if trained is None else trained
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -94,10 +115,10 @@ class Method:
                 parameter.requires_grad_(False)
             learner = build_learner(self._registry, self._recipe, encoder, len(support.classes)).to(device)
             self._check_way(learner, len(support.classes))
-            learns = self._trained is None and learner.trains and bool(trainable(learner)) and episodes > 0
             if fixed is not None:
                 _load(learner, fixed)
             else:
+                learns = self._learns(learner, episodes)
                 if learns and not _can_train(learner, support):
                     log.warning(
                         "%s: its own weights stay as they came; they are trained where %d classes have two examples "
@@ -107,14 +128,11 @@ class Method:
                         ", or any two with `head: prototype`" if learner.way else "",
                     )
                 _train(learner, support, device, episodes if learns else 0, seed)
+        return learner.eval()
 
-        def anew(left: Support) -> Settled:
-            # Where too few are left to train on, what all of them trained is nearer to what will be asked.
-            able = _can_train(learner, left)
-            return self.settle(left, None, episodes=episodes, seed=seed) if able else settled
-
-        settled = Settled(learner.eval(), device, anew if learns and _can_train(learner, support) else None)
-        return settled
+    def _learns(self, learner: Learner, episodes: int) -> bool:
+        """True where a support set trains weights of the learner's own."""
+        return self._trained is None and learner.trains and bool(trainable(learner)) and episodes > 0
 
     def _check_way(self, learner: Learner, classes: int) -> None:
         if learner.way not in (None, classes):
@@ -127,19 +145,20 @@ class Method:
 
 @final
 class Settled:
-    """A learner whose own weights are settled.
+    """A learner whose own weights are settled for a support set.
 
     Args:
         learner: in evaluation mode.
         device: where it computes.
-        anew: settles it for another support set, where its own weights are trained on the support; none:
-            no example has changed them.
+        support: all examples.
+        held_out: the same learner trained without some of them in turn, where its own weights are trained on them;
+            none: no example has changed these.
     """
 
     def __init__(
-        self, learner: Learner, device: torch.device, anew: Callable[[Support], Settled] | None
+        self, learner: Learner, device: torch.device, support: Support, held_out: HeldOut | None
     ) -> None:
-        self._learner, self._device, self._anew = learner, device, anew
+        self._learner, self._device, self._support, self._held_out = learner, device, support, held_out
 
     @torch.no_grad()
     def classifier(self, support: Support) -> Answering:
@@ -164,21 +183,20 @@ class Settled:
 
         return logits
 
-    def calibration(self, support: Support) -> Calibration:
-        """The temperature by examples of the support that its own weights have not seen either: where these are
-        trained on it, they are trained anew for each of three folds in place of five."""
-        anew = self._anew
-        if anew is None:
-            return fit_temperature(support, self.classifier)
-        return fit_temperature(support, lambda left: anew(left).classifier(left), _FOLDS)
+    def calibration(self) -> Calibration:
+        """The temperature by examples of the support that its own weights have not seen either; see
+        :mod:`kshot.classifier.folds`."""
+        if self._held_out is not None:
+            return fit_temperature(self._support, self._held_out)
+        parts = folds_of(self._support.numbers, _FOLDS)
+        return fit_temperature(self._support, (Fold(left, held, self.classifier) for left, held in parts))
 
-    def learning_curve(self, support: Support, draws: int, seed: int) -> list[CurvePoint]:
+    def learning_curve(self, draws: int, seed: int) -> list[CurvePoint]:
         """Accuracy by number of examples, on examples that its own weights have not seen either; see
-        :mod:`kshot.classifier.curve`."""
-        anew = self._anew
-        if anew is None:
-            return learning_curve(self._learner, support, self._device, draws, seed)
-        return learning_curve_anew(support, lambda left: anew(left).classifier, _FOLDS, draws, seed)
+        :mod:`kshot.classifier.curve`. Learners that the calibration held examples out of serve again."""
+        if self._held_out is not None:
+            return learning_curve_by_folds(self._support, self._held_out, draws, seed)
+        return learning_curve(self._learner, self._support, self._device, draws, seed)
 
     def state(self) -> dict[str, Tensor]:
         """The learner's own weights, without the encoder's."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,11 +12,10 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from kshot.classifier.folds import folds_of
-from kshot.classifier.support import Answering, Support
+from kshot.classifier.folds import Fold
+from kshot.classifier.support import Support
 from kshot.statistics import binned, expected_calibration_error
 
-FOLDS = 5
 LOWEST, HIGHEST = 1e-3, 1e3
 
 
@@ -38,24 +37,18 @@ class Calibration:
     ece_after: float | None = None
 
 
-def fit_temperature(
-    support: Support, classifier: Callable[[Support], Answering], folds: int = FOLDS
-) -> Calibration:
+def fit_temperature(support: Support, folds: Iterable[Fold]) -> Calibration:
     """The temperature by which logits are divided (Guo et al., "On calibration of modern neural
     networks", ICML 2017), fitted to held-out examples of the support itself.
 
-    Every class keeps one example at least, so that all classes stay; where no class has two, it is 1.
-
     Args:
         support: all examples.
-        classifier: makes of a support set what classifies by it; nothing in it may have been trained on
-            examples that this set lacks, or they are not held out.
-        folds: in how many turns examples are held out.
+        folds: what is held out in turn; of none the temperature is 1.
     """
     logits, labels = list[Tensor](), list[Tensor]()
-    for left, held in folds_of(support.numbers, folds):
-        logits.append(classifier(support.taken(left))(support.taken(held)))
-        labels.append(support.numbers[held])
+    for fold in folds:
+        logits.append(fold.classifier(support.taken(fold.left))(support.taken(fold.held)))
+        labels.append(support.numbers[fold.held])
     if not labels:
         return Calibration()
     found, right = torch.cat(logits).double(), torch.cat(labels)
