@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
+from kshot import FewShotClassifier
 from kshot.cli import main
 
 from .things import pictures, texts
@@ -156,3 +157,30 @@ def test_mistakes_are_told(tickets: Path, arguments: list[str], message: str, ca
     assert main(["fit", str(tickets), *arguments, "--out", str(out)]) == 2
     assert message in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_trainings_say_how_far_they_are_on_the_standard_error(
+    tickets: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line now and then; here at the end of each training at least."""
+    monkeypatch.setattr("kshot.classifier.method.TOLD_SECONDS", 0.0)
+    out = str(tickets.with_name("m.kshot"))
+    fit = ["fit", str(tickets), "--encoder", "tfidf", "--out", out, "--draws", "3"]
+    assert main([*fit, "--learner", "siamese"]) == 0
+    said = capsys.readouterr()
+    ends = [line.partition(": 200/200 episodes, loss ")[0] for line in said.err.splitlines() if "200/200" in line]
+    assert ends == ["siamese", *(f"siamese, part {n} of 3 held out" for n in (1, 2, 3))]
+    assert all(line.endswith(" left") for line in said.err.splitlines())
+    assert "episodes" not in said.out
+    assert main(["predict", out, "boil the flour", "--json"]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(["forget", out, "sing"]) == 0
+    assert capsys.readouterr().err.count("200/200 episodes") == 4
+    FewShotClassifier("tfidf", "siamese", episodes=2).fit(*texts())
+    assert capsys.readouterr().err == ""  # from Python only where logging is set up to say so
+
+
+def test_quick_trainings_say_nothing(tickets: Path, capsys: Capture) -> None:
+    out = str(tickets.with_name("m.kshot"))
+    assert main(["fit", str(tickets), "--encoder", "tfidf", "--out", out, "--draws", "0"]) == 0
+    assert capsys.readouterr().err == ""

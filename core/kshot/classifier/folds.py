@@ -42,8 +42,8 @@ class Learnt(Protocol):
 class Settle(Protocol):
     """Settles a learner for the examples that are left."""
 
-    def __call__(self, left: Support, weights: Mapping[str, Tensor] | None, /) -> Learnt:
-        """Train it, or take up the weights that it was trained to before."""
+    def __call__(self, left: Support, weights: Mapping[str, Tensor] | None, which: str, /) -> Learnt:
+        """Train it, or take up the weights that it was trained to before; ``which`` says of which fold it is."""
         ...
 
 
@@ -67,7 +67,8 @@ class HeldOut:
 
     def __iter__(self) -> Iterator[Fold]:
         for number, (left, held) in enumerate(self._parts):
-            learnt = self._settle(self._support.taken(left), self._weights.get(number))
+            which = f"part {number + 1} of {len(self._parts)} held out"
+            learnt = self._settle(self._support.taken(left), self._weights.get(number), which)
             if number not in self._weights:
                 self._weights[number] = learnt.state()
             yield Fold(left, held, learnt.classifier)

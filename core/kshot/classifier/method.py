@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, final
 
 import torch
@@ -20,11 +20,15 @@ from kshot.config import Train
 from kshot.errors import KshotError
 from kshot.interfaces import Learner
 from kshot.registry import Registry
+from kshot.results.text import pace
 from kshot.sampling import Sampler
 from kshot.shapes import Shape
 from kshot.training import ENCODER, train, trainable
 
 log = logging.getLogger("kshot")
+
+TOLD_SECONDS = 10.0
+"""How often the log says how far a training is."""
 
 _CHUNK = 512
 """Queries classified at a time."""
@@ -87,15 +91,16 @@ class Method:
         Raises:
             KshotError: the learner was trained for another number of classes, or the weights are not its.
         """
-        learner = self._learner(support, trained, episodes, seed)
+        name = self._recipe.learner.use
+        learner = self._learner(support, trained, episodes, seed, name)
         held_out = None
         if self._learns(learner, episodes) and _can_train(learner, support):
 
-            def without(left: Support, weights: Mapping[str, Tensor] | None) -> Settled:
+            def without(left: Support, weights: Mapping[str, Tensor] | None, which: str) -> Settled:
                 if not _can_train(learner, left):
                     # Where too few are left to train on, what all of them trained is nearer to what will be asked.
                     return settled
-                again = self._learner(left, weights, episodes, seed)
+                again = self._learner(left, weights, episodes, seed, f"{name}, {which}")
                 return Settled(again, self._embedder.device, left, None)
 
             held_out = HeldOut(support, _FOLDS_TRAINED, without)
@@ -103,9 +108,10 @@ class Method:
         return settled
 
     def _learner(
-        self, support: Support, trained: Mapping[str, Tensor] | None, episodes: int, seed: int
+        self, support: Support, trained: Mapping[str, Tensor] | None, episodes: int, seed: int, name: str
     ) -> Learner:
-        """The learner for a support set, in evaluation mode; arguments as those of :meth:`settle`."""
+        """The learner for a support set, in evaluation mode; arguments as those of :meth:`settle`, and what a
+        training is called in the log."""
         device = self._embedder.device
         fixed = self._trained if trained is None else trained
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -127,7 +133,7 @@ class Method:
                         learner.way or 2,
                         ", or any two with `head: prototype`" if learner.way else "",
                     )
-                _train(learner, support, device, episodes if learns else 0, seed)
+                _train(learner, support, device, episodes if learns else 0, seed, name)
         return learner.eval()
 
     def _learns(self, learner: Learner, episodes: int) -> bool:
@@ -204,11 +210,13 @@ class Settled:
         return {name: value.cpu() for name, value in kept.items() if not name.startswith(ENCODER)}
 
 
-def _train(learner: Learner, support: Support, device: torch.device, episodes: int, seed: int) -> None:
+def _train(
+    learner: Learner, support: Support, device: torch.device, episodes: int, seed: int, name: str
+) -> None:
     """What the learner learns of a support set: by episodes of it, as far as there are classes with two
     examples, and where it must see training embeddings by these."""
     if episodes and _can_train(learner, support):
-        _meta_train(learner, support, device, episodes, seed)
+        _meta_train(learner, support, device, episodes, seed, name)
     if learner.wants_base:
         learner.begin(support.embeddings.to(device), support.numbers.to(device))
 
@@ -218,7 +226,9 @@ def _can_train(learner: Learner, support: Support) -> bool:
     return int((torch.bincount(support.numbers) > 1).sum()) >= (learner.way or 2)
 
 
-def _meta_train(learner: Learner, support: Support, device: torch.device, episodes: int, seed: int) -> None:
+def _meta_train(
+    learner: Learner, support: Support, device: torch.device, episodes: int, seed: int, name: str
+) -> None:
     sizes = torch.bincount(support.numbers)
     several = sizes[sizes > 1]
     queries = min(_QUERIES, int(several.min()) - 1)
@@ -226,7 +236,20 @@ def _meta_train(learner: Learner, support: Support, device: torch.device, episod
     loader = support.loader(device)
     sampler = Sampler(loader.catalogue, "train", Shape(way, 1, queries), seed)
     options: dict[str, Any] = {"episodes": episodes, "way": way, "queries": queries, "schedule": "cosine"}
-    train(learner, loader, sampler, Train.model_validate(options))
+    train(learner, loader, sampler, Train.model_validate(options), progress=_telling(name, episodes))
+
+
+def _telling(name: str, total: int) -> Callable[[int, float, float], None]:
+    """Says in the log now and then how far a training is."""
+    last = 0.0
+
+    def told(episodes: int, loss: float, seconds: float) -> None:
+        nonlocal last
+        if seconds - last >= TOLD_SECONDS:
+            last = seconds
+            log.info("%s: %d/%d episodes, loss %.3f, %s", name, episodes, total, loss, pace(episodes, total, seconds))
+
+    return told
 
 
 def _load(learner: Learner, trained: Mapping[str, Tensor]) -> None:

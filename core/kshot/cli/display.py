@@ -15,6 +15,7 @@ from rich.text import Text
 
 from kshot import results
 from kshot.hookspecs import hookimpl
+from kshot.results.text import clock, pace
 
 BEST = "*"
 """What marks the best of a column where there is no bold."""
@@ -66,12 +67,10 @@ class _Progress:
         """Episodes, loss, accuracy, speed and time left, as far as they are known."""
         if not self.episodes:
             return ""
-        speed = self.episodes / max(self.seconds, 1e-9)
-        left = (self.total - self.episodes) / speed
         known = [f"{self.episodes}/{self.total} episodes", f"loss {self.loss:.3f}"]
         if self.accuracy is not None:
             known.append(f"validation {100 * self.accuracy:.1f} %")
-        return ", ".join([*known, f"{speed:.0f} episodes/s", f"{_clock(left)} left"])
+        return ", ".join([*known, pace(self.episodes, self.total, self.seconds)])
 
 
 def _starred(row: results.Row, line: Sequence[str]) -> list[str]:
@@ -292,12 +291,7 @@ def _scores(cell: results.Cell) -> str:
 def _budget(train: results.Train) -> str:
     spent: list[str] = []
     if train.pretrain_epochs:
-        spent.append(f"{train.pretrain_epochs} epochs in {_clock(train.pretrain_seconds or 0)}")
+        spent.append(f"{train.pretrain_epochs} epochs in {clock(train.pretrain_seconds or 0)}")
     if train.episodes:
-        spent.append(f"{train.episodes} episodes in {_clock(train.seconds or 0)}")
+        spent.append(f"{train.episodes} episodes in {clock(train.seconds or 0)}")
     return ", ".join(spent)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

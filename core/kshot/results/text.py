@@ -70,6 +70,18 @@ def score(accuracy: float, ci95: float | None) -> str:
     return percent(accuracy) if ci95 is None else f"{percent(accuracy)} ± {percent(ci95)}"
 
 
+def clock(seconds: float) -> str:
+    """72.4 → ``"1 min 12 s"``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def pace(episodes: int, total: int, seconds: float) -> str:
+    """300, 400, 10 → ``"30 episodes/s, 3 s left"``; one episode at least is done."""
+    speed = episodes / max(seconds, 1e-9)
+    return f"{speed:.0f} episodes/s, {clock((total - episodes) / speed)} left"
+
+
 def rank(number: float | None) -> str:
     """2.333 → ``"2.33"``; empty for a row that was not ranked."""
     return "" if number is None else f"{number:.2f}"

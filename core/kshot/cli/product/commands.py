@@ -70,6 +70,7 @@ def fit(
 ) -> None:
     """Make a classifier of your own classes, and say how well it will do with how many examples."""
     from kshot.classifier import FewShotClassifier
+    from kshot.cli.telling import progress_told
 
     options = _options(settings)
     named: dict[str, Any] = {
@@ -81,7 +82,8 @@ def fit(
     classifier = FewShotClassifier(**named, unknown=unknown, device=device)
     examples, labels = _examples(named, data, options["data"])
     strangers = _negatives(named, negatives, options["data"]) if negatives else None
-    classifier.fit(examples, labels, negatives=strangers)
+    with progress_told():
+        classifier.fit(examples, labels, negatives=strangers)
     classifier.save(out)
     counts = classifier.counts_
     fewest, most = min(counts.values()), max(counts.values())
@@ -126,9 +128,12 @@ def enroll(
     device: Device = "auto",
 ) -> None:
     """Add a class to a classifier, or examples to one of its classes."""
+    from kshot.cli.telling import progress_told
+
     classifier = _load(model, device)
     items = _items(given, classifier)
-    classifier.add_class(name, [item.thing for item in items])
+    with progress_told():
+        classifier.add_class(name, [item.thing for item in items])
     classifier.save(model)
     typer.echo(f"{name}: {classifier.counts_[name]} examples; {len(classifier.counts_)} classes in {model}")
 
@@ -139,8 +144,11 @@ def forget(
     device: Device = "auto",
 ) -> None:
     """Remove a class from a classifier."""
+    from kshot.cli.telling import progress_told
+
     classifier = _load(model, device)
-    classifier.remove_class(name)
+    with progress_told():
+        classifier.remove_class(name)
     classifier.save(model)
     typer.echo(f"{name}: forgotten; {len(classifier.counts_)} classes in {model}")
 
