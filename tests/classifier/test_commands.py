@@ -184,3 +184,15 @@ def test_quick_trainings_say_nothing(tickets: Path, capsys: Capture) -> None:
     out = str(tickets.with_name("m.kshot"))
     assert main(["fit", str(tickets), "--encoder", "tfidf", "--out", out, "--draws", "0"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_labels_that_differ_by_case_are_told(tickets: Path, capsys: Capture) -> None:
+    with tickets.open("a") as stream:
+        csv.writer(stream).writerows([["the flour", "Cook"], ["boil and stir", "Cook"]])
+    out = str(tickets.with_name("m.kshot"))
+    assert main(["fit", str(tickets), "--encoder", "tfidf", "--out", out, "--draws", "0"]) == 0
+    said = capsys.readouterr()
+    alike, twice = said.err.splitlines()
+    assert "'Cook' and 'cook'; give" in alike
+    assert "'boil and stir' ('Cook', 'cook')" in twice
+    assert "17 examples of 4 classes" in said.out

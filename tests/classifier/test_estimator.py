@@ -455,3 +455,60 @@ def test_weights_that_cannot_be_trained_stay_as_they_came(caplog: pytest.LogCapt
     made.fit([words[k] for k in kept], [labels[k] for k in kept])
     assert "maml: its own weights stay as they came; they are trained where 3 classes have two" in caplog.text
     assert len(made.classes_) == 3
+
+
+def test_names_of_classes_that_differ_by_case_or_space_are_told_and_kept(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    words, labels = texts()
+    names = [{"drive": "Cook", "sing": "cook "}.get(label, label) for label in labels]
+    fitted = FewShotClassifier("tfidf").fit(words, names)
+    told = "fit: classes that differ by case alone, or by space around them, and are kept apart: "
+    assert [one.partition("; give")[0] for one in caplog.messages] == [f"{told}'Cook' and 'cook' and 'cook '"]
+    assert fitted.classes_.tolist() == ["Cook", "cook", "cook "]
+    caplog.clear()
+    fitted.add_class("law", ["the court", "a judge"]).remove_class("law")
+    assert not caplog.messages  # of those there were it was told
+    fitted.add_class("COOK", ["flour"])
+    assert "'COOK' and 'Cook' and 'cook' and 'cook '" in caplog.text
+    caplog.clear()
+    FewShotClassifier("tfidf").fit(words, labels)
+    assert not caplog.messages
+
+
+def test_many_findings_are_one_line_and_nothing_in_it_commands_a_terminal(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    names = [f"{sign}\x1b[2J{'x' * 200}" for sign in "abcde"]
+    FewShotClassifier("tfidf").fit(["flour"] * 10, [*names, *(name.upper() for name in names)])
+    assert len(caplog.messages) == 2
+    for one in caplog.messages:
+        assert one.isprintable()
+        assert len(one) < 1000
+    assert "and 2 more; give" in caplog.messages[0]
+
+
+def test_an_example_of_two_classes_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    words, labels = texts()
+    FewShotClassifier("tfidf").fit([*words, words[0]], [*labels, "cook"])
+    assert not caplog.messages  # twice in one class
+    fitted = FewShotClassifier("tfidf").fit([*words, words[0]], [*labels, "sing"])
+    [said] = caplog.messages
+    assert said == (
+        "fit: the same example under several classes: 'boil the flour' ('cook', 'sing'); one of them is probably wrong"
+    )
+    assert fitted.counts_ == {"cook": 5, "drive": 5, "sing": 6}
+    caplog.clear()
+    fitted.partial_fit(["a verdict", "a verdict"], ["law", "cook"])
+    assert "partial_fit: the same example under several classes: 'a verdict' ('law', 'cook')" in caplog.text
+    caplog.clear()
+    images, kinds = pictures()
+    images[0].save(tmp_path / "one.png")
+    (tmp_path / "link.png").symlink_to(tmp_path / "one.png")
+    content = (tmp_path / "one.png").read_bytes()
+    ways = [tmp_path / "one.png", str(tmp_path / "link.png"), content, bytearray(content)]
+    made = FewShotClassifier("pixels", encoder_options={"size": 8})
+    made.fit([*images, *ways], [*kinds, "lying", "standing", "lying", "standing"])
+    [said] = caplog.messages
+    assert said.count("('lying', 'standing')") == 2
+    assert "one.png" in said

@@ -19,6 +19,7 @@ from kshot.classifier.answers import Answer
 from kshot.classifier.bundle import Bundle, read_bundle, write_bundle
 from kshot.classifier.card import Described, card
 from kshot.classifier.curve import CurvePoint
+from kshot.classifier.doubts import tell_alike, tell_contradictions
 from kshot.classifier.embedder import Embedder
 from kshot.classifier.method import Method
 from kshot.classifier.neighbours import Neighbour, familiarity, neighbours
@@ -146,6 +147,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         recipe, trained = origin.recipe, origin.trained()
         reader = build_reader(registry, modality_of(registry, recipe.encoder.use))
         raw = read_all(reader, things, "fit")
+        tell_alike(labels, (), "fit")
+        tell_contradictions(things, raw, labels, "fit")
         strangers = [] if negatives is None else read_all(reader, things_of(negatives), "fit, negatives")
         embedder = Embedder.build(registry, recipe, self.device)
         if trained is None:
@@ -168,8 +171,12 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         if not hasattr(self, "_held"):
             return self.fit(X, y)
         things, labels = _pairs(X, y, "partial_fit")
-        more = self._parts.support(read_all(self._parts.reader, things, "partial_fit"), labels)
-        self._become(self._parts, self._held.with_more(more), self._negatives)
+        raw = read_all(self._parts.reader, things, "partial_fit")
+        tell_alike(labels, self._held.classes, "partial_fit")
+        tell_contradictions(things, raw, labels, "partial_fit")
+        self._become(
+            self._parts, self._held.with_more(self._parts.support(raw, labels)), self._negatives
+        )
         return self
 
     def add_class(self, name: str, examples: Any) -> Self:

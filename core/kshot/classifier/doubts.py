@@ -1,0 +1,80 @@
+"""What is handed over and is probably a mistake: told in the log, a line for each, and taken as it stands."""
+
+from __future__ import annotations
+
+import logging
+import os
+import reprlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from kshot.errors import listing
+
+log = logging.getLogger("kshot")
+
+NAMED = 3
+"""Finds that a line names; the rest is counted."""
+
+_short = reprlib.Repr()
+_short.maxstring = 60
+
+
+def tell_alike(given: Iterable[str], known: Iterable[str], who: str) -> None:
+    """Tell of classes whose names differ by case alone, or by space around them.
+
+    Args:
+        given: names of classes, as they are given now.
+        known: those that were there before; what was told of them is not told again.
+        who: asked for them.
+    """
+    before = set(known)
+    groups: dict[str, list[str]] = {}
+    for name in sorted(before.union(given)):
+        groups.setdefault(name.strip().casefold(), []).append(name)
+    alike = [names for names in groups.values() if len(names) > 1 and not before.issuperset(names)]
+    if alike:
+        log.warning(
+            "%s: classes that differ by case alone, or by space around them, and are kept apart: %s; give those that "
+            "are one the same name",
+            who,
+            listing((" and ".join(map(_short.repr, names)) for names in alike), NAMED),
+        )
+
+
+def tell_contradictions(things: Sequence[Any], raw: Sequence[Any], labels: Sequence[str], who: str) -> None:
+    """Tell of examples that are given under several classes: of equal texts, of one file, and of equal bytes.
+
+    What neither is a text nor came as bytes or as a path is not compared, and no file is read for it.
+
+    Args:
+        things: n examples as they were handed over.
+        raw: as they were read.
+        labels: their classes.
+        who: asked for them.
+    """
+    classes: dict[str | bytes, list[str]] = {}
+    for thing, read, label in zip(things, raw, labels, strict=True):
+        sign = _sign(thing, read)
+        if sign is not None and label not in (found := classes.setdefault(sign, [])):
+            found.append(label)
+    several = [(sign, found) for sign, found in classes.items() if len(found) > 1]
+    if several:
+        log.warning(
+            "%s: the same example under several classes: %s; one of them is probably wrong",
+            who,
+            listing((f"{_short.repr(sign)} ({_named(found)})" for sign, found in several), NAMED),
+        )
+
+
+def _sign(thing: Any, read: Any) -> str | bytes | None:
+    """By which an example is known again."""
+    if isinstance(read, str):
+        return read
+    if isinstance(thing, str | Path):
+        return os.path.realpath(thing)
+    return bytes(thing) if isinstance(thing, bytes | bytearray) else None
+
+
+def _named(classes: Sequence[str]) -> str:
+    return listing(map(_short.repr, classes), NAMED)
