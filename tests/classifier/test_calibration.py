@@ -11,10 +11,11 @@ import torch
 from kshot import FewShotClassifier
 from kshot.classifier import UNKNOWN
 from kshot.classifier.bundle import _digest
+from kshot.classifier.doubts import tell_poor_negatives
 from kshot.classifier.folds import Fold, folds_of
 from kshot.classifier.support import Support
 from kshot.classifier.temperature import Calibration, fit_temperature
-from kshot.classifier.threshold import calibrate
+from kshot.classifier.threshold import Threshold, calibrate
 from kshot.cli import main
 from kshot.errors import KshotError
 from kshot.learners.siamese import Siamese
@@ -302,3 +303,31 @@ def test_a_fold_met_again_says_the_same(learner: str) -> None:
 
     for first, again in zip(said(), said(), strict=True):
         assert torch.equal(first, again)
+
+
+def test_negatives_that_are_as_the_known_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    words, labels = texts()
+    fitted = FewShotClassifier("tfidf").fit(words, labels, negatives=words[:4])
+    assert fitted.rejection_.accepted == 1
+    told = "negatives: all 4 pass for known, so that nothing like them will be unknown"
+    assert [one.partition(";")[0] for one in caplog.messages] == [told]
+    caplog.clear()
+    fitted.save(tmp_path / "m.kshot")
+    FewShotClassifier.load(tmp_path / "m.kshot")
+    assert not caplog.messages  # it was told when they were given
+    fitted.remove_negatives().add_negatives(NEGATIVES)
+    assert not caplog.messages
+    fitted.remove_negatives().add_negatives(words[:1])
+    assert "all 1 pass for known" in caplog.text
+
+
+def test_a_threshold_that_refuses_most_of_the_known_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    tell_poor_negatives(Threshold(0.8, 20, 0.5, 5, 0.2, 0.6))
+    tell_poor_negatives(Threshold(0.8, 20, 0.9))  # asked for, and by no negatives
+    tell_poor_negatives(None)
+    assert not caplog.messages
+    tell_poor_negatives(Threshold(0.8, 20, 0.6, 5, 0.2, 0.6))
+    told = "negatives: the threshold that they set refuses 60 % of the 20 known examples too"
+    assert [one.partition(";")[0] for one in caplog.messages] == [told]

@@ -9,12 +9,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from kshot.classifier.threshold import Threshold
 from kshot.errors import listing
 
 log = logging.getLogger("kshot")
 
 NAMED = 3
 """Finds that a line names; the rest is counted."""
+
+MOST_REFUSED = 0.5
+"""Share of the known examples that a threshold may refuse before it is doubted."""
 
 _short = reprlib.Repr()
 _short.maxstring = 60
@@ -64,6 +68,25 @@ def tell_contradictions(things: Sequence[Any], raw: Sequence[Any], labels: Seque
             "%s: the same example under several classes: %s; one of them is probably wrong",
             who,
             listing((f"{_short.repr(sign)} ({_named(found)})" for sign, found in several), NAMED),
+        )
+
+
+def tell_poor_negatives(found: Threshold | None) -> None:
+    """Tell where a threshold by negatives tells none of them from the known, or refuses most of these."""
+    if found is None or found.accepted is None:
+        return
+    if found.accepted == 1:
+        log.warning(
+            "negatives: all %d pass for known, so that nothing like them will be unknown; they are as much like the "
+            "classes as the classes' own examples: give others, or leave them out",
+            found.negatives,
+        )
+    elif found.refused > MOST_REFUSED:
+        log.warning(
+            "negatives: the threshold that they set refuses %.0f %% of the %d known examples too; they are too much "
+            "like the classes: give others, or limit what may be refused by `unknown`",
+            100 * found.refused,
+            found.known,
         )
 
 

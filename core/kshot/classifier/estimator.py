@@ -19,7 +19,7 @@ from kshot.classifier.answers import Answer
 from kshot.classifier.bundle import Bundle, read_bundle, write_bundle
 from kshot.classifier.card import Described, card
 from kshot.classifier.curve import CurvePoint
-from kshot.classifier.doubts import tell_alike, tell_contradictions
+from kshot.classifier.doubts import tell_alike, tell_contradictions, tell_poor_negatives
 from kshot.classifier.embedder import Embedder
 from kshot.classifier.method import Method
 from kshot.classifier.neighbours import Neighbour, familiarity, neighbours
@@ -501,6 +501,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         calibration = settled.calibration() if calibration is None else calibration
         rejection = calibrate(support, negatives, self.unknown)
         _keep_apart(support, rejection)
+        if trained is None:
+            tell_poor_negatives(rejection)
         self._classify, self._settled = settled.classifier(support), settled
         self._parts, self._held, self._negatives = parts, support, negatives
         self.classes_ = np.asarray(support.classes, dtype=object)
@@ -510,6 +512,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
     def _reject(self, negatives: Tensor) -> None:
         rejection = calibrate(self._held, negatives, self.unknown)
         _keep_apart(self._held, rejection)
+        tell_poor_negatives(rejection)
         self._negatives, self.rejection_ = negatives, rejection
 
     def _asked(self, X: Any) -> tuple[Tensor, Tensor]:  # noqa: N803
