@@ -196,14 +196,18 @@ def test_the_command_line_says_what_it_did(tmp_path: Path, capsys: pytest.Captur
     fit = ["fit", data, "--encoder", "tfidf", "--out", model, "--draws", "0"]
     assert main([*fit, "--negatives", others]) == 0
     told = capsys.readouterr().out
-    assert "expected calibration error" in told
-    assert "on 15 examples held out" in told
+    fitted = FewShotClassifier.load(model)
+    before, after = (f"{100 * one:.1f}" for one in (fitted.calibration_.ece_before, fitted.calibration_.ece_after))
+    assert "probabilities: of 100 answers given with 80 % certainty 80 should be right; " in told
+    assert f"on 15 examples held out, certainty and share of right answers differed by {after} points on" in told
+    assert f"on average ({before} before calibration)" in told
     assert "accepts 0.0 % of 5 negatives (AUROC 100.0 %)" in told
     assert main(["inspect", model]) == 0
     shown = capsys.readouterr().out
     for line in told.splitlines():
         if line.startswith(("probabilities: ", "unknown: ")):
             assert line in shown
+    assert f"temperature: {fitted.temperature_:.4g}\n" in shown
     assert main(["predict", model, "zebra quartz"]) == 0
     assert UNKNOWN in capsys.readouterr().out
     assert main(fit) == 0

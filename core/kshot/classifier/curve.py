@@ -33,6 +33,17 @@ class CurvePoint:
     shot: int
     accuracy: Interval
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Lower and upper end of the interval, which is cut off at 0 and 1.
+
+        It is the normal interval of a mean over draws, and near an end of the scale it reaches beyond what accuracy
+        can be; to cut that off takes no possible value away. Wilson's interval is for right answers among so many
+        independent ones, and these are none: draws ask about the same examples again.
+        """
+        mean, half = self.accuracy.mean, self.accuracy.ci95
+        return max(0.0, mean - half), min(1.0, mean + half)
+
 
 def shots(smallest: int) -> list[int]:
     """1, 2, 4, … and one fewer than the smallest class has, whose example is then held out."""

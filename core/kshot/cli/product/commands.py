@@ -166,6 +166,7 @@ def inspect(model: Model, device: Device = "auto") -> None:
         ("trained by", f"cell {recipe.cell}" if recipe.cell else "its own examples alone"),
         ("modality", classifier.modality_),
         ("probabilities", _calibrated(classifier)),
+        ("temperature", f"{classifier.temperature_:.4g}"),
         ("unknown", _rejecting(classifier)),
     ):
         typer.echo(f"{title}: {printable(value)}")
@@ -237,15 +238,16 @@ def _negatives(named: dict[str, Any], given: str, options: dict[str, Any]) -> li
 
 
 def _calibrated(classifier: FewShotClassifier) -> str:
-    """What became of its probabilities."""
+    """How far its probabilities can be taken at their word."""
     from kshot.results.text import percent
 
     one = classifier.calibration_
     if one.ece_before is None or one.ece_after is None:
         return "not calibrated: no class has a second example, which could be held out"
     return (
-        f"temperature {one.temperature:.4g}; expected calibration error {percent(one.ece_before)} % before, "
-        f"{percent(one.ece_after)} % after, on {one.examples} examples held out"
+        f"of 100 answers given with 80 % certainty 80 should be right; on {one.examples} examples held out, certainty "
+        f"and share of right answers differed by {percent(one.ece_after)} points on average "
+        f"({percent(one.ece_before)} before calibration)"
     )
 
 
@@ -268,7 +270,7 @@ def _rejecting(classifier: FewShotClassifier) -> str:
 
 def _print_curve(classifier: FewShotClassifier, draws: int, fewest: int) -> None:
     from kshot.errors import listing
-    from kshot.results.text import printable, score
+    from kshot.results.text import percent, printable
 
     if not draws:
         return
@@ -277,9 +279,10 @@ def _print_curve(classifier: FewShotClassifier, draws: int, fewest: int) -> None
         single = listing([printable(name) for name, count in classifier.counts_.items() if count == 1])
         typer.echo(f"no learning curve: one example alone, so that none can be held out, of {single}")
         return
-    typer.echo("examples of each class → accuracy in % on others, held out:")
+    typer.echo("examples of each class → accuracy in % on others, held out: mean (95 % interval over random splits)")
     for point in curve:
-        typer.echo(f"  {point.shot:>4}  {score(point.accuracy.mean, point.accuracy.ci95)}")
+        low, high = map(percent, point.ends)
+        typer.echo(f"  {point.shot:>4}  {percent(point.accuracy.mean)} ({low} to {high})")
     if len(curve) > 1:
         gained = 100 * (curve[-1].accuracy.mean - curve[-2].accuracy.mean)
         more = curve[-1].shot - curve[-2].shot
