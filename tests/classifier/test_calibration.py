@@ -197,9 +197,13 @@ def test_the_command_line_says_what_it_did(tmp_path: Path, capsys: pytest.Captur
     assert main([*fit, "--negatives", others]) == 0
     told = capsys.readouterr().out
     fitted = FewShotClassifier.load(model)
-    before, after = (f"{100 * one:.1f}" for one in (fitted.calibration_.ece_before, fitted.calibration_.ece_after))
+    before, after = (
+        f"{100 * one:.1f}" for one in (fitted.calibration_.ece_before, fitted.calibration_.ece_after)
+    )
     assert "probabilities: of 100 answers given with 80 % certainty 80 should be right; " in told
-    assert f"on 15 examples held out, certainty and share of right answers differed by {after} points on" in told
+    assert (
+        f"on 15 examples held out, certainty and share of right answers differed by {after} points on" in told
+    )
     assert f"on average ({before} before calibration)" in told
     assert "accepts 0.0 % of 5 negatives (AUROC 100.0 %)" in told
     assert main(["inspect", model]) == 0
@@ -309,9 +313,7 @@ def test_a_fold_met_again_says_the_same(learner: str) -> None:
         assert torch.equal(first, again)
 
 
-def test_negatives_that_are_as_the_known_are_told(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_negatives_that_are_as_the_known_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     words, labels = texts()
     fitted = FewShotClassifier("tfidf").fit(words, labels, negatives=words[:4])
     assert fitted.rejection_.accepted == 1

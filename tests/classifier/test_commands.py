@@ -45,7 +45,9 @@ def test_fit_tells_how_accuracy_grows(tickets: Path, capsys: Capture) -> None:
     first, last = (float(lines[n].split()[1]) for n in (2, 4))
     assert first < last <= 100
     assert lines[5] == f"the last 2 of 4 examples brought {last - float(lines[3].split()[1]):+.1f} points"
-    assert lines[6].startswith("probabilities: of 100 answers given with 80 % certainty 80 should be right; on 15 ")
+    assert lines[6].startswith(
+        "probabilities: of 100 answers given with 80 % certainty 80 should be right; on 15 "
+    )
     assert lines[7:] == ["unknown: nothing is", f"classifier: {out}"]
 
 
@@ -172,7 +174,9 @@ def test_trainings_say_how_far_they_are_on_the_standard_error(
     fit = ["fit", str(tickets), "--encoder", "tfidf", "--out", out, "--draws", "3"]
     assert main([*fit, "--learner", "siamese"]) == 0
     said = capsys.readouterr()
-    ends = [line.partition(": 200/200 episodes, loss ")[0] for line in said.err.splitlines() if "200/200" in line]
+    ends = [
+        line.partition(": 200/200 episodes, loss ")[0] for line in said.err.splitlines() if "200/200" in line
+    ]
     assert ends == ["siamese", *(f"siamese, part {n} of 3 held out" for n in (1, 2, 3))]
     assert all(line.endswith(" left") for line in said.err.splitlines())
     assert "episodes" not in said.out

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import reprlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -67,7 +66,7 @@ def tell_contradictions(things: Sequence[Any], raw: Sequence[Any], labels: Seque
         log.warning(
             "%s: the same example under several classes: %s; one of them is probably wrong",
             who,
-            listing((f"{_short.repr(sign)} ({_named(found)})" for sign, found in several), NAMED),
+            listing((f"{_shown(sign)} ({_named(found)})" for sign, found in several), NAMED),
         )
 
 
@@ -95,8 +94,12 @@ def _sign(thing: Any, read: Any) -> str | bytes | None:
     if isinstance(read, str):
         return read
     if isinstance(thing, str | Path):
-        return os.path.realpath(thing)
+        return str(Path(thing).resolve())
     return bytes(thing) if isinstance(thing, bytes | bytearray) else None
+
+
+def _shown(sign: str | bytes) -> str:
+    return _short.repr(sign) if isinstance(sign, str) else f"{len(sign)} bytes"
 
 
 def _named(classes: Sequence[str]) -> str:

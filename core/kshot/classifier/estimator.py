@@ -174,9 +174,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         raw = read_all(self._parts.reader, things, "partial_fit")
         tell_alike(labels, self._held.classes, "partial_fit")
         tell_contradictions(things, raw, labels, "partial_fit")
-        self._become(
-            self._parts, self._held.with_more(self._parts.support(raw, labels)), self._negatives
-        )
+        self._become(self._parts, self._held.with_more(self._parts.support(raw, labels)), self._negatives)
         return self
 
     def add_class(self, name: str, examples: Any) -> Self:

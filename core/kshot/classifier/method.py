@@ -247,7 +247,14 @@ def _telling(name: str, total: int) -> Callable[[int, float, float], None]:
         nonlocal last
         if seconds - last >= TOLD_SECONDS:
             last = seconds
-            log.info("%s: %d/%d episodes, loss %.3f, %s", name, episodes, total, loss, pace(episodes, total, seconds))
+            log.info(
+                "%s: %d/%d episodes, loss %.3f, %s",
+                name,
+                episodes,
+                total,
+                loss,
+                pace(episodes, total, seconds),
+            )
 
     return told
 
