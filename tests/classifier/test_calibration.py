@@ -317,7 +317,7 @@ def test_negatives_that_are_as_the_known_are_told(tmp_path: Path, caplog: pytest
     words, labels = texts()
     fitted = FewShotClassifier("tfidf").fit(words, labels, negatives=words[:4])
     assert fitted.rejection_.accepted == 1
-    told = "negatives: all 4 pass for known, so that nothing like them will be unknown"
+    told = "negatives: of 4 none is refused, so that nothing like them will be unknown"
     assert [one.partition(";")[0] for one in caplog.messages] == [told]
     caplog.clear()
     fitted.save(tmp_path / "m.kshot")
@@ -325,8 +325,8 @@ def test_negatives_that_are_as_the_known_are_told(tmp_path: Path, caplog: pytest
     assert not caplog.messages  # it was told when they were given
     fitted.remove_negatives().add_negatives(NEGATIVES)
     assert not caplog.messages
-    fitted.remove_negatives().add_negatives(words[:1])
-    assert "all 1 pass for known" in caplog.text
+    fitted.remove_negatives().add_negatives(words[:1])  # which is less familiar than most
+    assert "the threshold that they set refuses 87 % of the 15 known examples too" in caplog.text
 
 
 def test_a_threshold_that_refuses_most_of_the_known_is_told(caplog: pytest.LogCaptureFixture) -> None:

@@ -76,7 +76,7 @@ def tell_poor_negatives(found: Threshold | None) -> None:
         return
     if found.accepted == 1:
         log.warning(
-            "negatives: all %d pass for known, so that nothing like them will be unknown; they are as much like the "
+            "negatives: of %d none is refused, so that nothing like them will be unknown; they are as much like the "
             "classes as the classes' own examples: give others, or leave them out",
             found.negatives,
         )

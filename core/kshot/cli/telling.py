@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
 @contextmanager
-def progress_told() -> Iterator[None]:
+def progress_told() -> Generator[None]:
     """Print what kshot's log says of its progress, a line now and then, and its warnings as ever."""
     import logging
 
