@@ -337,3 +337,17 @@ def test_a_threshold_that_refuses_most_of_the_known_is_told(caplog: pytest.LogCa
     tell_poor_negatives(Threshold(0.8, 20, 0.6, 5, 0.2, 0.6))
     told = "negatives: the threshold that they set refuses 60 % of the 20 known examples too"
     assert [one.partition(";")[0] for one in caplog.messages] == [told]
+
+
+@pytest.mark.parametrize("learner", ["prototypical", "siamese"])
+def test_a_curve_counts_the_examples_that_were_asked_about(learner: str) -> None:
+    fitted = FewShotClassifier("tfidf", learner, episodes=2).fit(*texts())
+    [last] = fitted.learning_curve(1)[-1:]
+    assert last.asked == {"prototypical": 3, "siamese": 6}[learner]  # of five each one, or a fold of two
+    [last] = fitted.learning_curve(40)[-1:]
+    assert last.asked == 15
+    low, high = last.ends
+    assert 0 <= low <= last.accuracy.mean <= high <= 1
+    assert high - low > 0.2
+    with pytest.raises(KshotError, match="learning_curve: draws=0: ask for one random split at least"):
+        fitted.learning_curve(0)

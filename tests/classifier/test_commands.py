@@ -5,15 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import re
 from pathlib import Path
 
 import pytest
 from kshot import FewShotClassifier
-from kshot.classifier.curve import CurvePoint
 from kshot.cli import main
-from kshot.metrics import Interval
 
 from .things import pictures, texts
 
@@ -207,21 +204,11 @@ def test_labels_that_differ_by_case_are_told(tickets: Path, capsys: Capture) -> 
 
 
 def test_the_intervals_of_the_curve_end_where_accuracy_does(tickets: Path, capsys: Capture) -> None:
-    """One draw alone bounds nothing, and a few that are nearly all right leave little room above."""
-    for draws in ("1", "3", "20"):
+    """And more draws do not make more examples: where all is right, something is left to doubt."""
+    for draws in ("1", "40"):
         out = str(tickets.with_name("m.kshot"))
         assert main(["fit", str(tickets), "--encoder", "tfidf", "--out", out, "--draws", draws]) == 0
         for line in capsys.readouterr().out.splitlines()[2:5]:
             mean, low, high = map(float, re.findall(r"\d+\.\d", line))
             assert 0 <= low <= mean <= high <= 100
-            assert draws != "1" or (low, high) == (0, 100)
-
-
-@pytest.mark.parametrize(
-    ("mean", "half", "ends"),
-    [(0.97, 0.05, (0.92, 1)), (0.02, 0.05, (0, 0.07)), (0.5, 0.1, (0.4, 0.6)), (1, math.inf, (0, 1))],
-)
-def test_an_interval_is_cut_off_at_the_ends_of_the_scale(
-    mean: float, half: float, ends: tuple[float, float]
-) -> None:
-    assert CurvePoint(1, Interval(mean, half)).ends == pytest.approx(ends)
+            assert high - low > 20

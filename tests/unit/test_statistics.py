@@ -27,6 +27,7 @@ from kshot.statistics import (
     macro_f1,
     reliability,
     seeds_interval,
+    share_interval,
     top_k,
 )
 from scipy import stats
@@ -371,3 +372,9 @@ def test_equal_rows_rarely_look_worse_than_the_one_that_came_out_best() -> None:
         adjusted = [one.adjusted for index, one in enumerate(against(rows, best)) if index != best]
         wrong += any(p is not None and p < 0.05 for p in adjusted)
     assert wrong <= 0.05 * 200 + 2 * (200 * 0.05 * 0.95) ** 0.5
+
+
+@pytest.mark.parametrize(("right", "count"), [(0, 5), (1, 1), (9, 9), (7, 15), (199, 200)])
+def test_the_interval_of_a_share_is_wilsons(right: int, count: int) -> None:
+    expected = stats.binomtest(right, count).proportion_ci(method="wilson")
+    assert share_interval(right / count, count) == pytest.approx(tuple(expected), abs=1e-4)

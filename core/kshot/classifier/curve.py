@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,6 +17,7 @@ from kshot.interfaces import Learner
 from kshot.metrics import Interval, interval
 from kshot.sampling import Sampler
 from kshot.shapes import Shape
+from kshot.statistics import share_interval
 
 MOST_QUERIES = 5
 """Held-out examples of each class in a draw; the more draws make up for few."""
@@ -27,22 +29,23 @@ class CurvePoint:
 
     Attributes:
         shot: examples of each class that the classifier is given.
-        accuracy: on held-out examples, mean over the draws with its 95 % interval.
+        accuracy: on held-out examples, mean over the draws with its 95 % interval, which is over draws of these
+            examples: more draws make it as narrow as one likes.
+        asked: how many different examples were asked about.
     """
 
     shot: int
     accuracy: Interval
+    asked: int
 
     @property
     def ends(self) -> tuple[float, float]:
-        """Lower and upper end of the interval, which is cut off at 0 and 1.
+        """Lower and upper end of the 95 % interval of accuracy on further examples: Wilson's, within 0 and 1.
 
-        It is the normal interval of a mean over draws, and near an end of the scale it reaches beyond what accuracy
-        can be; to cut that off takes no possible value away. Wilson's interval is for right answers among so many
-        independent ones, and these are none: draws ask about the same examples again.
+        It counts every example that was asked about once, however often draws asked about it. That the examples
+        given are few as well is not in it.
         """
-        mean, half = self.accuracy.mean, self.accuracy.ci95
-        return max(0.0, mean - half), min(1.0, mean + half)
+        return share_interval(self.accuracy.mean, self.asked)
 
 
 def shots(smallest: int) -> list[int]:
@@ -56,9 +59,7 @@ def learning_curve(
 ) -> list[CurvePoint]:
     """Accuracy by number of examples, by repeated random splits of the support.
 
-    All classes take part, so its interval is over which examples were given and which asked about;
-    draws share examples, and the interval is a little too narrow for it. Empty where a class has a
-    single example.
+    All classes take part. Empty where a class has a single example.
 
     Args:
         learner: as it classifies; it is not trained here.
@@ -75,7 +76,8 @@ def learning_curve(
         queries = min(MOST_QUERIES, smallest - shot)
         sampler = Sampler(loader.catalogue, "train", Shape(way, shot, queries), seed)
         [scored] = evaluate(learner, loader, [sampler], draws)
-        points.append(CurvePoint(shot, scored.accuracy))
+        asked = np.unique(sampler.take(np.arange(draws)).query)
+        points.append(CurvePoint(shot, scored.accuracy, len(asked)))
     return points
 
 
@@ -95,7 +97,7 @@ def learning_curve_by_folds(
         seed: of these.
     """
     numbers = support.numbers
-    if int(torch.bincount(numbers).min()) < 2 or draws < 1:
+    if int(torch.bincount(numbers).min()) < 2:
         return []
     taken = list(islice(folds, draws))
     least = min(int(torch.bincount(numbers[fold.left]).min()) for fold in taken)
@@ -103,13 +105,15 @@ def learning_curve_by_folds(
     points: list[CurvePoint] = []
     for shot in shots(least + 1):
         accuracies: list[float] = []
+        met: set[int] = set()
         for draw in range(draws):
             fold = taken[draw % len(taken)]
             given = _some(fold.left, numbers, shot, generator)
             asked = _some(fold.held, numbers, MOST_QUERIES, generator)
             said = fold.classifier(support.taken(given))(support.taken(asked)).argmax(1)
+            met.update(asked.tolist())
             accuracies.append(float((said == numbers[asked]).double().mean()))
-        points.append(CurvePoint(shot, interval(torch.tensor(accuracies))))
+        points.append(CurvePoint(shot, interval(torch.tensor(accuracies)), len(met)))
     return points
 
 

@@ -280,9 +280,11 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         on what is left of it without each of three folds; all points are measured with these weights.
 
         Args:
-            draws: random splits for each number of examples.
+            draws: random splits for each number of examples, one at least.
         """
         self._check_fitted()
+        if draws < 1:
+            raise KshotError(f"learning_curve: draws={draws!r}: ask for one random split at least")
         return self._settled.learning_curve(draws, self.random_state)
 
     def save(self, path: str | Path) -> None:

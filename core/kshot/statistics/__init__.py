@@ -20,6 +20,7 @@ from kshot.statistics.pooled import macro_f1, top_k
 from kshot.statistics.ranks import Friedman, average_ranks, critical_difference, friedman
 from kshot.statistics.rejection import rejection
 from kshot.statistics.seeds import seeds_interval
+from kshot.statistics.share import share_interval
 
 __all__ = [
     "BINS",
@@ -42,5 +43,6 @@ __all__ = [
     "rejection",
     "reliability",
     "seeds_interval",
+    "share_interval",
     "top_k",
 ]

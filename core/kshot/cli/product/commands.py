@@ -279,9 +279,7 @@ def _print_curve(classifier: FewShotClassifier, draws: int, fewest: int) -> None
         single = listing([printable(name) for name, count in classifier.counts_.items() if count == 1])
         typer.echo(f"no learning curve: one example alone, so that none can be held out, of {single}")
         return
-    typer.echo(
-        "examples of each class → accuracy in % on others, held out: mean (95 % interval over random splits)"
-    )
+    typer.echo("examples of each class → accuracy in % on others, held out: mean (95 % interval)")
     for point in curve:
         low, high = map(percent, point.ends)
         typer.echo(f"  {point.shot:>4}  {percent(point.accuracy.mean)} ({low} to {high})")
