@@ -26,6 +26,22 @@ class DataError(KshotError):
     """A source, a file or an example that cannot be used."""
 
 
+class MissingColumnError(DataError):
+    """A table has no such column.
+
+    Args:
+        table: as the user wrote it.
+        column: that is missing.
+        known: those that there are.
+    """
+
+    def __init__(self, table: str, column: str, known: Sequence[str]) -> None:
+        self.column, self.known = column, tuple(known)
+        super().__init__(
+            f"{table} has no column '{column}' (it has: {listing(known)}){nearest(column, known)}"
+        )
+
+
 class PluginError(KshotError):
     """A plugin that cannot be loaded, or that broke its contract."""
 

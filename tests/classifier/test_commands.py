@@ -31,6 +31,11 @@ def model(tickets: Path, capsys: Capture) -> str:
     return path
 
 
+def arriving(content: bytes) -> io.TextIOWrapper:
+    """A standard input."""
+    return io.TextIOWrapper(io.BytesIO(content), "utf-8")
+
+
 def test_fit_tells_how_accuracy_grows(tickets: Path, capsys: Capture) -> None:
     out = str(tickets.with_name("m.kshot"))
     assert main(["fit", str(tickets), "--encoder", "tfidf", "--out", out, "--draws", "20"]) == 0
@@ -75,9 +80,25 @@ def test_predict_prints_for_people_programs_and_spreadsheets(model: str, capsys:
 def test_texts_come_from_the_standard_input(
     model: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("song and drum\n\nengine wheel\n"))
+    monkeypatch.setattr("sys.stdin", arriving("\ufeffsong and drum\r\n\nengine wheel\n".encode()))
     assert main(["predict", model, "-", "--json"]) == 0
-    assert [one["label"] for one in json.loads(capsys.readouterr().out)] == ["sing", "drive"]
+    found = json.loads(capsys.readouterr().out)
+    assert [(one["input"], one["label"]) for one in found] == [
+        ("song and drum", "sing"),
+        ("engine wheel", "drive"),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["latin1", "utf-16"])
+def test_a_standard_input_of_another_encoding_is_refused(
+    model: str, encoding: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", arriving("caf\xe9 oven\n".encode(encoding)))
+    assert main(["predict", model, "-"]) == 2
+    told = (
+        f"kshot: the standard input is not UTF-8 text; save it as UTF-8, as by `iconv -f {encoding} -t utf-8"
+    )
+    assert capsys.readouterr().err.startswith(told)
 
 
 def test_classes_are_enrolled_and_forgotten(model: str, capsys: Capture) -> None:

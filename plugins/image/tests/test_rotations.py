@@ -54,7 +54,7 @@ def test_groups_and_what_was_skipped_go_along(tmp_path: Path) -> None:
     catalogue = source.catalogue("test")
     assert catalogue.sizes.tolist() == [3] * 4 + [2] * 4
     assert len(source.skipped) == 1
-    assert "table.csv row 8" in source.skipped[0]
+    assert "table.csv line 10" in source.skipped[0]
     families, days = catalogue.class_groups["family"], catalogue.example_groups["day"]
     assert len(set(families[:4])) == len(set(families[4:])) == 1
     assert families[0] != families[4]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kshot.errors import KshotError, listing
+from kshot.files import text_of
 from kshot.interfaces import Reader
 from kshot.tables.folder import files_below
 from kshot.tables.reading import FORMATS
@@ -38,7 +39,7 @@ def items(given: Sequence[str], modality: str, reader: Reader) -> list[Item]:
     pattern such as ``photos/*.jpg``.
 
     Raises:
-        KshotError: nothing there.
+        KshotError: nothing there, or the standard input is not in UTF-8.
     """
     lines = [line for one in given for line in (_stdin() if one == "-" else [one])]
     if modality == "text":
@@ -71,7 +72,11 @@ def _refuse_file(given: str, reader: Reader) -> None:
 
 
 def _stdin() -> list[str]:
-    return [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
+    try:
+        text = text_of(sys.stdin.buffer.read())
+    except ValueError as error:
+        raise KshotError(f"the standard input is {error}") from error
+    return [line for line in text.split("\n") if line.strip()]
 
 
 def files(given: str, reader: Reader) -> list[Item]:
