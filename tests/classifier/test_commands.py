@@ -5,10 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kshot.cli import main
+from kshot.errors import DataError
+from kshot_image.encoders.pixels import Pixels
+from PIL import Image
 
 from .things import pictures, texts
 
@@ -101,6 +106,14 @@ def test_a_standard_input_of_another_encoding_is_refused(
     assert capsys.readouterr().err.startswith(told)
 
 
+def test_a_text_that_is_too_long_is_not_repeated_whole(model: str, capsys: Capture) -> None:
+    assert main(["predict", model, "oven " * 500_000, "engine wheel"]) == 1
+    said = capsys.readouterr()
+    assert said.out.splitlines()[1].startswith("engine wheel  drive")
+    assert "characters are more than 2,000,000" in said.err
+    assert len(said.err) < 11_000
+
+
 def test_classes_are_enrolled_and_forgotten(model: str, capsys: Capture) -> None:
     assert main(["enroll", model, "law", "the road stir", "stir road oven"]) == 0
     assert capsys.readouterr().out == f"law: 2 examples; 4 classes in {model}\n"
@@ -130,15 +143,31 @@ def test_the_name_of_a_file_is_no_text(model: str, tmp_path: Path, capsys: Captu
     assert len(json.loads(capsys.readouterr().out)) == 2
 
 
-def test_files_folders_and_patterns_are_read(tmp_path: Path, capsys: Capture) -> None:
+@pytest.fixture
+def bars(tmp_path: Path) -> Path:
     images, labels = pictures(6)
     for number, (image, label) in enumerate(zip(images, labels, strict=True)):
         (tmp_path / "bars" / label).mkdir(parents=True, exist_ok=True)
         image.save(tmp_path / "bars" / label / f"{number}.png")
-    (tmp_path / "bars" / "lying" / "notes.txt").write_text("no picture")
-    model, bars = str(tmp_path / "bars.kshot"), tmp_path / "bars"
+    return tmp_path / "bars"
+
+
+def fit_bars(bars: Path) -> list[str]:
     size = ["--set", "encoder.size=12"]
-    assert main(["fit", str(bars), "--encoder", "pixels", *size, "--out", model, "--draws", "5"]) == 0
+    out = str(bars.with_name("bars.kshot"))
+    return ["fit", str(bars), "--encoder", "pixels", *size, "--out", out, "--draws", "0"]
+
+
+@pytest.fixture
+def seeing(bars: Path, capsys: Capture) -> str:
+    assert main(fit_bars(bars)) == 0
+    capsys.readouterr()
+    return str(bars.with_name("bars.kshot"))
+
+
+def test_files_folders_and_patterns_are_read(bars: Path, capsys: Capture) -> None:
+    model = str(bars.with_name("bars.kshot"))
+    assert main(fit_bars(bars)) == 0
     assert "12 examples of 2 classes, 6 of each" in capsys.readouterr().out
     # What a copy from another system leaves behind; training passes over it, too.
     (bars / "lying" / "._0.png").write_bytes(b"no picture")
@@ -148,13 +177,78 @@ def test_files_folders_and_patterns_are_read(tmp_path: Path, capsys: Capture) ->
     assert main(["predict", model, *asked, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [one["label"] for one in found] == ["lying"] * 6 + ["standing"] * 6 + ["lying"]
-    for missing, message in (
-        (str(bars / "none.png"), "cannot be used: No such file"),
-        (str(bars / "*.gif"), "no file fits this pattern"),
-        (str(tmp_path / "bars" / "lying" / "notes.txt"), "not an image in a known format"),
-    ):
-        assert main(["predict", model, missing]) == 2
-        assert message in capsys.readouterr().err
+    assert main(["predict", model, str(bars / "*.gif")]) == 2
+    assert "no file fits this pattern" in capsys.readouterr().err
+
+
+def test_what_cannot_be_used_is_told_and_the_rest_answered(
+    seeing: str, bars: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(bars)
+    Path("cut.png").write_bytes(Path("lying/0.png").read_bytes()[:50])
+    Path("notes.png").write_text("no picture")
+    asked = ["cut.png", "lying/0.png", "gone.png", "standing/6.png", "notes.png"]
+    assert main(["predict", seeing, *asked, "--json"]) == 1
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    assert [one["input"] for one in found] == asked
+    assert [one["label"] for one in found] == [None, "lying", None, "standing", None]
+    assert [len(one["top"]) for one in found] == [0, 1, 0, 1, 0]
+    assert [bool(one.get("error")) for one in found] == [True, False, True, False, True]
+    lines = said.err.splitlines()
+    assert [line.split()[1] for line in lines] == ["cut.png", "gone.png", "notes.png"]
+    assert lines[1] == "kshot: gone.png cannot be used: No such file or directory"
+    assert lines[2].startswith("kshot: notes.png cannot be used: not an image in a known format")
+    assert main(["predict", seeing, *asked, "--csv", "--top", "2"]) == 1
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["label"] for row in rows] == ["", "lying", "", "standing", ""]
+    assert [row["error"] for row in rows] == [one.get("error", "") for one in found]
+    assert [float(row["probability_2"] or 2) < 1 for row in rows] == [False, True, False, True, False]
+    assert main(["predict", seeing, *asked]) == 1
+    said = capsys.readouterr()
+    assert [line.split()[0] for line in said.out.splitlines()[1:]] == ["lying/0.png", "standing/6.png"]
+    assert said.err.splitlines() == lines
+
+
+@pytest.mark.parametrize(("how", "printed"), [([], ""), (["--csv"], "input,label,error\n")])
+def test_nothing_at_all_can_be_used(seeing: str, how: list[str], printed: str, capsys: Capture) -> None:
+    assert main(["predict", seeing, "gone.png", *how]) == 1
+    assert capsys.readouterr().out.startswith(printed)
+
+
+def test_what_the_encoder_refuses_is_told_and_the_rest_answered(
+    seeing: str, bars: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """It refuses a batch, and does not know where its examples come from."""
+    prepare = Pixels.prepare
+
+    def upright(self: Pixels, raw: Sequence[Any]) -> Any:
+        if any(image.width > image.height for image in raw):
+            raise DataError("too wide")
+        return prepare(self, raw)
+
+    monkeypatch.setattr(Pixels, "prepare", upright)
+    monkeypatch.chdir(bars)
+    Image.new("L", (20, 10)).save("wide.png")
+    assert main(["predict", seeing, "lying/0.png", "wide.png", "gone.png", "standing/6.png", "--json"]) == 1
+    said = capsys.readouterr()
+    assert [one["label"] for one in json.loads(said.out)] == ["lying", None, None, "standing"]
+    assert said.err.splitlines()[0] == "kshot: wide.png cannot be used: too wide"
+    assert main(["enroll", seeing, "wide", "lying/0.png", "wide.png"]) == 2
+    assert "enroll: wide.png cannot be used: too wide" in capsys.readouterr().err
+
+
+def test_enroll_takes_all_or_nothing_and_names_what_it_cannot_use(
+    seeing: str, bars: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(bars)
+    assert main(["enroll", seeing, "more", "lying/0.png", *(f"gone{n}.png" for n in range(12))]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "kshot: enroll: 12 examples cannot be used"
+    assert lines[1] == "  - gone0.png cannot be used: No such file or directory"
+    assert lines[10:] == ["  - gone9.png cannot be used: No such file or directory", "  and 2 more"]
+    assert main(["inspect", seeing]) == 0
+    assert "more" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

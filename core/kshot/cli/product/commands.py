@@ -104,19 +104,19 @@ def predict(
     csv_: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     device: Device = "auto",
 ) -> None:
-    """Say of which class things are."""
-    from kshot.cli.product.answers import print_csv, print_json, print_plain
+    """Say of which class things are; 1 is the exit code where some could not be used."""
+    from kshot.cli.product.answers import answered, print_csv, print_json, print_plain, tell_unusable
     from kshot.errors import KshotError
 
     if json_ and csv_:
         raise KshotError("--json and --csv exclude each other; choose one")
     classifier = _load(model, device)
     items = _items(given, classifier)
-    answers = [
-        (item.name, answer)
-        for item, answer in zip(items, classifier.answers([item.thing for item in items], top), strict=True)
-    ]
+    said = answered(classifier, [item.thing for item in items], top)
+    answers = list(zip([item.name for item in items], said, strict=True))
     (print_json if json_ else print_csv if csv_ else print_plain)(answers)
+    if tell_unusable(answers):
+        raise typer.Exit(1)
 
 
 def enroll(
@@ -126,9 +126,14 @@ def enroll(
     device: Device = "auto",
 ) -> None:
     """Add a class to a classifier, or examples to one of its classes."""
+    from kshot.errors import UnusableError
+
     classifier = _load(model, device)
     items = _items(given, classifier)
-    classifier.add_class(name, [item.thing for item in items])
+    try:
+        classifier.add_class(name, [item.thing for item in items])
+    except UnusableError as error:
+        raise UnusableError("enroll", error.reasons, [item.name for item in items]) from error
     classifier.save(model)
     typer.echo(f"{name}: {classifier.counts_[name]} examples; {len(classifier.counts_)} classes in {model}")
 
