@@ -30,6 +30,13 @@ def aligned(**options: Any) -> Aligned:
     return Aligned(of={"seen": Sensing("sight"), "heard": Sensing("sound")}, **options)
 
 
+def test_what_is_to_be_known_of_the_parts_is_told() -> None:
+    heard = Sensing("sound")
+    heard.notes = ["some files are left out"]
+    assert Aligned(of={"seen": Sensing("sight"), "heard": heard}).notes == ["heard: some files are left out"]
+    assert not aligned().notes
+
+
 def test_both_roads_give_the_same_blocks() -> None:
     source, encoder = aligned(support={"seen": 1, "heard": 1}, query="heard"), joint()
     sampler = Sampler(source.catalogue("test"), "test", SHAPE, 0)

@@ -321,6 +321,34 @@ def test_folders() -> None:
         table.fetch(1)
 
 
+def test_all_files_of_a_folder_that_cannot_be_used_are_named() -> None:
+    for name, numbers in (("ann", range(12)), ("bob", range(1))):
+        Path("voices", name).mkdir(parents=True)
+        for number in numbers:
+            Path("voices", name, f"{number:02d}.wav").touch()
+    Path("voices/bob/1.wav").write_bytes(b"b")
+    lines = message("voices", split=ClassSplit(train=["ann"], test=["bob"])).splitlines()
+    assert lines[0] == "voices: 13 files cannot be used"
+    assert lines[1] == "  - voices/ann/00.wav is empty; mend or remove it"
+    assert len(lines) == 12
+    assert lines[-1] == "  and 3 more"
+
+
+def test_files_of_other_endings_are_counted_and_told() -> None:
+    for file in ("ann/1.wav", "ann/2.M4A", "ann/deep/3.m4a", "bob/1.flac", "bob/notes", "bob/.hidden.m4a"):
+        Path("voices", file).parent.mkdir(parents=True, exist_ok=True)
+        Path("voices", file).write_bytes(b"x")
+    split = ClassSplit(train=["ann"], test=["bob"])
+    notes = ["voices: left out 2 .m4a, 1 without an ending; what is read ends in .wav, .flac"]
+    assert source("voices", split=split).notes == notes
+    Path("voices/bob/1.flac").unlink()
+    assert message("voices", split=split) == (
+        "voices: class folders without a file ending in .wav, .flac: bob (1 without an ending); fill or remove them"
+    )
+    Path("voices/ann/1.wav").unlink()
+    assert message("voices").endswith("; its sub-folders hold 2 .m4a, 1 without an ending")
+
+
 def test_without_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(KshotError, match=r'pip install "kshot\[tables\]"'):

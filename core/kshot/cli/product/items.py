@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from kshot.errors import KshotError, listing
 from kshot.files import text_of
 from kshot.interfaces import Reader
-from kshot.tables.folder import files_below
+from kshot.results.text import printable
+from kshot.tables.folder import endings, files_below, left_out
 from kshot.tables.reading import FORMATS
 
 
@@ -82,14 +85,20 @@ def _stdin() -> list[str]:
 def files(given: str, reader: Reader) -> list[Item]:
     """A file, those of a folder and below, or those that fit a pattern.
 
+    How many files of a folder have other endings is told on the standard error.
+
     Raises:
         KshotError: none is there.
     """
     path = Path(given)
     if path.is_dir():
-        found = files_below(path, tuple(reader.suffixes))
+        below = files_below(path, tuple(reader.suffixes))
+        found = below.files
         if not found:
-            raise KshotError(f"{given}: no file there ends in {listing(reader.suffixes)}")
+            there = f"; there are {endings(below.others)}" if below.others else ""
+            raise KshotError(f"{given}: no file there ends in {listing(reader.suffixes)}{there}")
+        if below.others:
+            typer.echo(printable(left_out(given, below.others, reader.suffixes)), err=True)
     elif path.is_file() or not glob.has_magic(given):
         found = [path]
     else:
