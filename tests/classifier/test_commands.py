@@ -271,3 +271,16 @@ def test_mistakes_are_told(tickets: Path, arguments: list[str], message: str, ca
     assert main(["fit", str(tickets), *arguments, "--out", str(out)]) == 2
     assert message in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_folder_is_no_model(bars: Path, capsys: Capture) -> None:
+    assert main(["predict", str(bars), "lying/0.png"]) == 2
+    assert capsys.readouterr().err == (
+        f"kshot: {bars} is a folder, and a classifier is a file that `kshot fit` wrote\n"
+    )
+    for file, learner in (("results.json", bars / "cells" / "ID"), ("cell.json", bars)):
+        (bars / file).touch()
+        assert main(["inspect", str(bars)]) == 2
+        told = f"made so: kshot fit DATA --learner {learner} --out FILE\n"
+        assert capsys.readouterr().err.endswith(told)
+        (bars / file).unlink()
