@@ -273,6 +273,61 @@ def test_mistakes_are_told(tickets: Path, arguments: list[str], message: str, ca
     assert not out.exists()
 
 
+def test_fit_names_all_examples_that_cannot_be_used(bars: Path, capsys: Capture) -> None:
+    for name in ("lying/0.png", "standing/7.png"):
+        (bars / name).write_bytes(b"no picture")
+    assert main(fit_bars(bars)) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == (
+        f"kshot: {bars}: 2 of 12 examples cannot be used; mend or remove them, or leave them out by "
+        "--set data.on_error=skip"
+    )
+    assert [line.split(": ")[0] for line in lines[1:]] == [
+        f"  - {bars}/lying/0.png",
+        f"  - {bars}/standing/7.png",
+    ]
+    assert main([*fit_bars(bars), "--set", "data.on_error=skip"]) == 0
+    assert "10 examples of 2 classes, 5 of each" in capsys.readouterr().out
+
+
+def test_fit_names_the_files_that_the_encoder_refuses(
+    bars: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def refuses(self: Pixels, raw: Sequence[Any]) -> Any:
+        if any(image.width > image.height for image in raw):
+            raise DataError("too wide")
+        return prepare(self, raw)
+
+    prepare = Pixels.prepare
+    monkeypatch.setattr(Pixels, "prepare", refuses)
+    Image.new("L", (20, 10)).save(bars / "lying" / "wide.png")
+    assert main(fit_bars(bars)) == 2
+    assert f"fit: {bars}/lying/wide.png cannot be used: too wide" in capsys.readouterr().err
+    others = bars.with_name("others")
+    others.mkdir()
+    (bars / "lying" / "wide.png").rename(others / "wide.png")
+    assert main([*fit_bars(bars), "--negatives", str(others)]) == 2
+    assert f"fit, negatives: {others}/wide.png cannot be used: too wide" in capsys.readouterr().err
+
+
+def test_how_many_files_of_other_endings_are_left_out_is_told(bars: Path, capsys: Capture) -> None:
+    for name in ("lying/notes.txt", "lying/a.HEIC", "standing/b.heic", "standing/.hidden.txt"):
+        (bars / name).write_bytes(b"no picture")
+    assert main(fit_bars(bars)) == 0
+    told = f"{bars}: left out 2 .heic, 1 .txt; what is read ends in .png, .jpg, "
+    assert capsys.readouterr().err.startswith(told)
+    model = str(bars.with_name("bars.kshot"))
+    assert main(["predict", model, str(bars / "lying"), "--json"]) == 0
+    said = capsys.readouterr()
+    assert len(json.loads(said.out)) == 6
+    assert said.err.startswith(f"{bars / 'lying'}: left out 1 .heic, 1 .txt; what is read ends in .png, ")
+    (bars / "notes").mkdir()
+    (bars / "notes" / "1.txt").write_text("no picture")
+    assert main(["predict", model, str(bars / "notes")]) == 2
+    assert "no file there ends in .png" in (said := capsys.readouterr().err)
+    assert said.endswith("; there are 1 .txt\n")
+
+
 def test_a_folder_is_no_model(bars: Path, capsys: Capture) -> None:
     assert main(["predict", str(bars), "lying/0.png"]) == 2
     assert capsys.readouterr().err == (
@@ -284,3 +339,25 @@ def test_a_folder_is_no_model(bars: Path, capsys: Capture) -> None:
         told = f"made so: kshot fit DATA --learner {learner} --out FILE\n"
         assert capsys.readouterr().err.endswith(told)
         (bars / file).unlink()
+
+
+def test_files_of_another_modality_than_the_encoders_are_told(bars: Path, capsys: Capture) -> None:
+    out = str(bars.with_name("m.kshot"))
+    assert main(["fit", str(bars), "--encoder", "tfidf", "--out", out]) == 2
+    told = f"kshot: {bars} holds 12 image files, and 'tfidf' reads text; encoders for image: conv4, "
+    assert capsys.readouterr().err.startswith(told)
+
+
+def test_a_table_without_the_encoders_column_is_told_its_option_and_other_encoders(
+    tickets: Path, capsys: Capture
+) -> None:
+    fit = ["fit", str(tickets), "--out", str(tickets.with_name("m.kshot")), "--encoder"]
+    assert main([*fit, "pixels"]) == 2
+    assert (
+        "tickets.csv has no column 'image' (it has: text, label); name it by --set data.image=COLUMN, or take another "
+        "encoder: 'pixels' reads image; encoders for text: "
+    ) in capsys.readouterr().err
+    assert main([*fit, "tfidf", "--set", "data.label=sort"]) == 2
+    assert "has no column 'sort' (it has: text, label); name it by --set data.label=COLUMN\n" in (
+        capsys.readouterr().err
+    )
