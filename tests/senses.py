@@ -33,7 +33,6 @@ class Sensing(Source):
         sense: the modality.
         classes, examples, noise: of each split, of each class, as the toy has it.
         lacking: classes of each split that are not there, from the first.
-        shouted: names in capitals, and with a blank for the dash.
     """
 
     def __init__(
@@ -44,7 +43,6 @@ class Sensing(Source):
         examples: int = 12,
         noise: float = 1.0,
         lacking: int = 0,
-        shouted: bool = False,
     ) -> None:
         self.modality = sense
         toy = Toy(classes=classes, examples=2 * examples, noise=noise)
@@ -59,7 +57,7 @@ class Sensing(Source):
             kept = np.flatnonzero(half & (whole.labels >= lacking))
             names = [whole.classes[number] for number in whole.labels[kept]]
             self._catalogues[split] = Catalogue.build(
-                [name.upper().replace("-", " ") for name in names] if shouted else names,
+                names,
                 [f"{place % examples:02d}" for place in kept],
                 rows=whole.rows[kept],
                 version=f"{sense} {noise}",
@@ -79,8 +77,8 @@ def sight(*, classes: int = 12, lacking: int = 0, examples: int = 12) -> Source:
     return Sensing("sight", classes=classes, lacking=lacking, examples=examples)
 
 
-def sound(*, classes: int = 12, lacking: int = 0, examples: int = 12, shouted: bool = False) -> Source:
-    return Sensing("sound", classes=classes, lacking=lacking, examples=examples, shouted=shouted)
+def sound(*, classes: int = 12, lacking: int = 0, examples: int = 12) -> Source:
+    return Sensing("sound", classes=classes, lacking=lacking, examples=examples)
 
 
 class SenseEncoder(Encoder):

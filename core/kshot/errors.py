@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 MAX_MESSAGE = 10_000
 """Characters of a message: names in it may be of any length, and its end says what to do."""
 MAX_PROBLEMS, MAX_PROBLEM = 25, 1_000
 """Problems of one configuration that its message tells, and characters of each."""
+MAX_UNUSABLE = 10
+"""Examples that cannot be used and are told in one message."""
 
 
 class KshotError(Exception):
@@ -22,8 +24,43 @@ class InputError(KshotError, ValueError):
     """Examples or labels that were handed over and cannot serve; a ``ValueError`` too, as scikit-learn has it."""
 
 
+class UnusableError(InputError):
+    """Some of the examples that were handed over cannot be used, while the others can.
+
+    Args:
+        who: what they were handed to, such as ``fit``.
+        reasons: what is wrong with each of them, by its number from 0 on.
+        names: of all examples, in their order; none: they are told by their numbers.
+    """
+
+    def __init__(self, who: str, reasons: Mapping[int, str], names: Sequence[str] = ()) -> None:
+        self.who, self.reasons = who, dict(sorted(reasons.items()))
+        told = [
+            f"{names[number] if names else f'example {number}'} cannot be used: {reason}"
+            for number, reason in self.reasons.items()
+        ]
+        alone = f"{who}: {told[0]}" if len(told) == 1 else ""
+        super().__init__(alone or itemised(f"{who}: {len(told)} examples cannot be used", told, MAX_UNUSABLE))
+
+
 class DataError(KshotError):
     """A source, a file or an example that cannot be used."""
+
+
+class MissingColumnError(DataError):
+    """A table has no such column.
+
+    Args:
+        table: as the user wrote it.
+        column: that is missing.
+        known: those that there are.
+    """
+
+    def __init__(self, table: str, column: str, known: Sequence[str]) -> None:
+        self.column, self.known = column, tuple(known)
+        super().__init__(
+            f"{table} has no column '{column}' (it has: {listing(known)}){nearest(column, known)}"
+        )
 
 
 class PluginError(KshotError):
@@ -54,10 +91,15 @@ class ConfigurationError(KshotError):
         self.where = where
         self.problems = tuple(problems)
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        shown = [f"  - {_middle_out(problem, MAX_PROBLEM)}" for problem in problems[:MAX_PROBLEMS]]
-        more = len(problems) - len(shown)
-        rest = [f"  and {more} more"] if more else list[str]()
-        super().__init__("\n".join([f"{where}: {count}", *shown, *rest]))
+        super().__init__(itemised(f"{where}: {count}", problems, MAX_PROBLEMS))
+
+
+def itemised(title: str, problems: Sequence[str], limit: int) -> str:
+    """A title over a line for each problem, cut after ``limit`` with the count of the rest."""
+    shown = [f"  - {_middle_out(problem, MAX_PROBLEM)}" for problem in problems[:limit]]
+    more = len(problems) - len(shown)
+    rest = [f"  and {more} more"] if more else list[str]()
+    return "\n".join([title, *shown, *rest])
 
 
 def _middle_out(text: str, most: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import hashlib
@@ -93,7 +94,25 @@ def read_text(path: Path) -> str:
         ValueError: it is no text in UTF-8, a device or a pipe, or too long.
         OSError: it cannot be read.
     """
-    return "\n".join(_ENDS.split(read_bytes(path).decode("utf-8-sig")))
+    return text_of(read_bytes(path))
+
+
+def text_of(content: bytes) -> str:
+    """Bytes in UTF-8 as text, without a byte order mark and with ``\\n`` at the end of every line.
+
+    Raises:
+        ValueError: it is in another encoding; with the mend.
+    """
+    try:
+        return "\n".join(_ENDS.split(content.decode("utf-8-sig")))
+    except UnicodeDecodeError as error:
+        raise ValueError(not_utf8(content)) from error
+
+
+def not_utf8(start: bytes) -> str:
+    """What to say of a text that is not in UTF-8, by how it begins."""
+    encoding = "utf-16" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "latin1"
+    return f"not UTF-8 text; save it as UTF-8, as by `iconv -f {encoding} -t utf-8 OLD > NEW`"
 
 
 def cannot_write(path: Path, error: OSError) -> StorageError:

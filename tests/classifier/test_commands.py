@@ -6,11 +6,16 @@ import csv
 import io
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kshot import FewShotClassifier
 from kshot.cli import main
+from kshot.errors import DataError
+from kshot_image.encoders.pixels import Pixels
+from PIL import Image
 
 from .things import pictures, texts
 
@@ -31,6 +36,11 @@ def model(tickets: Path, capsys: Capture) -> str:
     assert main(["fit", str(tickets), "--encoder", "tfidf", "--out", path, "--draws", "0"]) == 0
     capsys.readouterr()
     return path
+
+
+def arriving(content: bytes) -> io.TextIOWrapper:
+    """A standard input."""
+    return io.TextIOWrapper(io.BytesIO(content), "utf-8")
 
 
 def test_fit_tells_how_accuracy_grows(tickets: Path, capsys: Capture) -> None:
@@ -79,9 +89,33 @@ def test_predict_prints_for_people_programs_and_spreadsheets(model: str, capsys:
 def test_texts_come_from_the_standard_input(
     model: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("song and drum\n\nengine wheel\n"))
+    monkeypatch.setattr("sys.stdin", arriving("\ufeffsong and drum\r\n\nengine wheel\n".encode()))
     assert main(["predict", model, "-", "--json"]) == 0
-    assert [one["label"] for one in json.loads(capsys.readouterr().out)] == ["sing", "drive"]
+    found = json.loads(capsys.readouterr().out)
+    assert [(one["input"], one["label"]) for one in found] == [
+        ("song and drum", "sing"),
+        ("engine wheel", "drive"),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["latin1", "utf-16"])
+def test_a_standard_input_of_another_encoding_is_refused(
+    model: str, encoding: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", arriving("caf\xe9 oven\n".encode(encoding)))
+    assert main(["predict", model, "-"]) == 2
+    told = (
+        f"kshot: the standard input is not UTF-8 text; save it as UTF-8, as by `iconv -f {encoding} -t utf-8"
+    )
+    assert capsys.readouterr().err.startswith(told)
+
+
+def test_a_text_that_is_too_long_is_not_repeated_whole(model: str, capsys: Capture) -> None:
+    assert main(["predict", model, "oven " * 500_000, "engine wheel"]) == 1
+    said = capsys.readouterr()
+    assert said.out.splitlines()[1].startswith("engine wheel  drive")
+    assert "characters are more than 2,000,000" in said.err
+    assert len(said.err) < 11_000
 
 
 def test_classes_are_enrolled_and_forgotten(model: str, capsys: Capture) -> None:
@@ -113,15 +147,31 @@ def test_the_name_of_a_file_is_no_text(model: str, tmp_path: Path, capsys: Captu
     assert len(json.loads(capsys.readouterr().out)) == 2
 
 
-def test_files_folders_and_patterns_are_read(tmp_path: Path, capsys: Capture) -> None:
+@pytest.fixture
+def bars(tmp_path: Path) -> Path:
     images, labels = pictures(6)
     for number, (image, label) in enumerate(zip(images, labels, strict=True)):
         (tmp_path / "bars" / label).mkdir(parents=True, exist_ok=True)
         image.save(tmp_path / "bars" / label / f"{number}.png")
-    (tmp_path / "bars" / "lying" / "notes.txt").write_text("no picture")
-    model, bars = str(tmp_path / "bars.kshot"), tmp_path / "bars"
+    return tmp_path / "bars"
+
+
+def fit_bars(bars: Path) -> list[str]:
     size = ["--set", "encoder.size=12"]
-    assert main(["fit", str(bars), "--encoder", "pixels", *size, "--out", model, "--draws", "5"]) == 0
+    out = str(bars.with_name("bars.kshot"))
+    return ["fit", str(bars), "--encoder", "pixels", *size, "--out", out, "--draws", "0"]
+
+
+@pytest.fixture
+def seeing(bars: Path, capsys: Capture) -> str:
+    assert main(fit_bars(bars)) == 0
+    capsys.readouterr()
+    return str(bars.with_name("bars.kshot"))
+
+
+def test_files_folders_and_patterns_are_read(bars: Path, capsys: Capture) -> None:
+    model = str(bars.with_name("bars.kshot"))
+    assert main(fit_bars(bars)) == 0
     assert "12 examples of 2 classes, 6 of each" in capsys.readouterr().out
     # What a copy from another system leaves behind; training passes over it, too.
     (bars / "lying" / "._0.png").write_bytes(b"no picture")
@@ -131,13 +181,78 @@ def test_files_folders_and_patterns_are_read(tmp_path: Path, capsys: Capture) ->
     assert main(["predict", model, *asked, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [one["label"] for one in found] == ["lying"] * 6 + ["standing"] * 6 + ["lying"]
-    for missing, message in (
-        (str(bars / "none.png"), "cannot be used: No such file"),
-        (str(bars / "*.gif"), "no file fits this pattern"),
-        (str(tmp_path / "bars" / "lying" / "notes.txt"), "not an image in a known format"),
-    ):
-        assert main(["predict", model, missing]) == 2
-        assert message in capsys.readouterr().err
+    assert main(["predict", model, str(bars / "*.gif")]) == 2
+    assert "no file fits this pattern" in capsys.readouterr().err
+
+
+def test_what_cannot_be_used_is_told_and_the_rest_answered(
+    seeing: str, bars: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(bars)
+    Path("cut.png").write_bytes(Path("lying/0.png").read_bytes()[:50])
+    Path("notes.png").write_text("no picture")
+    asked = ["cut.png", "lying/0.png", "gone.png", "standing/6.png", "notes.png"]
+    assert main(["predict", seeing, *asked, "--json"]) == 1
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    assert [one["input"] for one in found] == asked
+    assert [one["label"] for one in found] == [None, "lying", None, "standing", None]
+    assert [len(one["top"]) for one in found] == [0, 1, 0, 1, 0]
+    assert [bool(one.get("error")) for one in found] == [True, False, True, False, True]
+    lines = said.err.splitlines()
+    assert [line.split()[1] for line in lines] == ["cut.png", "gone.png", "notes.png"]
+    assert lines[1] == "kshot: gone.png cannot be used: No such file or directory"
+    assert lines[2].startswith("kshot: notes.png cannot be used: not an image in a known format")
+    assert main(["predict", seeing, *asked, "--csv", "--top", "2"]) == 1
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["label"] for row in rows] == ["", "lying", "", "standing", ""]
+    assert [row["error"] for row in rows] == [one.get("error", "") for one in found]
+    assert [float(row["probability_2"] or 2) < 1 for row in rows] == [False, True, False, True, False]
+    assert main(["predict", seeing, *asked]) == 1
+    said = capsys.readouterr()
+    assert [line.split()[0] for line in said.out.splitlines()[1:]] == ["lying/0.png", "standing/6.png"]
+    assert said.err.splitlines() == lines
+
+
+@pytest.mark.parametrize(("how", "printed"), [([], ""), (["--csv"], "input,label,error\n")])
+def test_nothing_at_all_can_be_used(seeing: str, how: list[str], printed: str, capsys: Capture) -> None:
+    assert main(["predict", seeing, "gone.png", *how]) == 1
+    assert capsys.readouterr().out.startswith(printed)
+
+
+def test_what_the_encoder_refuses_is_told_and_the_rest_answered(
+    seeing: str, bars: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """It refuses a batch, and does not know where its examples come from."""
+    prepare = Pixels.prepare
+
+    def upright(self: Pixels, raw: Sequence[Any]) -> Any:
+        if any(image.width > image.height for image in raw):
+            raise DataError("too wide")
+        return prepare(self, raw)
+
+    monkeypatch.setattr(Pixels, "prepare", upright)
+    monkeypatch.chdir(bars)
+    Image.new("L", (20, 10)).save("wide.png")
+    assert main(["predict", seeing, "lying/0.png", "wide.png", "gone.png", "standing/6.png", "--json"]) == 1
+    said = capsys.readouterr()
+    assert [one["label"] for one in json.loads(said.out)] == ["lying", None, None, "standing"]
+    assert said.err.splitlines()[0] == "kshot: wide.png cannot be used: too wide"
+    assert main(["enroll", seeing, "wide", "lying/0.png", "wide.png"]) == 2
+    assert "enroll: wide.png cannot be used: too wide" in capsys.readouterr().err
+
+
+def test_enroll_takes_all_or_nothing_and_names_what_it_cannot_use(
+    seeing: str, bars: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(bars)
+    assert main(["enroll", seeing, "more", "lying/0.png", *(f"gone{n}.png" for n in range(12))]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "kshot: enroll: 12 examples cannot be used"
+    assert lines[1] == "  - gone0.png cannot be used: No such file or directory"
+    assert lines[10:] == ["  - gone9.png cannot be used: No such file or directory", "  and 2 more"]
+    assert main(["inspect", seeing]) == 0
+    assert "more" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -160,6 +275,96 @@ def test_mistakes_are_told(tickets: Path, arguments: list[str], message: str, ca
     assert main(["fit", str(tickets), *arguments, "--out", str(out)]) == 2
     assert message in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_fit_names_all_examples_that_cannot_be_used(bars: Path, capsys: Capture) -> None:
+    for name in ("lying/0.png", "standing/7.png"):
+        (bars / name).write_bytes(b"no picture")
+    assert main(fit_bars(bars)) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == (
+        f"kshot: {bars}: 2 of 12 examples cannot be used; mend or remove them, or leave them out by "
+        "--set data.on_error=skip"
+    )
+    assert [line.split(": ")[0] for line in lines[1:]] == [
+        f"  - {bars}/lying/0.png",
+        f"  - {bars}/standing/7.png",
+    ]
+    assert main([*fit_bars(bars), "--set", "data.on_error=skip"]) == 0
+    assert "10 examples of 2 classes, 5 of each" in capsys.readouterr().out
+
+
+def test_fit_names_the_files_that_the_encoder_refuses(
+    bars: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def refuses(self: Pixels, raw: Sequence[Any]) -> Any:
+        if any(image.width > image.height for image in raw):
+            raise DataError("too wide")
+        return prepare(self, raw)
+
+    prepare = Pixels.prepare
+    monkeypatch.setattr(Pixels, "prepare", refuses)
+    Image.new("L", (20, 10)).save(bars / "lying" / "wide.png")
+    assert main(fit_bars(bars)) == 2
+    assert f"fit: {bars}/lying/wide.png cannot be used: too wide" in capsys.readouterr().err
+    others = bars.with_name("others")
+    others.mkdir()
+    (bars / "lying" / "wide.png").rename(others / "wide.png")
+    assert main([*fit_bars(bars), "--negatives", str(others)]) == 2
+    assert f"fit, negatives: {others}/wide.png cannot be used: too wide" in capsys.readouterr().err
+
+
+def test_how_many_files_of_other_endings_are_left_out_is_told(bars: Path, capsys: Capture) -> None:
+    for name in ("lying/notes.txt", "lying/a.HEIC", "standing/b.heic", "standing/.hidden.txt"):
+        (bars / name).write_bytes(b"no picture")
+    assert main(fit_bars(bars)) == 0
+    told = f"{bars}: left out 2 .heic, 1 .txt; what is read ends in .png, .jpg, "
+    assert capsys.readouterr().err.startswith(told)
+    model = str(bars.with_name("bars.kshot"))
+    assert main(["predict", model, str(bars / "lying"), "--json"]) == 0
+    said = capsys.readouterr()
+    assert len(json.loads(said.out)) == 6
+    assert said.err.startswith(f"{bars / 'lying'}: left out 1 .heic, 1 .txt; what is read ends in .png, ")
+    (bars / "notes").mkdir()
+    (bars / "notes" / "1.txt").write_text("no picture")
+    assert main(["predict", model, str(bars / "notes")]) == 2
+    assert "no file there ends in .png" in (said := capsys.readouterr().err)
+    assert said.endswith("; there are 1 .txt\n")
+
+
+def test_a_folder_is_no_model(bars: Path, capsys: Capture) -> None:
+    assert main(["predict", str(bars), "lying/0.png"]) == 2
+    assert capsys.readouterr().err == (
+        f"kshot: {bars} is a folder, and a classifier is a file that `kshot fit` wrote\n"
+    )
+    for file, learner in (("results.json", bars / "cells" / "ID"), ("cell.json", bars)):
+        (bars / file).touch()
+        assert main(["inspect", str(bars)]) == 2
+        told = f"made so: kshot fit DATA --learner {learner} --out FILE\n"
+        assert capsys.readouterr().err.endswith(told)
+        (bars / file).unlink()
+
+
+def test_files_of_another_modality_than_the_encoders_are_told(bars: Path, capsys: Capture) -> None:
+    out = str(bars.with_name("m.kshot"))
+    assert main(["fit", str(bars), "--encoder", "tfidf", "--out", out]) == 2
+    told = f"kshot: {bars} holds 12 image files, and 'tfidf' reads text; encoders for image: conv4, "
+    assert capsys.readouterr().err.startswith(told)
+
+
+def test_a_table_without_the_encoders_column_is_told_its_option_and_other_encoders(
+    tickets: Path, capsys: Capture
+) -> None:
+    fit = ["fit", str(tickets), "--out", str(tickets.with_name("m.kshot")), "--encoder"]
+    assert main([*fit, "pixels"]) == 2
+    assert (
+        "tickets.csv has no column 'image' (it has: text, label); name it by --set data.image=COLUMN, or take another "
+        "encoder: 'pixels' reads image; encoders for text: "
+    ) in capsys.readouterr().err
+    assert main([*fit, "tfidf", "--set", "data.label=sort"]) == 2
+    assert "has no column 'sort' (it has: text, label); name it by --set data.label=COLUMN\n" in (
+        capsys.readouterr().err
+    )
 
 
 def test_trainings_say_how_far_they_are_on_the_standard_error(

@@ -188,7 +188,7 @@ def command(arguments: list[str], folder: str | None = None, given: str = "") ->
     before, stdin = Path.cwd(), sys.stdin
     with tempfile.TemporaryDirectory() as empty:
         os.chdir(folder or empty)
-        sys.stdin = io.StringIO(given)
+        sys.stdin = io.TextIOWrapper(io.BytesIO(given.encode("utf-8", "surrogatepass")), "utf-8")
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 code = main(arguments)

@@ -17,7 +17,7 @@ _DEEP = "[" * 100_000 + "]" * 100_000
 
 TABLES: dict[str, tuple[str | bytes, str, str]] = {
     "NUL": ("text,label\na\0b,x\nc,y\n", ".csv", ""),
-    "ragged": ("text,label\na\nb,c,d\n", ".csv", "row 0 has 1 fields"),
+    "ragged": ("text,label\na\nb,c,d\n", ".csv", "line 2 has 1 fields"),
     "huge field": ("text,label\n" + "x" * 5_000_000 + ",y\n", ".csv", "its option max_characters"),
     "byte order mark": ("\ufefftext,label\na,b\n", ".csv", ""),
     "not UTF-8": (b"text,label\n\xff\xfe,b\n", ".csv", "save it as UTF-8"),

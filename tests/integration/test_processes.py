@@ -72,10 +72,11 @@ def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
         if "num_batches" in name:
             assert int(value) == (23 if "/5/" in name else 3)
     for name in [name for name in leads if name.startswith("resumed/")]:
-        assert torch.equal(leads[name], leads[name.replace("resumed", "prototypical")]), name
+        assert torch.equal(leads[name], leads[name.replace("resumed", "siamese")]), name
     # Or all of this would say nothing.
     assert not torch.equal(alone["maml/5/encoder.inner.norm.running_mean"], torch.zeros(32).double())
     assert len(alone["meta_lstm/5/losses"]) == 5
+    assert int(alone["siamese/5/episodes_seen"]) == 23
 
 
 @pytest.mark.slow

@@ -143,7 +143,6 @@ _DVECTOR = functools.partial(
 )
 _WINDOWED = {"dim": 8, "width": 8, "rate": 4000, "mels": 8, "seconds": 0.2, "window": 0.15, "windows": 2}
 
-_LOUD = "a loss of millions, whose rounding is beyond the tolerance; the plugin tries fainter embeddings"
 _STEEP = "49 batch norms on six pictures' own statistics bend the loss more than differences can follow"
 
 _PLUGINS: Mapping[str, Family] = {
@@ -167,7 +166,6 @@ _PLUGINS: Mapping[str, Family] = {
         ),
         picture,
         slow=True,
-        exceptions={"vmap": _LOUD},
     ),
     "crnn": Family(
         _encoder("kshot_image.encoders.crnn:crnn", dim=8, width=3, heads=2, height=8, longest=20), strip

@@ -44,6 +44,15 @@ def test_support_seen_and_queries_heard(kind: str, case: str, check: str) -> Non
     LEARNER_CHECKS[check](one.factory(subject), subject)
 
 
+@pytest.mark.parametrize(("kind", "case"), EXCEPTIONS)
+def test_exceptions_are_needed(kind: str, case: str) -> None:
+    """A check that is excepted, and would pass, is an exception too many."""
+    subject = SUBJECTS[kind]
+    for check in EXCEPTIONS[kind, case]:
+        with pytest.raises(AssertionError):
+            LEARNER_CHECKS[check](CASES[case].factory(subject), subject)
+
+
 HEARD = Subject("sound", joint, raw("sound"))
 
 

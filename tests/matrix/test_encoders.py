@@ -18,6 +18,21 @@ def test_encoder(family: str, check: str) -> None:
     ENCODER_CHECKS[check](subject(family))
 
 
+EXCEPTED = [
+    pytest.param(family.values[0], check, marks=family.marks)
+    for family in parameters()
+    for check in exceptions(str(family.values[0]))
+]
+
+
+@pytest.mark.parametrize(("family", "check"), EXCEPTED)
+def test_exceptions_are_needed(family: str, check: str) -> None:
+    """A check that is excepted, and would pass, is an exception too many."""
+    material = subject(family)
+    with pytest.raises(AssertionError):
+        ENCODER_CHECKS[check](material)
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device here")
 @pytest.mark.parametrize("family", parameters())

@@ -5,13 +5,15 @@ from __future__ import annotations
 import builtins
 import http.client
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kshot import FewShotClassifier
+from kshot.errors import DataError
 from kshot.serving import Limits
+from kshot_image.encoders.pixels import Pixels
 
 from .live import Client, form, live
 
@@ -219,6 +221,25 @@ def test_files_that_are_no_pictures_are_named(
         answer = client.teach("cross", ("good.png", png()), ("bad.png", content))
         assert (answer.status, answer.detail.startswith("1 of 2 cannot be used: bad.png: ")) == (422, True)
         assert client.counts() == {"lying": 4, "standing": 4}
+
+
+def test_files_that_the_encoder_refuses_are_named(
+    bars: FewShotClassifier, png: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = Pixels.prepare
+
+    def small(self: Pixels, raw: Sequence[Any]) -> Any:
+        if any(image.width > 16 for image in raw):
+            raise DataError("too wide")
+        return prepare(self, raw)
+
+    monkeypatch.setattr(Pixels, "prepare", small)
+    files = [("good.png", png()), ("large.png", png(size=20)), ("larger.png", png(size=24))]
+    with live(bars) as client:
+        for path in ("/predict", "/classes/new/examples", "/negatives"):
+            answer = client.send(path, files)
+            told = "2 of 3 cannot be used: large.png: too wide, larger.png: too wide"
+            assert (answer.status, answer.detail) == (422, told)
 
 
 def test_what_unpacks_to_too_much_is_refused(

@@ -94,11 +94,11 @@ def test_nothing_is_chosen_outside_of_a_block() -> None:
 
 def test_examples_pass_in_chunks_of_the_chosen_size_and_format() -> None:
     shipped, expected = seen_without_a_graph(StrategyEntry())
-    assert shipped == [(40, True), (40, True), (20, True)]
+    assert shipped == [(25, True)] * 4
     for entry, size, last in (
         (StrategyEntry(chunk=7), 7, True),
         (StrategyEntry(chunk=1000), 100, True),
-        (StrategyEntry(channels_last=False), 40, False),
+        (StrategyEntry(channels_last=False), 25, False),
     ):
         seen, embedded = seen_without_a_graph(entry)
         assert seen[0] == (size, last)

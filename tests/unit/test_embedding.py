@@ -2,7 +2,9 @@
 
 import pytest
 import torch
-from kshot.functional.embedding import embed_flat, laid_out
+from kshot.config import StrategyEntry
+from kshot.functional.chosen import following
+from kshot.functional.embedding import chunks_of, embed_flat, laid_out
 from torch import Tensor, nn
 
 LAST = torch.channels_last
@@ -53,3 +55,9 @@ def test_convolutions_run_channels_last_on_pictures_of_every_layout(channels: in
 def test_laying_out_changes_no_value(channels: int, kind: str) -> None:
     pictures = _pictures(channels, kind)
     assert torch.equal(laid_out({"pixel_values": pictures})["pixel_values"], pictures)
+
+
+def test_chunks_are_even_in_number_and_no_longer_than_they_may_be() -> None:
+    assert [chunks_of(examples) for examples in (1, 20, 21, 40, 80, 81, 600)] == [1, 1, 2, 2, 2, 4, 16]
+    with following(StrategyEntry(chunk=1)):
+        assert [chunks_of(examples) for examples in (0, 1, 2, 3)] == [1, 1, 2, 3]

@@ -69,8 +69,8 @@ def test_support_and_query_come_from_the_parts_that_are_named() -> None:
     for one in draw(source, Shape(5, 2, 3)):
         assert set(parts_of(source, one.support)) == {"audio"}
         assert set(parts_of(source, one.query)) == {"text"}
-        assert one.support.shape == (1, 10)
-        assert one.query.shape == (1, 15)
+        assert len(set(one.support.ravel())) == one.support.size == 10
+        assert len(set(one.query.ravel())) == one.query.size == 15
 
 
 def test_labels_are_those_of_the_classes() -> None:
@@ -82,8 +82,9 @@ def test_labels_are_those_of_the_classes() -> None:
 
 
 def test_a_mix_is_shared_within_every_class() -> None:
-    source = aligned(support={"photos": 3, "tags": 2}, query={"clips": 0.5, "photos": 0.5})
+    source = aligned(support={"photos": 3, "tags": 2}, query={"audio": 0.5, "photos": 0.5})
     for one in draw(source, Shape(3, 5, 4)):
+        assert not set(one.support.ravel()) & set(one.query.ravel())
         for label in range(3):
             mine = one.support[one.support_labels == label]
             assert sorted(parts_of(source, mine)) == ["image"] * 3 + ["text"] * 2
@@ -163,6 +164,13 @@ def test_shapes_may_be_distributions_where_a_side_is_one_part(shape: Shape) -> N
         assert len(set(one.query.ravel())) == one.query.size
 
 
+def test_queries_of_one_part_may_be_shared_unevenly_beside_a_mixed_support() -> None:
+    source = aligned(support={"photos": 1, "clips": 1}, query="clips")
+    for one in draw(source, Shape(4, 2, Imbalanced(12, 2))):
+        assert set(parts_of(source, one.query)) == {"audio"}
+        assert len(set(one.query.ravel())) == one.query.size == 12
+
+
 def test_examples_tell_their_modality_place_and_presentation() -> None:
     source = aligned()
     rows = source.catalogue("test").rows
@@ -195,6 +203,7 @@ def test_names_may_be_normalised_or_mapped(tmp_path: Path) -> None:
         "b": Named("audio", ["ice cream", "new-york", "computer"]),
     }
     assert Aligned(of=parts, match="normalised").catalogue("test").classes == ("ice cream", "new york")
+    assert Aligned(of=parts, mapping={"a": {"pc": "computer"}}).catalogue("test").classes == ("computer",)
     mapping = {"a": {"pc": "Computer"}}
     file = tmp_path / "names.json"
     file.write_text(json.dumps(mapping))
@@ -254,12 +263,17 @@ def test_one_part_is_too_few() -> None:
         ("tags", Shape(5, 10, 2), "; tags has 9 of a class at most;"),
         ("tags", Shape(9, 1, 2), "8 classes, of which 8 can serve"),
         (
+            {"photos": 1, "clips": 1},
+            Shape(3, 18, 4),
+            r"each class needs 9 \+ 0 examples of photos and 9 \+ 4 examples of clips",
+        ),
+        (
             {"photos": 1, "tags": 1},
             Shape(5, 3, 2),
             "support of 1 photos : 1 tags cannot share 3: the shot of a class",
         ),
         ({"photos": 1, "tags": 1}, Shape(5, Range(2, 4), 2), "needs a shot that is one number, not 2-4"),
-        ("photos", Shape(5, 1, 1, apart="voice"), "no common groups"),
+        ("photos", Shape(5, 1, 1, apart="voice"), "no common groups .* leave 'apart' out"),
     ],
 )
 def test_shapes_that_the_parts_cannot_serve_are_told(support: Any, shape: Shape, message: str) -> None:

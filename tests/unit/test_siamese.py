@@ -13,6 +13,8 @@ from kshot.config import Loading, Train
 from kshot.encoders import Embedded
 from kshot.episode import TENSOR, Episodes, Examples
 from kshot.evaluation import evaluate
+from kshot.functional.shares import sharing
+from kshot.functional.splitmix import random_words
 from kshot.learners.pairs import all_pairs, balanced_mean, draw_pairs, pair_count
 from kshot.learners.siamese import Siamese
 from kshot.loading import make_loader
@@ -160,7 +162,7 @@ def test_drawn_pairs_are_balanced_and_uniform() -> None:
     """Each pair of a kind comes up as often as any other; none is of an example with itself."""
     labels = torch.tensor([UNBALANCED[0] + UNBALANCED[1], [1, 1, 0, 2, 0, 2, 2, 2, 1, 2]])
     each = 20_000
-    first, second, same, counts = draw_pairs(labels, 6, each, torch.Generator().manual_seed(0))
+    first, second, same, counts = draw_pairs(labels, 6, random_words(0, torch.arange(2), 2 * each))
     assert counts.all()
     assert same.sum(1).tolist() == [each, each]
     assert torch.equal(labels.gather(1, first) == labels.gather(1, second), same)
@@ -178,7 +180,7 @@ def test_drawn_pairs_are_balanced_and_uniform() -> None:
 
 def test_episodes_without_a_kind_of_pair() -> None:
     labels = torch.tensor([[0, 1, 2, 0], [0, 1, 2, 3], [0, 0, 0, 0]])  # the last query's class has no support
-    _, _, same, counts = draw_pairs(labels, 3, 5, torch.Generator().manual_seed(0))
+    _, _, same, counts = draw_pairs(labels, 3, random_words(0, torch.arange(3), 10))
     assert (counts & same).any(1).tolist() == [True, False, True]
     assert (counts & ~same).any(1).tolist() == [True, True, False]
     losses = torch.where(same, 2.0, 6.0).requires_grad_()
@@ -217,6 +219,32 @@ def test_every_call_draws_anew_and_a_stored_state_goes_on_with_the_same_draws() 
     assert losses(resumed, 3) == then
     assert losses(siamese(pairs=8), 2) == first
     assert losses(siamese(pairs=8, seed=1), 2) != first
+
+
+@pytest.mark.parametrize(
+    "shares", [[range(2), range(2, 5)], [range(0, 5, 2), range(1, 5, 2)]], ids=["portions", "turns"]
+)
+def test_an_episode_trains_on_the_same_pairs_whatever_share_it_is_in(shares: list[range]) -> None:
+    batch = episodes(count=5)
+    learner, whole = siamese(pairs=8), siamese(pairs=8)
+    parts = []
+    for own in shares:
+        learner.episodes_seen.fill_(10)
+        which = (own.start, own.stop, own.step)
+        with sharing(slice(*which)):
+            parts.append(learner.loss(batch.slice(*which)) * len(own) / 5)
+    whole.episodes_seen.fill_(10)
+    torch.testing.assert_close(sum(parts), whole.loss(batch), rtol=1e-12, atol=0)
+    assert int(whole.episodes_seen) == 15
+
+
+def test_episodes_that_are_alike_draw_pairs_of_their_own() -> None:
+    one, learner = episodes(count=1), siamese(pairs=8)
+    found = [learner.loss(one).item() for _ in range(6)]
+    assert len(set(found)) == 6
+    again = siamese(pairs=8)
+    again.loss(episodes(count=3))
+    assert again.loss(one).item() == found[3], "the fourth episode, however many came at a time"
 
 
 # Distances of pairs

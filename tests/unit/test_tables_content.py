@@ -106,7 +106,7 @@ def test_places_are_those_of_messages() -> None:
     Path("more.csv").write_text("media,label\nmade/c/0.bin,c\n")
     joined = source([folder(a=[b"x"], b=[b"y"], c=[b"zz"]), "more.csv"])
     assert joined.place(1) == "made/b/0.bin"
-    assert joined.place(3) == "more.csv row 0, column 'media'"
+    assert joined.place(3) == "more.csv line 2, column 'media'"
     for wrong in (-1, 4):
         with pytest.raises(IndexError):
             joined.place(wrong)

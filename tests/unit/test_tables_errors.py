@@ -113,16 +113,23 @@ def test_table_without_rows() -> None:
     [
         ("bad.parquet", b"nonsense", "bad.parquet: cannot be read as parquet: Parquet magic bytes not found"),
         ("bad.jsonl", b'{"audio": "a"}\n{"audio":\n', "bad.jsonl: cannot be read as json: JSON parse error"),
-        ("bad.csv", b"audio,speaker\n\xff\xfe,b\n", "bad.csv: not UTF-8 text"),
         ("bad.csv", b"audio,audio\na,b\n", "bad.csv: two columns are named 'audio'; rename one"),
-        ("bad.csv", b"audio,speaker\na,b\nc,d,e\n", "bad.csv row 1 has 3 fields where the header has 2; put"),
-        ("bad.csv", b"audio,speaker\na\n", "bad.csv row 0 has 1 fields where the header has 2"),
+        ("bad.csv", b"audio,speaker\na,b\nc,d,e\n", "bad.csv line 3 has 3 fields where the header has 2; put"),
+        ("bad.csv", b"audio,speaker\na\n", "bad.csv line 2 has 1 fields where the header has 2"),
     ],
 )  # fmt: skip
 def test_unreadable_tables(name: str, content: bytes, start: str, capfd: pytest.CaptureFixture[str]) -> None:
     Path(name).write_bytes(content)
     assert message(name).startswith(start)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("encoding", ["latin1", "utf-16"])
+@pytest.mark.parametrize(("ending", "place"), [("csv", ""), ("jsonl", " line 1")])
+def test_a_table_of_another_encoding(encoding: str, ending: str, place: str) -> None:
+    Path(f"bad.{ending}").write_bytes('{"audio": "\xe9"}\n'.encode(encoding))
+    mend = f"save it as UTF-8, as by `iconv -f {encoding} -t utf-8 OLD > NEW`"
+    assert message(f"bad.{ending}") == f"bad.{ending}{place}: not UTF-8 text; {mend}"
 
 
 def test_missing_column() -> None:
@@ -142,7 +149,7 @@ def test_missing_column() -> None:
 @pytest.mark.parametrize("label", ["", "  "])
 def test_row_without_label(label: str) -> None:
     name = write_csv([*ROWS, ("e", label, "train")])
-    wanted = "speakers.csv row 4, column 'speaker': the cell is empty; mend or remove the row"
+    wanted = "speakers.csv line 6, column 'speaker': the cell is empty; mend or remove the row"
     assert message(name) == wanted
     assert message(name, split=None) == wanted
 
@@ -161,12 +168,25 @@ def test_null_label_and_class_label_that_is_not_given() -> None:
 
 def test_row_without_text() -> None:
     name = write_csv([*ROWS, (" \n", "bob", "test")])
-    assert message(name) == "speakers.csv row 4, column 'audio': the cell is empty; mend or remove the row"
+    assert message(name) == "speakers.csv line 6, column 'audio': the cell is empty; mend or remove the row"
+
+
+def test_the_line_is_that_of_an_editor() -> None:
+    """Rows may be longer than a line, and blank lines are none."""
+    Path("speakers.csv").write_text('audio,speaker\n"a\nb",ann\n\nc,\n', encoding="utf-8")
+    assert message("speakers.csv", split=None).startswith("speakers.csv line 5, column 'speaker': the cell")
+    Path("speakers.csv").write_text('audio,speaker\n"a\nb",ann\n\nc\n', encoding="utf-8")
+    assert message("speakers.csv").startswith("speakers.csv line 5 has 1 fields")
+    records = ['{"audio": "a", "speaker": "ann"}', '{"audio": "b", "speaker": null}']
+    Path("speakers.jsonl").write_text("\n\n".join(records), encoding="utf-8")
+    assert message("speakers.jsonl", split=None).startswith("speakers.jsonl line 3, column 'speaker': the")
+    Path("speakers.json").write_text(f"[{','.join(records)}\n]", encoding="utf-8")
+    assert message("speakers.json", split=None).startswith("speakers.json row 1, column 'speaker': the")
 
 
 def test_row_in_the_second_file_of_a_list() -> None:
     names = [write_csv(), write_csv([("e", "eve", "val"), ("", "eve", "val")], name="more.csv")]
-    assert message(names).startswith("more.csv row 1, column 'audio': the cell is empty")
+    assert message(names).startswith("more.csv line 3, column 'audio': the cell is empty")
 
 
 def test_the_same_table_twice() -> None:
@@ -198,12 +218,12 @@ def test_media_file_that_is_not_there() -> None:
         Path(f"{name}.wav").write_bytes(b"x")
     name = write_csv([(f"{audio}.wav", *rest) for audio, *rest in ROWS])
     assert message(name, content="bytes").startswith(
-        "speakers.csv row 3, column 'audio': no such file: d.wav; did you mean '"
+        "speakers.csv line 5, column 'audio': no such file: d.wav; did you mean '"
     )
     Path("d.wav").touch()
     table = source(name, content="bytes", decode=len)
     with pytest.raises(
-        DataError, match=r"^speakers\.csv row 3, column 'audio': d\.wav is empty; mend or remove it$"
+        DataError, match=r"^speakers\.csv line 5, column 'audio': d\.wav is empty; mend or remove it$"
     ):
         table.fetch(3)
 
@@ -224,7 +244,7 @@ def test_content_that_cannot_be_decoded() -> None:
     assert table.fetch(1) == "b"
     with pytest.raises(DataError) as caught:
         table.fetch(2)
-    assert str(caught.value) == "speakers.csv row 2, column 'audio': cannot be decoded: not a sound"
+    assert str(caught.value) == "speakers.csv line 4, column 'audio': cannot be decoded: not a sound"
     with pytest.raises(IndexError):
         table.fetch(-1)
 
@@ -232,15 +252,15 @@ def test_content_that_cannot_be_decoded() -> None:
 def test_class_with_two_values_of_a_class_group() -> None:
     rows = [(*row, place) for row, place in zip(ROWS, ["N", "N", "S", "E"], strict=True)]
     assert message(write_csv(rows, (*HEADER, "place")), class_groups=["place"]) == (
-        "class 'bob' has two values in the class group 'place': 'S' (speakers.csv row 2, column 'place') "
-        "and 'E' (speakers.csv row 3, column 'place'); a class has one"
+        "class 'bob' has two values in the class group 'place': 'S' (speakers.csv line 4, column 'place') "
+        "and 'E' (speakers.csv line 5, column 'place'); a class has one"
     )
 
 
 def test_example_group_without_value() -> None:
     rows = [(*row, place) for row, place in zip(ROWS, ["N", "N", "", "E"], strict=True)]
     name = write_csv(rows, (*HEADER, "place"))
-    assert "row 2, column 'place': the cell is empty" in message(name, example_groups=["place"])
+    assert "line 4, column 'place': the cell is empty" in message(name, example_groups=["place"])
 
 
 def test_validation_may_be_empty_until_it_is_asked_for() -> None:
@@ -295,8 +315,38 @@ def test_folders() -> None:
         DataError, match=r"^voices/ann/deep/1\.WAV, cannot be decoded|^voices/ann/deep/1\.WAV: cannot"
     ):
         table.fetch(0)
-    with pytest.raises(DataError, match=r"^voices/bob/1\.flac cannot be read: 'utf-8' codec can't decode"):
+    with pytest.raises(
+        DataError, match=r"^voices/bob/1\.flac cannot be read: not UTF-8 text; save it as UTF-8"
+    ):
         table.fetch(1)
+
+
+def test_all_files_of_a_folder_that_cannot_be_used_are_named() -> None:
+    for name, numbers in (("ann", range(12)), ("bob", range(1))):
+        Path("voices", name).mkdir(parents=True)
+        for number in numbers:
+            Path("voices", name, f"{number:02d}.wav").touch()
+    Path("voices/bob/1.wav").write_bytes(b"b")
+    lines = message("voices", split=ClassSplit(train=["ann"], test=["bob"])).splitlines()
+    assert lines[0] == "voices: 13 files cannot be used"
+    assert lines[1] == "  - voices/ann/00.wav is empty; mend or remove it"
+    assert len(lines) == 12
+    assert lines[-1] == "  and 3 more"
+
+
+def test_files_of_other_endings_are_counted_and_told() -> None:
+    for file in ("ann/1.wav", "ann/2.M4A", "ann/deep/3.m4a", "bob/1.flac", "bob/notes", "bob/.hidden.m4a"):
+        Path("voices", file).parent.mkdir(parents=True, exist_ok=True)
+        Path("voices", file).write_bytes(b"x")
+    split = ClassSplit(train=["ann"], test=["bob"])
+    notes = ["voices: left out 2 .m4a, 1 without an ending; what is read ends in .wav, .flac"]
+    assert source("voices", split=split).notes == notes
+    Path("voices/bob/1.flac").unlink()
+    assert message("voices", split=split) == (
+        "voices: class folders without a file ending in .wav, .flac: bob (1 without an ending); fill or remove them"
+    )
+    Path("voices/ann/1.wav").unlink()
+    assert message("voices").endswith("; its sub-folders hold 2 .m4a, 1 without an ending")
 
 
 def test_without_datasets(monkeypatch: pytest.MonkeyPatch) -> None:

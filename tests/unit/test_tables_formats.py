@@ -399,7 +399,7 @@ def test_paths_in_cells_may_start_from_a_folder_of_their_own(tmp_path: Path, fil
     names = [Path(file).name for file in files]
     path = write(tmp_path / "meta" / "toy.csv", {"image": names, "label": LABELS, "part": PARTS})
     assert contents(media(path, files="../clips"))["test"] == {"tree": TEXTS[4:]}
-    with pytest.raises(DataError, match=r"row 0, column 'image': no such file"):
+    with pytest.raises(DataError, match=r"line 2, column 'image': no such file"):
         media(path)
 
 

@@ -13,7 +13,8 @@ from kshot.errors import KshotError, listing, nearest
 from kshot.interfaces import BatchStatistics
 
 POLICIES: tuple[BatchStatistics, ...] = ("frozen", "support", "query")
-_CELL, _CELLS = "cell.json", "cells"
+CELL, CELLS = "cell.json", "cells"
+"""Of a run: the file of a cell, and the folder of all cells."""
 
 
 class _Stored(results.Entry):
@@ -30,18 +31,18 @@ def find_cell(given: Path) -> Path:
     Raises:
         KshotError: there is no such cell, or several.
     """
-    if (given / _CELL).is_file():
+    if (given / CELL).is_file():
         return given
     if (given / results.FILE).is_file():
-        return given / _CELLS / _only_trained(given)
-    run = given.parent.parent if given.parent.name == _CELLS else given.parent
+        return given / CELLS / _only_trained(given)
+    run = given.parent.parent if given.parent.name == CELLS else given.parent
     if not (run / results.FILE).is_file():
         raise KshotError(
             f"learner '{given}': no such learner, and no benchmark is there; give a registered name, the folder "
             "that `kshot bench --out` wrote, or of one of its cells: RUN/cells/ID"
         )
-    folder = run / _CELLS / given.name
-    if not (folder / _CELL).is_file():
+    folder = run / CELLS / given.name
+    if not (folder / CELL).is_file():
         ids = [cell.id for cell in results.load(run).cells]
         raise KshotError(
             f"learner '{given}': {run} has no cell '{given.name}'{nearest(given.name, ids)} (cells: {listing(ids)})"
@@ -55,7 +56,7 @@ def read_recipe(folder: Path) -> Recipe:
     Raises:
         KshotError: the cell failed, a file is missing or damaged.
     """
-    cell = results.read_entry(folder / _CELL, _Stored).cell
+    cell = results.read_entry(folder / CELL, _Stored).cell
     if cell.status != "finished":
         raise KshotError(f"{folder}: this cell failed ({cell.error}); run the benchmark again")
     run = results.load(folder.parent.parent)
@@ -65,7 +66,7 @@ def read_recipe(folder: Path) -> Recipe:
     try:
         tuning = Tuning.model_validate({k: v for k, v in tuned.items() if k in ("train", "lora")})
     except ValidationError as error:
-        raise KshotError(f"{folder / _CELL}: what trained in the encoder cannot be read") from error
+        raise KshotError(f"{folder / CELL}: what trained in the encoder cannot be read") from error
     way = cell.train.way
     return Recipe(
         encoder=Named(run.use("encoders", cell.encoder), options),
@@ -90,7 +91,7 @@ def _only_trained(run: Path) -> str:
         return trained[0]
     if not trained:
         raise KshotError(
-            f"learner '{run}': none of its cells was trained; name one all the same: {run / _CELLS}/ID, ID of "
+            f"learner '{run}': none of its cells was trained; name one all the same: {run / CELLS}/ID, ID of "
             f"{listing([cell.id for cell in cells])}"
         )
     raise KshotError(

@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from torch import Tensor
 
+from kshot import results
+from kshot.classifier.benchmarked import CELL, CELLS
 from kshot.classifier.embedder import EncoderIdentity
 from kshot.classifier.method import Settled
 from kshot.classifier.recipe import Recipe
@@ -119,9 +121,13 @@ def read_bundle(path: Path) -> Stored:
     """Read a classifier; nothing in it is run.
 
     Raises:
-        KshotError: not such a file, damaged, changed, of a newer form, or of an encoder that would run
+        KshotError: a folder, not such a file, damaged, changed, of a newer form, or of an encoder that would run
             code or read pickles.
     """
+    if path.is_dir():
+        raise KshotError(
+            f"{path} is a folder, and a classifier is a file that `kshot fit` wrote{_trained(path)}"
+        )
     try:
         tensors, texts = read_tensors(path)
     except FileNotFoundError as error:
@@ -155,6 +161,14 @@ def read_bundle(path: Path) -> Stored:
     return Stored(
         header.parameters, recipe, identity, support, method, negatives, header.calibration, header.versions
     )
+
+
+def _trained(folder: Path) -> str:
+    """How a classifier is made of what `kshot bench` left in a folder."""
+    for file, learner in ((results.FILE, folder / CELLS / "ID"), (CELL, folder)):
+        if (folder / file).is_file():
+            return f"; by what `kshot bench` trained there it is made so: kshot fit DATA --learner {learner} --out FILE"
+    return ""
 
 
 def _recipe(path: Path, header: _Header) -> Recipe:

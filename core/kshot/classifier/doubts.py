@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from kshot.classifier.things import Given
 from kshot.classifier.threshold import Threshold
 from kshot.errors import listing
 
@@ -45,19 +46,17 @@ def tell_alike(given: Iterable[str], known: Iterable[str], who: str) -> None:
         )
 
 
-def tell_contradictions(things: Sequence[Any], raw: Sequence[Any], labels: Sequence[str], who: str) -> None:
+def tell_contradictions(given: Given, labels: Sequence[str]) -> None:
     """Tell of examples that are given under several classes: of equal texts, of one file, and of equal bytes.
 
     What neither is a text nor came as bytes or as a path is not compared, and no file is read for it.
 
     Args:
-        things: n examples as they were handed over.
-        raw: as they were read.
+        given: n examples.
         labels: their classes.
-        who: asked for them.
     """
     classes: dict[str | bytes, list[str]] = {}
-    for thing, read, label in zip(things, raw, labels, strict=True):
+    for thing, read, label in zip(given.things, given.raw, labels, strict=True):
         sign = _sign(thing, read)
         if sign is not None and label not in (found := classes.setdefault(sign, [])):
             found.append(label)
@@ -65,7 +64,7 @@ def tell_contradictions(things: Sequence[Any], raw: Sequence[Any], labels: Seque
     if several:
         log.warning(
             "%s: the same example under several classes: %s; one of them is probably wrong",
-            who,
+            given.who,
             listing((f"{_shown(sign)} ({_named(found)})" for sign, found in several), NAMED),
         )
 

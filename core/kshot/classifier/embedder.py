@@ -17,7 +17,7 @@ from kshot.classifier.support import Support
 from kshot.devices import choose_device
 from kshot.encoders import Embedded, Joint
 from kshot.encoders.embedded import EMBEDDING
-from kshot.errors import DataError, InputError, KshotError
+from kshot.errors import DataError, InputError, KshotError, UnusableError
 from kshot.interfaces import Encoder
 from kshot.loading import collate, embed_positions, encoder_state_hash
 from kshot.registry import Registry
@@ -133,13 +133,13 @@ class Embedder:
             adapts: True for a learner that adapts the encoder, which must see the examples themselves.
 
         Raises:
-            KshotError: an example that the encoder refuses.
+            UnusableError: the encoder refuses some.
         """
         if isinstance(self._encoder, Joint):
             return self._mixed(raw, labels, adapts=adapts)
-        parts = [self._prepared(raw, start) for start in range(0, len(raw), CHUNK)]
+        prepared = self._prepared(raw, range(len(raw)))
         # Kernels go by strides, and a file keeps none: those of a plain layout, now as after loading.
-        inputs = {name: leaf.flatten().view(leaf.shape) for name, leaf in collate(parts).items()}
+        inputs = {name: leaf.flatten().view(leaf.shape) for name, leaf in prepared.items()}
 
         def gather(positions: np.ndarray) -> dict[str, Tensor]:
             index = torch.from_numpy(positions)
@@ -190,21 +190,46 @@ class Embedder:
         table = torch.zeros(len(raw), self._encoder.dim)
         for modality in dict.fromkeys(one.modality for one in raw):
             own = [number for number, one in enumerate(raw) if one.modality == modality]
-            some = [raw[number] for number in own]
 
-            def gather(positions: np.ndarray, some: Sequence[Any] = some) -> Mapping[str, Tensor]:
-                chosen = [some[int(place)] for place in positions]
-                parts = [self._prepared(chosen, start) for start in range(0, len(chosen), CHUNK)]
-                return {name: leaf.to(self._device) for name, leaf in collate(parts).items()}
+            def gather(numbers: np.ndarray) -> Mapping[str, Tensor]:
+                prepared = self._prepared([raw[number] for number in numbers], numbers)
+                return {name: leaf.to(self._device) for name, leaf in prepared.items()}
 
-            table[torch.tensor(own)] = embed_positions(self._encoder, gather, np.arange(len(some))).cpu()
+            table[torch.tensor(own)] = embed_positions(self._encoder, gather, np.asarray(own)).cpu()
         return Support({EMBEDDING: table}, table, labels)
 
     def _digest(self) -> str:
         return encoder_state_hash(self._encoder) + (f" {self._code}" if self._code else "")
 
-    def _prepared(self, raw: Sequence[Any], start: int) -> Mapping[str, Tensor]:
-        try:
-            return self._encoder.prepare(raw[start : start + CHUNK])
-        except DataError as error:
-            raise InputError(f"the encoder refuses an example (after the first {start}): {error}") from error
+    def _prepared(self, raw: Sequence[Any], numbers: Sequence[int] | np.ndarray) -> dict[str, Tensor]:
+        """Some raw examples as inputs, each leaf (n, …); ``numbers``: theirs among all.
+
+        Raises:
+            UnusableError: the encoder refuses some.
+        """
+        parts: list[Mapping[str, Tensor]] = []
+        reasons: dict[int, str] = {}
+        for start in range(0, len(raw), CHUNK):
+            some = raw[start : start + CHUNK]
+            try:
+                parts.append(self._encoder.prepare(some))
+            except DataError as error:
+                refused = self._refused(some)
+                if not refused:
+                    raise InputError(
+                        f"the encoder refuses examples together, and none alone: {error}"
+                    ) from error
+                reasons |= {int(numbers[start + place]): reason for place, reason in refused.items()}
+        if reasons:
+            raise UnusableError("the encoder", reasons)
+        return collate(parts)
+
+    def _refused(self, raw: Sequence[Any]) -> dict[int, str]:
+        """What the encoder says of each example that it refuses, by its place; it does not know them apart."""
+        reasons: dict[int, str] = {}
+        for place, one in enumerate(raw):
+            try:
+                self._encoder.prepare([one])
+            except DataError as error:
+                reasons[place] = str(error)
+        return reasons

@@ -29,7 +29,7 @@ from kshot.classifier.recipe import Recipe
 from kshot.classifier.sharing import download, upload
 from kshot.classifier.support import Support
 from kshot.classifier.temperature import Calibration
-from kshot.classifier.things import labels_of, read_all, things_of
+from kshot.classifier.things import Given, labels_of, things_of
 from kshot.classifier.threshold import Threshold, calibrate
 from kshot.errors import InputError, KshotError, listing, nearest
 from kshot.interfaces import Reader
@@ -56,14 +56,16 @@ class _Parts:
         reader = build_reader(registry, embedder.modality)
         return cls(recipe, reader, embedder, Method(registry, recipe, embedder, trained))
 
-    def support(self, raw: Sequence[Any], labels: tuple[str, ...]) -> Support:
-        return self.embedder.support(raw, labels, adapts=self.method.adapts)
+    def support(self, given: Given, labels: tuple[str, ...]) -> Support:
+        with given.told():
+            return self.embedder.support(given.raw, labels, adapts=self.method.adapts)
 
-    def embeddings(self, raw: Sequence[Any]) -> Tensor:
+    def embeddings(self, given: Given) -> Tensor:
         """(n, dim) of examples that no learner sees."""
-        if not raw:
+        if not given.raw:
             return torch.empty(0, self.embedder.stand_in().dim)
-        return self.embedder.support(raw, ("",) * len(raw), adapts=False).embeddings
+        with given.told():
+            return self.embedder.support(given.raw, ("",) * len(given.raw), adapts=False).embeddings
 
 
 @final
@@ -136,7 +138,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
                 ``"unknown"`` is set. Only their embeddings are kept. None: none.
 
         Raises:
-            KshotError: examples or labels that cannot serve; names the first.
+            KshotError: examples or labels that cannot serve; names them.
         """
         self._check_parameters()
         registry = load_registry()
@@ -146,17 +148,17 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         origin = self._origin(registry)
         recipe, trained = origin.recipe, origin.trained()
         reader = build_reader(registry, modality_of(registry, recipe.encoder.use))
-        raw = read_all(reader, things, "fit")
+        examples = Given.read(reader, things, "fit")
         tell_alike(labels, (), "fit")
-        tell_contradictions(things, raw, labels, "fit")
-        strangers = [] if negatives is None else read_all(reader, things_of(negatives), "fit, negatives")
+        tell_contradictions(examples, labels)
+        strangers = Given.read(reader, [] if negatives is None else things_of(negatives), "fit, negatives")
         embedder = Embedder.build(registry, recipe, self.device)
         if trained is None:
-            embedder.fit(raw)
+            embedder.fit(examples.raw)
         else:
             embedder.take_up(trained.encoder)
         parts = _Parts.around(registry, recipe, embedder, trained.learner if trained else None)
-        self._become(parts, parts.support(raw, labels), parts.embeddings(strangers))
+        self._become(parts, parts.support(examples, labels), parts.embeddings(strangers))
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:  # noqa: N803
@@ -171,10 +173,11 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         if not hasattr(self, "_held"):
             return self.fit(X, y)
         things, labels = _pairs(X, y, "partial_fit")
-        raw = read_all(self._parts.reader, things, "partial_fit")
+        examples = Given.read(self._parts.reader, things, "partial_fit")
         tell_alike(labels, self._held.classes, "partial_fit")
-        tell_contradictions(things, raw, labels, "partial_fit")
-        self._become(self._parts, self._held.with_more(self._parts.support(raw, labels)), self._negatives)
+        tell_contradictions(examples, labels)
+        more = self._parts.support(examples, labels)
+        self._become(self._parts, self._held.with_more(more), self._negatives)
         return self
 
     def add_class(self, name: str, examples: Any) -> Self:
@@ -208,8 +211,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             KshotError: examples that cannot serve, or no class has two examples to set a threshold by.
         """
         self._check_fitted()
-        raw = read_all(self._parts.reader, things_of(examples), "add_negatives")
-        self._reject(torch.cat([self._negatives, self._parts.embeddings(raw)]))
+        given = Given.read(self._parts.reader, things_of(examples), "add_negatives")
+        self._reject(torch.cat([self._negatives, self._parts.embeddings(given)]))
         return self
 
     def remove_negatives(self) -> Self:
@@ -241,6 +244,9 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             X: n examples.
             count: classes to name for each.
             near: support examples to name for each.
+
+        Raises:
+            UnusableError: some cannot be used; its ``reasons`` say which.
         """
         logits, embeddings = self._asked(X)
         labels, probabilities = self._labels(logits, embeddings), self._probabilities(logits)
@@ -521,8 +527,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         things = things_of(X)
         if not things:
             return torch.empty(0, len(self.classes_)), torch.empty(0, self._held.embeddings.shape[1])
-        raw = read_all(self._parts.reader, things, "predict")
-        asked = self._parts.support(raw, (self._held.classes[0],) * len(raw))
+        given = Given.read(self._parts.reader, things, "predict")
+        asked = self._parts.support(given, (self._held.classes[0],) * len(things))
         return self._classify(asked), asked.embeddings
 
     def _labels(self, logits: Tensor, embeddings: Tensor) -> NDArray[np.object_]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self, cast
 
 import numpy as np
 
-from kshot.errors import InputError, listing
+from kshot.errors import InputError, UnusableError, listing
 from kshot.interfaces import Reader
 
 _MEDIA = ("text", "image", "img", "audio", "sentence")
@@ -89,18 +91,59 @@ def _name(label: Any, number: int) -> str:
     return name
 
 
-def read_all(reader: Reader, things: Sequence[Any], who: str) -> list[Any]:
-    """Things → raw examples.
-
-    Raises:
-        InputError: one cannot be used; names its number, and the file where it is one.
-    """
-    raw: list[Any] = []
+def read_each(reader: Reader, things: Sequence[Any]) -> tuple[dict[int, Any], dict[int, str]]:
+    """Things → the raw examples of those that can be used, and what is wrong with each other one, by number."""
+    raw: dict[int, Any] = {}
+    reasons: dict[int, str] = {}
     for number, thing in enumerate(things):
         try:
-            raw.append(reader.read(thing))
+            raw[number] = reader.read(thing)
         except (ValueError, OSError) as error:
-            named = f" ({thing})" if hasattr(thing, "__fspath__") else ""
-            reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-            raise InputError(f"{who}: example {number}{named} cannot be used: {reason}") from error
-    return raw
+            reasons[number] = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+    return raw, reasons
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Raw examples, and what to call them where one cannot be used.
+
+    Attributes:
+        raw: n raw examples.
+        things: what they were read from.
+        who: to whom they were given, such as ``fit``.
+    """
+
+    raw: Sequence[Any]
+    things: Sequence[Any]
+    who: str
+
+    @classmethod
+    def read(cls, reader: Reader, things: Sequence[Any], who: str) -> Self:
+        """All of some things.
+
+        Raises:
+            UnusableError: some cannot be used; tells their numbers, and the files of those that are files.
+        """
+        raw, reasons = read_each(reader, things)
+        if reasons:
+            raise UnusableError(who, reasons, _names(things))
+        return cls(list(raw.values()), things, who)
+
+    @contextmanager
+    def told(self) -> Generator[None]:
+        """Where an encoder looks at them, which knows them by their numbers alone.
+
+        Raises:
+            UnusableError: it was raised inside; tells the files of those that are files.
+        """
+        try:
+            yield
+        except UnusableError as error:
+            raise UnusableError(self.who, error.reasons, _names(self.things)) from error
+
+
+def _names(things: Sequence[Any]) -> list[str]:
+    return [
+        f"example {number} ({thing})" if hasattr(thing, "__fspath__") else f"example {number}"
+        for number, thing in enumerate(things)
+    ]

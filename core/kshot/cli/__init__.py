@@ -23,8 +23,9 @@ BROKEN_PIPE = 141
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    0: good. 1: a cell failed. 2: bad usage or configuration. 70: a fault in kshot itself.
-    130: interrupted. 143: terminated. A traceback is shown with ``--debug`` only, which may stand anywhere.
+    0: good. 1: a cell failed, or something to be classified could not be used. 2: bad usage or configuration.
+    70: a fault in kshot itself. 130: interrupted. 143: terminated. A traceback is shown with ``--debug`` only,
+    which may stand anywhere.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A class may be called what the terminal's encoding, or any, has no letters for.

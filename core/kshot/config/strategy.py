@@ -20,7 +20,7 @@ class StrategyEntry(Strict):
         concurrent: whether episodes, and batches without a gradient, are computed on threads, a
             core each, or one after the other on all cores (CPU).
         channels_last: whether pictures pass the encoder with their channels last.
-        chunk: examples that pass the encoder together where no gradient is wanted (CPU).
+        chunk: examples that pass the encoder together, at most, where no gradient is wanted (CPU).
     """
 
     tasks: Literal["loop", "vmap"] | None = None

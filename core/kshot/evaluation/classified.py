@@ -13,7 +13,8 @@ from kshot.encoders import Embedded
 from kshot.episode import Episodes
 from kshot.functional import concurrently, in_turn, query_cross_entropy, replica, side_by_side, watched
 from kshot.functional.fitting import Fitting
-from kshot.functional.noting import Watcher, sharing, unwatched
+from kshot.functional.noting import Watcher, unwatched
+from kshot.functional.shares import sharing
 from kshot.interfaces import Learner
 from kshot.rejection import Looks, Queries, Rejection
 

@@ -36,6 +36,8 @@ def embedded(
         for drawn in sampler.blocks(sampler.count(episodes)):
             known[drawn.support] = True
             known[drawn.query] = True
+            if known.all():  # as it soon is: what further episodes need is among it
+                break
         if rejection:
             unknown = rejection.sampler(sampler)
             for numbers in sampler.batches(0, sampler.count(episodes), BLOCK):

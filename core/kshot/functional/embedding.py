@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -42,18 +43,26 @@ CHUNK = 40
 
 
 def chunk_size() -> int:
-    """How many examples pass a network together on this CPU where no graph is wanted."""
+    """How many examples pass a network together, at most, on this CPU where no graph is wanted."""
     return chosen().chunk or CHUNK
+
+
+def chunks_of(examples: int) -> int:
+    """In how many chunks of like size a number of examples passes: an even one, so that two cores end together."""
+    size = chunk_size()
+    return 1 if examples <= max(1, size // 2) else min(examples, 2 * math.ceil(examples / (2 * size)))
 
 
 def embed_chunks(encoder: nn.Module, inputs: Inputs) -> Tensor:
     """:func:`embed_flat` in the batches that a device does best with, for examples that do not see each other."""
-    leaves, size = list(inputs.values()), chunk_size()
+    leaves = list(inputs.values())
     computes = next(encoder.parameters(), None) is not None
-    if leaves[0].device.type != "cpu" or len(leaves[0]) <= size or not computes:
+    count = chunks_of(len(leaves[0])) if leaves[0].device.type == "cpu" and computes else 1
+    if count == 1:
         return embed_flat(encoder, inputs)
     chunks = [
-        dict(zip(inputs, some, strict=True)) for some in zip(*(x.split(size) for x in leaves), strict=True)
+        dict(zip(inputs, some, strict=True))
+        for some in zip(*(x.tensor_split(count) for x in leaves), strict=True)
     ]
     return torch.cat(concurrently(lambda chunk: embed_flat(encoder, chunk), chunks))
 

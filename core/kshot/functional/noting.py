@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from kshot.episode import Episodes
+from kshot.functional.shares import share
 
 
 @final
@@ -30,7 +31,7 @@ class Values:
     """
 
     def __init__(self, compute: Callable[[], Mapping[str, Tensor]]) -> None:
-        self.episodes = _share.get()
+        self.episodes = share()
         self._compute = compute
         self._computed: Mapping[str, Tensor] | None = None
         self._open = True
@@ -78,19 +79,6 @@ class Watcher(ABC):
     @abstractmethod
     def batch_finished(self, loss: Tensor) -> None:
         """The batch is done, in training its gradient step too; ``loss`` is its mean, a detached scalar."""
-
-
-_share: ContextVar[slice] = ContextVar("kshot_share", default=slice(None))
-
-
-@contextmanager
-def sharing(episodes: slice) -> Generator[None]:
-    """Let what is noted inside the block be of these episodes of the batch."""
-    token = _share.set(episodes)
-    try:
-        yield
-    finally:
-        _share.reset(token)
 
 
 _watcher: ContextVar[Watcher | None] = ContextVar("kshot_watcher", default=None)

@@ -27,25 +27,23 @@ def all_pairs(labels: Tensor, support: int) -> tuple[Tensor, Tensor]:
     return same.flatten(1), once.flatten(1)
 
 
-def draw_pairs(
-    labels: Tensor, support: int, each: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Draw pairs uniformly, with replacement: ``each`` of one class and ``each`` of two.
+def draw_pairs(labels: Tensor, support: int, words: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Draw pairs uniformly, with replacement: half of them of one class and half of two.
 
     The pairs are never listed: with the examples sorted by class, the partners that come after
     an example are a stretch of known length, and a number below the sum of these lengths names
-    a pair. Time and memory are those of a sort of N and a search for 2·each.
+    a pair. Time and memory are those of a sort of N and a search for P.
 
     Args:
         labels: (T, N) of support and query, the support first.
         support: S.
-        each: pairs of either kind.
-        generator: on the device of ``labels``.
+        words: (T, P) random, from 0 to far above the number of pairs; P is even.
 
     Returns:
-        first, second: (T, 2·each) positions below N; same: (T, 2·each) whether of one class;
-        counts: (T, 2·each), False where the episode has no pair of that kind.
+        first, second: (T, P) positions below N; same: (T, P) whether of one class;
+        counts: (T, P), False where the episode has no pair of that kind.
     """
+    alike, unlike = words.chunk(2, dim=1)
     place = torch.arange(labels.shape[1], device=labels.device)
     order = (2 * labels + (place >= support)).argsort(dim=1, stable=True)
     labels = labels.gather(1, order)
@@ -54,11 +52,11 @@ def draw_pairs(
     before = supports.cumsum(1).gather(1, end - 1)  # support examples up to there
 
     # Of one class: a support example, and what follows it in its class.
-    anchor, step, some = _draw(torch.where(supports, end - 1 - place, 0), each, generator)
+    anchor, step, some = _draw(torch.where(supports, end - 1 - place, 0), alike)
     partner = (anchor + 1 + step).clamp(max=len(place) - 1)
     # Of two: an example, and what follows its class; after a query, the support alone.
     follow = torch.where(supports, len(place) - end, support - before)
-    left, further, others = _draw(follow, each, generator)
+    left, further, others = _draw(follow, unlike)
     support_places = (~supports).long().argsort(dim=1, stable=True)
     after_query = support_places.gather(1, (before.gather(1, left) + further).clamp(max=len(place) - 1))
     right = torch.where(supports.gather(1, left), end.gather(1, left) + further, after_query)
@@ -66,19 +64,17 @@ def draw_pairs(
     first = order.gather(1, torch.cat([anchor, left], dim=1))
     second = order.gather(1, torch.cat([partner, right.clamp(max=len(place) - 1)], dim=1))
     counts = torch.cat([some, others], dim=1)
-    same = (torch.arange(2 * each, device=labels.device) < each).expand_as(counts)
+    same = torch.cat([torch.ones_like(some), torch.zeros_like(others)], dim=1)
     return first, second, same, counts
 
 
-def _draw(sizes: Tensor, each: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Uniform draws from N stretches of (T, N) lengths: (T, each) stretch, step in it, whether any."""
+def _draw(sizes: Tensor, words: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What (T, P) words draw of N stretches of (T, N) lengths: (T, P) stretch, step in it, whether any."""
     upper = sizes.cumsum(1)
     total = upper[:, -1:]
-    shape = (len(sizes), each)
-    words = torch.randint(2**62, shape, generator=generator, device=sizes.device)
     number = words % total.clamp(min=1)
     stretch = torch.searchsorted(upper, number, right=True).clamp(max=sizes.shape[1] - 1)
-    return stretch, number - (upper - sizes).gather(1, stretch), (total > 0).expand(shape)
+    return stretch, number - (upper - sizes).gather(1, stretch), (total > 0).expand_as(words)
 
 
 def balanced_mean(losses: Tensor, same: Tensor, counts: Tensor) -> Tensor:

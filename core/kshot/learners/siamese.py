@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal, final
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from kshot.episode import TENSOR, Episodes, Inputs, inputs_of, labels_of
 from kshot.functional import embed_jointly, per_episode_norms, width_of
+from kshot.functional.shares import places
+from kshot.functional.splitmix import random_words
 from kshot.learners.embedding import Comparison, EmbeddingLearner, class_means, full_precision, one_hot
 from kshot.learners.pair_metrics import Euclidean, PairMetric, WeightedL1
 from kshot.learners.pairs import all_pairs, balanced_mean, draw_pairs, pair_count
@@ -55,11 +56,14 @@ class Siamese(EmbeddingLearner):
             their ``max``, or the score of their mean ``embedding``.
         pairs: the most pairs that an episode trains on. Where it has more, half that number are
             drawn of either kind; None: all pairs, whatever their number.
-        seed: of these draws.
+        seed: of these draws, which depend on the number of the episode in training besides, and on
+            nothing else: neither on how a batch is shared out nor on the device.
 
     Raises:
         ValueError: a margin, a bound or an encoder that cannot be used.
     """
+
+    episodes_seen: Tensor
 
     def __init__(
         self,
@@ -84,7 +88,7 @@ class Siamese(EmbeddingLearner):
         self.aggregate: Aggregate = aggregate
         self.pairs = pairs
         self.seed = seed
-        self._calls = 0
+        self.register_buffer("episodes_seen", torch.zeros((), dtype=torch.int64))
 
     def distance(self, x1: Tensor | Inputs, x2: Tensor | Inputs) -> Tensor:
         """The learned distance D of B pairs; for ``cross_entropy`` the log-odds of two classes.
@@ -117,42 +121,26 @@ class Siamese(EmbeddingLearner):
         pool = _largest if self.aggregate == "max" else _mean
         return lambda query: pool(-self.metric.between(query, support), labels, way)
 
-    def concurrent(self) -> bool:
-        """Pairs that are drawn come from one generator."""
-        return self.pairs is None
-
     def loss(self, episodes: Episodes) -> Tensor:
         """Mean loss over pairs, both kinds weighing the same, averaged over episodes."""
         support, query = embed_jointly(self.encoder, inputs_of(episodes.support), episodes.query_inputs)
         embedded = torch.cat([support, query], dim=1)
         labels = torch.cat([labels_of(episodes.support), episodes.query_labels], dim=1)
-        generator = self._next_generator(labels.device)
+        numbers = self.episodes_seen + places(len(labels), labels.device)
+        self.episodes_seen += len(labels)
         with full_precision(embedded):
-            return self._pair_loss(embedded, labels, support.shape[1], generator)
+            return self._pair_loss(embedded, labels, support.shape[1], numbers)
 
-    def _pair_loss(self, embedded: Tensor, labels: Tensor, count: int, generator: torch.Generator) -> Tensor:
-        """Of (T, N, dim) embeddings, the first ``count`` of them the support."""
+    def _pair_loss(self, embedded: Tensor, labels: Tensor, count: int, numbers: Tensor) -> Tensor:
+        """Of (T, N, dim) embeddings, the first ``count`` of them the support, and T episodes' numbers."""
         if self.pairs is None or pair_count(count, embedded.shape[1] - count) <= self.pairs:
             same, counts = all_pairs(labels, count)
             distances = self.metric.between(embedded[:, :count], embedded).flatten(1)
         else:
-            first, second, same, counts = draw_pairs(labels, count, self.pairs // 2, generator)
+            words = random_words(self.seed, numbers, self.pairs // 2 * 2)
+            first, second, same, counts = draw_pairs(labels, count, words)
             distances = self.metric.of_pairs(_rows(embedded, first), _rows(embedded, second))
         return balanced_mean(self.metric.losses(distances, same), same, counts)
-
-    def get_extra_state(self) -> Tensor:
-        """The number of losses computed so far, on which the next draw of pairs depends."""
-        return torch.tensor([self._calls])
-
-    def set_extra_state(self, state: Tensor) -> None:
-        """Go on with the draws where :meth:`get_extra_state` was called."""
-        self._calls = int(state)
-
-    def _next_generator(self, device: torch.device) -> torch.Generator:
-        """Of this call to the loss; hashed, since torch takes 32 bits of a seed on some devices."""
-        [word] = np.random.SeedSequence([self.seed, self._calls]).generate_state(1)
-        self._calls += 1
-        return torch.Generator(device).manual_seed(int(word))
 
 
 def _mean(scores: Tensor, labels: Tensor, way: int) -> Tensor:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import copy
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any, final
 
 from kshot.classifier import Answer, FewShotClassifier
-from kshot.errors import KshotError, listing, nearest
+from kshot.errors import KshotError, UnusableError, listing, nearest
 from kshot.serving.limits import Limits
 from kshot.serving.names import class_name
 from kshot.serving.refusals import FORBIDDEN, NOT_THERE, TOO_LARGE, UNREADABLE, RefusedError
@@ -87,7 +88,8 @@ class Desk:
         with self._computing:
             state = self._state
             raw = self._read(things)
-            return state, state.classifier.answers(raw, len(state.classifier.classes_), NEAR)
+            with _named(things):
+                return state, state.classifier.answers(raw, len(state.classifier.classes_), NEAR)
 
     def teach(self, name: str, things: Sequence[Thing]) -> State:
         """Add a class, or examples to one that is known: all of them, or none where one is refused.
@@ -100,7 +102,8 @@ class Desk:
             label = name if name in state.classifier.counts_ else class_name(name)
             self._refuse_too_many(state, label, len(things))
             raw = self._read(things)
-            taught = copy.copy(state.classifier).add_class(label, raw)
+            with _named(things):
+                taught = copy.copy(state.classifier).add_class(label, raw)
             kept = (*state.kept, *self._keepable(state, things, raw))
             self._state = State(taught, kept, state.revision + 1, state.saved)
             return self._state
@@ -119,7 +122,9 @@ class Desk:
                     TOO_LARGE,
                     f"there would be {total} examples of no class; this server allows {self.limits.examples}",
                 )
-            return self._now(copy.copy(state.classifier).add_negatives(self._read(things)))
+            raw = self._read(things)
+            with _named(things):
+                return self._now(copy.copy(state.classifier).add_negatives(raw))
 
     def forget_unknown(self) -> State:
         """Remove all examples of no class."""
@@ -186,16 +191,14 @@ class Desk:
     def _read(self, things: Sequence[Thing]) -> list[Any]:
         """Raw examples of all things; all that are refused are told at once."""
         raw: list[Any] = []
-        refused: list[str] = []
-        for thing in things:
+        reasons: dict[int, str] = {}
+        for number, thing in enumerate(things):
             try:
                 raw.append(self._reader.decode(thing.content, self.extent))
             except (ValueError, KshotError) as error:
-                refused.append(f"{thing.name}: {error}")
-        if refused:
-            raise RefusedError(
-                UNREADABLE, f"{len(refused)} of {len(things)} cannot be used: {listing(refused, 5)}"
-            )
+                reasons[number] = str(error)
+        if reasons:
+            raise _unreadable(things, reasons)
         return raw
 
     def _refuse_too_many(self, state: State, label: str, more: int) -> None:
@@ -216,3 +219,17 @@ class Desk:
             room -= len(drawn.data)
             kept.append(Shown(thing.name, drawn if room >= 0 else None))
         return kept
+
+
+@contextmanager
+def _named(things: Sequence[Thing]) -> Generator[None]:
+    """Where an encoder looks at things: which it refuses is told by their names."""
+    try:
+        yield
+    except UnusableError as error:
+        raise _unreadable(things, error.reasons) from error
+
+
+def _unreadable(things: Sequence[Thing], reasons: Mapping[int, str]) -> RefusedError:
+    refused = [f"{things[number].name}: {reason}" for number, reason in reasons.items()]
+    return RefusedError(UNREADABLE, f"{len(refused)} of {len(things)} cannot be used: {listing(refused, 5)}")

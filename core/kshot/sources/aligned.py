@@ -89,7 +89,7 @@ class Aligned(Source):
             notes += _told(split, joined if whole else _all_alone(own))
         if not self._catalogues:
             raise DataError(self._nothing_shared(every, match))
-        self.notes = notes
+        self.notes = [*(f"{name}: {one}" for name, part in of.items() for one in part.notes), *notes]
         self.skipped = [f"{name}: {one}" for name, part in of.items() for one in part.skipped]
 
     def catalogue(self, split: Split) -> Catalogue:

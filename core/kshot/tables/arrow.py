@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, final
 
-from kshot.errors import DataError, listing, nearest
+from kshot.errors import DataError, MissingColumnError, nearest
 from kshot.tables.cells import media_of, name_of
 from kshot.tables.libraries import import_datasets
 from kshot.tables.outlines import outlines
@@ -31,13 +31,24 @@ class ArrowPart(Part):
         folder: where the files that cells name by relative paths lie.
         digest: hash of the table's file; None for a table without a file of its own, whose
             cells are hashed instead.
+        lines: of the table's file, on which each row begins, for messages; empty for a table without such.
 
     Raises:
-        DataError: a missing column, or no rows.
+        MissingColumnError: it has not a column.
+        DataError: it has no rows.
     """
 
-    def __init__(self, dataset: Any, name: str, layout: Layout, folder: Path, digest: str | None) -> None:
+    def __init__(
+        self,
+        dataset: Any,
+        name: str,
+        layout: Layout,
+        folder: Path,
+        digest: str | None,
+        lines: Sequence[int] = (),
+    ) -> None:
         self.name = name
+        self._lines = lines
         self.folder = folder
         self._digest = digest
         self._layout = layout
@@ -81,7 +92,8 @@ class ArrowPart(Part):
         return f"{row:012d}"
 
     def place(self, row: int, column: str) -> str:
-        return f"{self.name} row {row}, column '{column}'"
+        where = f"line {self._lines[row]}" if self._lines else f"row {row}"
+        return f"{self.name} {where}, column '{column}'"
 
     def read(self, row: int) -> bytes | str:
         place = self.place(row, self.media)
@@ -108,9 +120,7 @@ class ArrowPart(Part):
     def _require(self, column: str) -> None:
         known: list[str] = self._dataset.column_names
         if column not in known:
-            raise DataError(
-                f"{self.name} has no column '{column}' (it has: {listing(known)}){nearest(column, known)}"
-            )
+            raise MissingColumnError(self.name, column, known)
 
     def _convert(self, convert: Callable[[Any], Any], values: Sequence[Any], column: str) -> list[Any]:
         row = 0

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import final
 
-from kshot.errors import DataError, listing
+from kshot.errors import MAX_UNUSABLE, DataError, itemised, listing
 from kshot.tables.part import Layout, Part, read_file
 
 
@@ -41,18 +43,23 @@ class FolderPart(Part):
         self._labels: list[str] = []
         self._files: list[str] = []  # relative to the folder, with its class folder in front
         empty: list[str] = []
+        others: Counter[str] = Counter()
         for class_folder in sorted(_visible_folders(path)):
-            files = files_below(class_folder, layout.suffixes)
-            if not files:
-                empty.append(class_folder.name)
-            self._labels += [unicodedata.normalize("NFC", class_folder.name)] * len(files)
-            self._files += [file.relative_to(path).as_posix() for file in files]
+            below = files_below(class_folder, layout.suffixes)
+            if not below.files:
+                empty.append(class_folder.name + (f" ({endings(below.others)})" if below.others else ""))
+            self._labels += [unicodedata.normalize("NFC", class_folder.name)] * len(below.files)
+            self._files += [file.relative_to(path).as_posix() for file in below.files]
+            others += below.others
         self.empty = tuple(empty)
         if not self._files:
+            there = f"; its sub-folders hold {endings(others)}" if others else ""
             raise DataError(
                 f"{name}: no examples; a folder of examples holds one sub-folder per class, "
-                f"with files ending in {listing(layout.suffixes)} (a table in it is named by its own path)"
+                f"with files ending in {listing(layout.suffixes)} (a table in it is named by its own path){there}"
             )
+        if others:
+            self.notes = (left_out(name, others, layout.suffixes),)
 
     def __len__(self) -> int:
         return len(self._files)
@@ -71,14 +78,22 @@ class FolderPart(Part):
 
     def inspect(self, rows: Sequence[int]) -> str:
         lines: list[str] = []
+        problems: list[str] = []
         for file in (self._files[row] for row in rows):
             try:
                 size = (self.folder / file).stat().st_size
             except OSError as error:  # a link to nothing
-                raise DataError(f"{self.name}/{file} cannot be read: {error.strerror}") from error
+                problems.append(f"{self.name}/{file} cannot be read: {error.strerror}")
+                continue
             if size == 0:
-                raise DataError(f"{self.name}/{file} is empty; mend or remove it")
+                problems.append(f"{self.name}/{file} is empty; mend or remove it")
             lines.append(f"{unicodedata.normalize('NFC', file)}\0{size}\n")
+        if len(problems) > 1:
+            raise DataError(
+                itemised(f"{self.name}: {len(problems)} files cannot be used", problems, MAX_UNUSABLE)
+            )
+        if problems:
+            raise DataError(problems[0])
         return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
 
     def key(self, row: int) -> str:
@@ -95,14 +110,41 @@ def _visible_folders(path: Path) -> list[Path]:
     return [entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
 
 
-def files_below(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """Files in a folder and below that end in one of some lower-case suffixes, sorted; nothing that is hidden."""
+@dataclass(frozen=True)
+class Below:
+    """What lies in a folder and below, hidden files and folders apart.
+
+    Attributes:
+        files: those that end in one of the suffixes asked for, sorted.
+        others: of the other files how many there are of each ending, in lower case.
+    """
+
+    files: Sequence[Path]
+    others: Counter[str]
+
+
+def files_below(folder: Path, suffixes: tuple[str, ...]) -> Below:
+    """The files in a folder and below that end in one of some lower-case suffixes, and how many others."""
     found: list[Path] = []
+    others: Counter[str] = Counter()
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
-            Path(place, name)
-            for name in files
-            if not name.startswith(".") and name.lower().endswith(suffixes)
-        ]
-    return sorted(found)
+        for name in files:
+            if name.startswith("."):
+                continue
+            if name.lower().endswith(suffixes):
+                found.append(Path(place, name))
+            else:
+                others[Path(name).suffix.lower()] += 1
+    return Below(sorted(found), others)
+
+
+def endings(others: Counter[str]) -> str:
+    """``3 .heic, 1 .txt``: the commonest endings first."""
+    ordered = sorted(others.items(), key=lambda one: (-one[1], one[0]))
+    return listing(f"{count} {ending or 'without an ending'}" for ending, count in ordered)
+
+
+def left_out(name: str, others: Counter[str], suffixes: Sequence[str]) -> str:
+    """What to tell of the files that are passed over in a folder ``name``."""
+    return f"{name}: left out {endings(others)}; what is read ends in {listing(suffixes)}"

@@ -41,6 +41,7 @@ class Part(ABC):
         media: its column of the content, for messages.
         label: its column of the class, for messages.
         empty: classes without an example.
+        notes: what a user should know of it, one line each.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Part(ABC):
     media: str
     label: str
     empty: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
     @abstractmethod
     def __len__(self) -> int:

@@ -93,9 +93,15 @@ def _open_file(path: Path, name: str, layout: Layout) -> Part:
         raise DataError(f"{name}: the file is empty")
     digest = content_hash(path)
     if builder == "csv":
-        return ArrowPart(_load_csv(path, name, digest), name, layout, path.parent, digest)
-    {"json": check_json, "parquet": check_parquet}[builder](path, name)
-    return ArrowPart(_load(builder, path, name, digest, {}), name, layout, path.parent, digest)
+        dataset, lines = _load_csv(path, name, digest)
+        return ArrowPart(dataset, name, layout, path.parent, digest, lines)
+    lines: Sequence[int] = ()
+    if builder == "json":
+        lines = check_json(path, name)
+    else:
+        check_parquet(path, name)
+    dataset = _load(builder, path, name, digest, {})
+    return ArrowPart(dataset, name, layout, path.parent, digest, lines if len(lines) == len(dataset) else ())
 
 
 def _load(builder: str, path: Path, name: str, digest: str, options: Mapping[str, Any]) -> Any:
@@ -116,10 +122,10 @@ def _load(builder: str, path: Path, name: str, digest: str, options: Mapping[str
             raise DataError(f"{name}: cannot be read as {builder}: {reason}") from error
 
 
-def _load_csv(path: Path, name: str, digest: str) -> Any:
-    """Every column as text: a class '01' stays so, and a class 'NA' is no missing value."""
+def _load_csv(path: Path, name: str, digest: str) -> tuple[Any, Sequence[int]]:
+    """Every column as text: a class '01' stays so, and a class 'NA' is no missing value; and each row's line."""
     separator = "\t" if path.suffix.lower() == ".tsv" else separator_of(path)
-    columns, rows = check_csv(path, name, separator)
+    columns, lines = check_csv(path, name, separator)
     datasets = import_datasets()
     options = {
         "sep": separator,
@@ -130,9 +136,11 @@ def _load_csv(path: Path, name: str, digest: str) -> Any:
         "encoding": "utf-8-sig",
     }
     dataset = _load("csv", path, name, digest, options)
-    if len(dataset) != rows:
-        raise DataError(f"{name}: {rows} rows or {len(dataset)}, as one takes its quotes; mend its quotes")
-    return dataset
+    if len(dataset) != len(lines):
+        raise DataError(
+            f"{name}: {len(lines)} rows or {len(dataset)}, as one takes its quotes; mend its quotes"
+        )
+    return dataset, lines
 
 
 def _open_hub(name: str, layout: Layout) -> list[Part]:

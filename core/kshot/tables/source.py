@@ -78,7 +78,8 @@ def table_source(
         rows, table, parts[0].folder, split, class_groups, example_groups, screen, out_of_scope
     )
     screen.warn(table, sum(len(one) for one in (*catalogues.values(), outside or ())))
-    return TableSource(modality, rows, table, catalogues, decode, present, screen.skipped(), outside)
+    notes = [note for part in parts for note in part.notes]
+    return TableSource(modality, rows, table, catalogues, decode, present, screen.skipped(), outside, notes)
 
 
 def _columns(given: str | Sequence[str]) -> tuple[str, ...]:
@@ -101,6 +102,7 @@ class TableSource(Source):
         present: raw example → drawing.
         skipped: what is wrong with each example that is left out.
         outside: examples that belong to no class.
+        notes: what a user should know of them, one line each.
     """
 
     def __init__(
@@ -113,8 +115,10 @@ class TableSource(Source):
         present: Callable[[Any], Presentation],
         skipped: Sequence[str] = (),
         outside: Catalogue | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         self.modality = modality
+        self.notes = notes
         self.skipped = skipped
         self._rows = rows
         self._name = name

@@ -82,7 +82,7 @@ def train(
             share the episodes of each meta-batch; default: this one alone.
         watcher: sees every meta-batch, or this process's share of it.
         fitting: computes a meta-batch in portions from where one did not fit into memory, to the same
-            gradient up to rounding, unless the loss draws random numbers; default: one that tells nobody.
+            gradient up to rounding, unless the loss draws from torch's random state; default: one that tells nobody.
 
     Raises:
         CellError: the loss is not finite; names the step. The last good checkpoint stays. Or there is

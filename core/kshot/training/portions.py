@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from kshot.episode import Episodes
 from kshot.functional.norms import EpisodicBatchNorm, moments_of, noting_statistics
-from kshot.functional.noting import sharing
+from kshot.functional.shares import sharing
 from kshot.interfaces import Learner
 
 Loss = Callable[[Learner, Episodes], Tensor]

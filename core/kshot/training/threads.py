@@ -12,7 +12,8 @@ from kshot.episode import Episodes
 from kshot.functional import EpisodicBatchNorm, concurrently, in_turn, replica, side_by_side
 from kshot.functional.fitting import Fitting
 from kshot.functional.norms import Noted, moments_of, noting_statistics
-from kshot.functional.noting import is_watched, sharing, unwatched
+from kshot.functional.noting import is_watched, unwatched
+from kshot.functional.shares import sharing
 from kshot.interfaces import Learner
 from kshot.training.optimisation import trainable
 from kshot.training.portions import Kept, Loss, accumulate, counts

@@ -85,7 +85,7 @@ def test_a_table_of_paths(recordings: Path, tmp_path: Path) -> None:
     source = audio_table(path=str(tmp_path / "paths.csv"), split=SPLIT, on_error="skip")
     bad = [row for row, file in enumerate(files) if file.name in BAD]
     for row, problem in zip([*bad, len(files), len(files) + 1], source.skipped, strict=True):
-        assert f"paths.csv row {row}, column 'audio'" in problem
+        assert f"paths.csv line {row + 2}, column 'audio'" in problem
     serves(source)
 
 

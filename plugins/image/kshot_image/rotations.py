@@ -37,7 +37,7 @@ class Rotated(Source):
     """
 
     def __init__(self, source: Source) -> None:
-        self.modality, self.skipped = source.modality, source.skipped
+        self.modality, self.notes, self.skipped = source.modality, source.notes, source.skipped
         self._source = source
         self._catalogues: dict[Split, Catalogue] = {}
         plain = source.out_of_scope()

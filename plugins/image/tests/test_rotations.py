@@ -38,6 +38,13 @@ def test_every_class_is_four_turned_by_a_quarter_each(tmp_path: Path) -> None:
         assert np.array_equal(np.asarray(first), np.asarray(expected))
 
 
+def test_what_is_to_be_known_goes_along(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    (path / "a" / "1.heic").touch()
+    notes = image_table(path=str(path), split=SPLIT, rotations=True).notes
+    assert [note.split(";")[0] for note in notes] == [f"{path}: left out 1 .heic"]
+
+
 def test_groups_and_what_was_skipped_go_along(tmp_path: Path) -> None:
     rows = ["image,label,family,day", *(f"{c}/{n}.png,{c},{c.upper()},{n}" for c in "abc" for n in range(3))]
     folder(tmp_path)
@@ -54,7 +61,7 @@ def test_groups_and_what_was_skipped_go_along(tmp_path: Path) -> None:
     catalogue = source.catalogue("test")
     assert catalogue.sizes.tolist() == [3] * 4 + [2] * 4
     assert len(source.skipped) == 1
-    assert "table.csv row 8" in source.skipped[0]
+    assert "table.csv line 10" in source.skipped[0]
     families, days = catalogue.class_groups["family"], catalogue.example_groups["day"]
     assert len(set(families[:4])) == len(set(families[4:])) == 1
     assert families[0] != families[4]

@@ -51,13 +51,18 @@ def train_and_test(source: Source) -> list[list[str]]:
     return [[source.fetch(int(row)) for row in source.catalogue(split).rows] for split in ("train", "test")]
 
 
-@pytest.mark.parametrize("write", [write_csv, write_jsonl, write_parquet])
-def test_rows_of_tables(write, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("write", "counted", "first"),
+    [(write_csv, "line", 2), (write_jsonl, "line", 1), (write_parquet, "row", 0)],
+)
+def test_rows_of_tables(
+    write, counted: str, first: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     source = text_table(path=str(write(tmp_path)), split=SPLIT, on_error="skip")
     assert train_and_test(source) == [["one", "two"], ["three"]]
     assert len(source.skipped) == len(EMPTY)
     for row, problem in zip(EMPTY, source.skipped, strict=True):
-        assert f"row {row}, column 'text'" in problem
+        assert f"{counted} {row + first}, column 'text'" in problem
     [warning] = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert "skipped 3 of 6 examples" in warning
 
@@ -70,7 +75,7 @@ def test_files_of_a_folder(tmp_path: Path) -> None:
     source = text_table(path=str(tmp_path / "texts"), split=SPLIT, on_error="skip")
     assert train_and_test(source) == [["one", "two"], ["three"]]
     assert len(source.skipped) == len(EMPTY) + 1
-    assert "a/latin.txt cannot be read: 'utf-8' codec" in source.skipped[-1]
+    assert "a/latin.txt cannot be read: not UTF-8 text; save it as UTF-8" in source.skipped[-1]
 
 
 def test_newsgroups_skip_their_empty_posts(tmp_path: Path) -> None:

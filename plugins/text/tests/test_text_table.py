@@ -112,7 +112,7 @@ def test_several_tables_named_columns_and_groups(tmp_path: Path) -> None:
 @pytest.mark.parametrize("empty", ["", "  \t "])
 @pytest.mark.parametrize(
     ("write", "place"),
-    [(write_csv, "row 7, column 'text'"), (write_jsonl, "row 7, column 'text'"), (write_folder, "07.txt")],
+    [(write_csv, "line 9, column 'text'"), (write_jsonl, "line 8, column 'text'"), (write_folder, "07.txt")],
 )
 def test_an_empty_text_is_refused_by_its_place(write, place: str, empty: str, tmp_path: Path) -> None:
     rows = [dict(row) for row in ROWS]

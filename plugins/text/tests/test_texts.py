@@ -54,7 +54,7 @@ def test_an_empty_row_is_refused_by_its_number(bad: str, tmp_path: Path) -> None
         csv.writer(stream).writerow([bad, "a"])
     split = ClassSplit(train=["a"], validation=["b"], test=["c"])
     with pytest.raises(
-        DataError, match=r"texts\.csv.*row 9.*(the cell is empty|the text shows no character)"
+        DataError, match=r"texts\.csv.*line 11.*(the cell is empty|the text shows no character)"
     ):
         source = text_table(path=str(path), split=split)
         list(RawExamples.of_split(source, source.catalogue("train")))

@@ -16,6 +16,7 @@ from kshot.interfaces import Encoder, Learner
 from kshot.learners.maml import MAML
 from kshot.learners.meta_lstm import MetaLSTM
 from kshot.learners.prototypical import Prototypical
+from kshot.learners.siamese import Siamese
 from kshot.loading import make_loader
 from kshot.sampling import Sampler
 from kshot.shapes import Shape
@@ -56,6 +57,7 @@ def learners(encoder: Encoder) -> dict[str, Learner]:
         "maml": MAML(encoder, way=5, inner_steps=2, multi_step_episodes=8),
         "maml-head": MAML(encoder, way=5, adapt="head", strategy="loop"),
         "meta_lstm": MetaLSTM(encoder, way=5, inner_steps=2),
+        "siamese": Siamese(encoder, pairs=16),
     }
 
 
@@ -91,8 +93,8 @@ def everything(processes: Processes, folder: Path) -> dict[str, torch.Tensor]:
             kept[f"{key}/losses"] = torch.tensor([point.loss for point in training.curve])
     # Stopped after two batches, and taken up from the checkpoint that all processes read.
     checkpoint = Checkpoint(folder / "checkpoint", "key")
-    fit("prototypical", 10, 5, processes, checkpoint)
-    learner, _ = fit("prototypical", 23, 5, processes, checkpoint)
+    fit("siamese", 10, 5, processes, checkpoint)
+    learner, _ = fit("siamese", 23, 5, processes, checkpoint)
     return kept | {f"resumed/5/{path}": value.clone() for path, value in learner.state_dict().items()}
 
 

@@ -1,4 +1,4 @@
-"""A classifier's answers, printed for people, programs and spreadsheets."""
+"""A classifier's answers, asked for and printed for people, programs and spreadsheets."""
 
 from __future__ import annotations
 
@@ -6,19 +6,44 @@ import csv
 import json
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import typer
 
-from kshot.classifier import Answer
+from kshot.classifier import Answer, FewShotClassifier
+from kshot.classifier.things import read_each
 from kshot.cli.tables import plain_table
+from kshot.errors import KshotError, UnusableError
 from kshot.results.text import percent, printable, unformula
 
-Named = Sequence[tuple[str, Answer]]
-"""Things by name, each with what was said of it."""
+Named = Sequence[tuple[str, Answer | str]]
+"""Things by name, each with what was said of it, or why it cannot be used."""
+
+
+def answered(classifier: FewShotClassifier, things: Sequence[Any], top: int) -> list[Answer | str]:
+    """What is said of each thing, asked for together; of one that cannot be used why not.
+
+    Args:
+        classifier: fitted.
+        things: to ask about.
+        top: classes to name for each.
+    """
+    raw, reasons = read_each(classifier.reader_, things)
+    while True:
+        try:
+            said = classifier.answers(list(raw.values()), top)
+            break
+        except UnusableError as error:  # what can be read need not suit the encoder
+            numbers = list(raw)
+            for place, reason in error.reasons.items():
+                reasons[numbers[place]] = reason
+                del raw[numbers[place]]
+    found: dict[int, Answer | str] = {**reasons, **dict(zip(raw, said, strict=True))}
+    return [found[number] for number in range(len(things))]
 
 
 def print_plain(answers: Named) -> None:
-    """Aligned lines."""
+    """Aligned lines, of what was answered."""
     rows = [
         [
             printable(name),
@@ -26,29 +51,43 @@ def print_plain(answers: Named) -> None:
             ", ".join(f"{printable(label)} {percent(share)} %" for label, share in one.ranked),
         ]
         for name, one in answers
+        if isinstance(one, Answer)
     ]
-    typer.echo(plain_table(["", "class", "probability"], rows))
+    if rows:
+        typer.echo(plain_table(["", "class", "probability"], rows))
 
 
 def print_json(answers: Named) -> None:
-    """A list of objects."""
-    plain = [
-        {
-            "input": name,
-            "label": one.label,
-            "top": [{"label": label, "probability": share} for label, share in one.ranked],
-        }
-        for name, one in answers
-    ]
+    """A list of objects; one that could not be used has no label and an ``error``."""
+    plain = [{"input": name, **_plain(one)} for name, one in answers]
     typer.echo(json.dumps(plain, indent=1, ensure_ascii=False))
 
 
 def print_csv(answers: Named) -> None:
     """A line for each thing; what a spreadsheet would run as a formula is neutralised."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    most = max(len(one.ranked) for _, one in answers)
+    most = max((len(one.ranked) for _, one in answers if isinstance(one, Answer)), default=0)
     pairs = [title for k in range(1, most + 1) for title in (f"class_{k}", f"probability_{k}")]
-    writer.writerow(["input", "label", *pairs])
+    writer.writerow(["input", "label", *pairs, "error"])
     for name, one in answers:
-        ranked = [field for label, share in one.ranked for field in (unformula(label), f"{share:.6f}")]
-        writer.writerow([unformula(name), unformula(one.label), *ranked])
+        if isinstance(one, Answer):
+            ranked = [field for label, share in one.ranked for field in (unformula(label), f"{share:.6f}")]
+            writer.writerow([unformula(name), unformula(one.label), *ranked, ""])
+        else:
+            writer.writerow([unformula(name), "", *[""] * len(pairs), unformula(one)])
+
+
+def tell_unusable(answers: Named) -> int:
+    """Name on the standard error what could not be used, a line each; how much that was."""
+    reasons = [(name, one) for name, one in answers if isinstance(one, str)]
+    for name, reason in reasons:
+        told = KshotError(f"{name} cannot be used: {reason}")  # of bounded length, whatever a text's is
+        typer.echo(f"kshot: {printable(str(told))}", err=True)
+    return len(reasons)
+
+
+def _plain(one: Answer | str) -> dict[str, Any]:
+    if isinstance(one, str):
+        return {"label": None, "top": [], "error": one}
+    ranked = [{"label": label, "probability": share} for label, share in one.ranked]
+    return {"label": one.label, "top": ranked}

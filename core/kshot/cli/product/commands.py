@@ -70,7 +70,9 @@ def fit(
 ) -> None:
     """Make a classifier of your own classes, and say how well it will do with how many examples."""
     from kshot.classifier import FewShotClassifier
+    from kshot.cli.product.examples import examples_of, strangers_of
     from kshot.cli.telling import progress_told
+    from kshot.errors import UnusableError
 
     options = _options(settings)
     named: dict[str, Any] = {
@@ -80,15 +82,22 @@ def fit(
         "learner_options": options["learner"] or None,
     }
     classifier = FewShotClassifier(**named, unknown=unknown, device=device)
-    examples, labels = _examples(named, data, options["data"])
-    strangers = _negatives(named, negatives, options["data"]) if negatives else None
-    with progress_told():
-        classifier.fit(examples, labels, negatives=strangers)
+    use = _encoder(named)
+    examples = examples_of(use, data, options["data"])
+    strangers = strangers_of(use, negatives, options["data"]) if negatives else None
+    try:
+        with progress_told():
+            classifier.fit(
+                examples.things, examples.labels, negatives=strangers.things if strangers else None
+            )
+    except UnusableError as error:
+        places = strangers.places if strangers and "negatives" in error.who else examples.places
+        raise UnusableError(error.who, error.reasons, places) from error
     classifier.save(out)
     counts = classifier.counts_
     fewest, most = min(counts.values()), max(counts.values())
     each = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-    typer.echo(f"{len(labels)} examples of {len(counts)} classes, {each} of each")
+    typer.echo(f"{len(examples.labels)} examples of {len(counts)} classes, {each} of each")
     _print_curve(classifier, draws, fewest)
     typer.echo(f"probabilities: {_calibrated(classifier)}")
     typer.echo(f"unknown: {_rejecting(classifier)}")
@@ -106,19 +115,19 @@ def predict(
     csv_: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     device: Device = "auto",
 ) -> None:
-    """Say of which class things are."""
-    from kshot.cli.product.answers import print_csv, print_json, print_plain
+    """Say of which class things are; 1 is the exit code where some could not be used."""
+    from kshot.cli.product.answers import answered, print_csv, print_json, print_plain, tell_unusable
     from kshot.errors import KshotError
 
     if json_ and csv_:
         raise KshotError("--json and --csv exclude each other; choose one")
     classifier = _load(model, device)
     items = _items(given, classifier)
-    answers = [
-        (item.name, answer)
-        for item, answer in zip(items, classifier.answers([item.thing for item in items], top), strict=True)
-    ]
+    said = answered(classifier, [item.thing for item in items], top)
+    answers = list(zip([item.name for item in items], said, strict=True))
     (print_json if json_ else print_csv if csv_ else print_plain)(answers)
+    if tell_unusable(answers):
+        raise typer.Exit(1)
 
 
 def enroll(
@@ -129,11 +138,15 @@ def enroll(
 ) -> None:
     """Add a class to a classifier, or examples to one of its classes."""
     from kshot.cli.telling import progress_told
+    from kshot.errors import UnusableError
 
     classifier = _load(model, device)
     items = _items(given, classifier)
-    with progress_told():
-        classifier.add_class(name, [item.thing for item in items])
+    try:
+        with progress_told():
+            classifier.add_class(name, [item.thing for item in items])
+    except UnusableError as error:
+        raise UnusableError("enroll", error.reasons, [item.name for item in items]) from error
     classifier.save(model)
     typer.echo(f"{name}: {classifier.counts_[name]} examples; {len(classifier.counts_)} classes in {model}")
 
@@ -201,40 +214,20 @@ def _options(settings: list[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _examples(named: dict[str, Any], data: str, options: dict[str, Any]) -> tuple[list[Any], list[str]]:
-    """All examples of a folder or a table of the encoder's modality, and their labels."""
+def _encoder(named: dict[str, Any]) -> str:
+    """The encoder that a classifier will have, as a configuration writes it.
+
+    Raises:
+        KshotError: none is named.
+    """
     from kshot.classifier.origin import origin_of
-    from kshot.classifier.parts import modality_of
     from kshot.errors import KshotError
-    from kshot.interfaces import Source
-    from kshot.options import OptionsOf
     from kshot.registry import load_registry
 
-    registry = load_registry()
-    origin = origin_of(registry, **named)
+    origin = origin_of(load_registry(), **named)
     if origin.cell is None and named["encoder"] is None:
         raise KshotError("--encoder is missing; `kshot list encoders` names those that are there")
-    modality = modality_of(registry, origin.recipe.encoder.use)
-    factory = registry.find("sources", f"{modality}_table").resolve()
-    values = {"path": data, "split": {"fractions": [1, 0, 0]}, **options}
-    source: Source = factory(**OptionsOf(factory).resolve(values, "data").arguments)
-    catalogue = source.catalogue("train")
-    labels = [catalogue.classes[number] for number in catalogue.labels]
-    return [source.fetch(int(row)) for row in catalogue.rows], labels
-
-
-def _negatives(named: dict[str, Any], given: str, options: dict[str, Any]) -> list[Any]:
-    """Things of no class: all files of a folder, however deep; or all of a table, or of class folders of texts."""
-    from kshot.classifier.origin import origin_of
-    from kshot.classifier.parts import build_reader, modality_of
-    from kshot.cli.product.items import files
-    from kshot.registry import load_registry
-
-    registry = load_registry()
-    modality = modality_of(registry, origin_of(registry, **named).recipe.encoder.use)
-    if modality != "text" and Path(given).is_dir():
-        return [item.thing for item in files(given, build_reader(registry, modality))]
-    return _examples(named, given, options)[0]
+    return origin.recipe.encoder.use
 
 
 def _calibrated(classifier: FewShotClassifier) -> str:

@@ -11,9 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from kshot.errors import KshotError, listing
+from kshot.files import text_of
 from kshot.interfaces import Reader
-from kshot.tables.folder import files_below
+from kshot.results.text import printable
+from kshot.tables.folder import endings, files_below, left_out
 from kshot.tables.reading import FORMATS
 
 
@@ -38,7 +42,7 @@ def items(given: Sequence[str], modality: str, reader: Reader) -> list[Item]:
     pattern such as ``photos/*.jpg``.
 
     Raises:
-        KshotError: nothing there.
+        KshotError: nothing there, or the standard input is not in UTF-8.
     """
     lines = [line for one in given for line in (_stdin() if one == "-" else [one])]
     if modality == "text":
@@ -71,20 +75,30 @@ def _refuse_file(given: str, reader: Reader) -> None:
 
 
 def _stdin() -> list[str]:
-    return [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
+    try:
+        text = text_of(sys.stdin.buffer.read())
+    except ValueError as error:
+        raise KshotError(f"the standard input is {error}") from error
+    return [line for line in text.split("\n") if line.strip()]
 
 
 def files(given: str, reader: Reader) -> list[Item]:
     """A file, those of a folder and below, or those that fit a pattern.
+
+    How many files of a folder have other endings is told on the standard error.
 
     Raises:
         KshotError: none is there.
     """
     path = Path(given)
     if path.is_dir():
-        found = files_below(path, tuple(reader.suffixes))
+        below = files_below(path, tuple(reader.suffixes))
+        found = below.files
         if not found:
-            raise KshotError(f"{given}: no file there ends in {listing(reader.suffixes)}")
+            there = f"; there are {endings(below.others)}" if below.others else ""
+            raise KshotError(f"{given}: no file there ends in {listing(reader.suffixes)}{there}")
+        if below.others:
+            typer.echo(printable(left_out(given, below.others, reader.suffixes)), err=True)
     elif path.is_file() or not glob.has_magic(given):
         found = [path]
     else:
