@@ -43,6 +43,15 @@ def arriving(content: bytes) -> io.TextIOWrapper:
     return io.TextIOWrapper(io.BytesIO(content), "utf-8")
 
 
+def test_a_curve_by_folds_counts_the_examples_that_a_fold_leaves(tickets: Path, capsys: Capture) -> None:
+    out = str(tickets.with_name("m.kshot"))
+    options = ["--learner", "siamese", "--out", out, "--draws", "6"]
+    assert main(["fit", str(tickets), "--encoder", "tfidf", *options]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[2:5]] == ["1", "2", "3"]
+    assert lines[5].startswith("the last 1 of 3 examples brought ")
+
+
 def test_fit_tells_how_accuracy_grows(tickets: Path, capsys: Capture) -> None:
     out = str(tickets.with_name("m.kshot"))
     assert main(["fit", str(tickets), "--encoder", "tfidf", "--out", out, "--draws", "20"]) == 0

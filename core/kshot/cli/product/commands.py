@@ -98,7 +98,7 @@ def fit(
     fewest, most = min(counts.values()), max(counts.values())
     each = f"{fewest}" if fewest == most else f"{fewest} to {most}"
     typer.echo(f"{len(examples.labels)} examples of {len(counts)} classes, {each} of each")
-    _print_curve(classifier, draws, fewest)
+    _print_curve(classifier, draws)
     typer.echo(f"probabilities: {_calibrated(classifier)}")
     typer.echo(f"unknown: {_rejecting(classifier)}")
     typer.echo(f"classifier: {out}")
@@ -261,7 +261,7 @@ def _rejecting(classifier: FewShotClassifier) -> str:
     return f"{said}; {told}"
 
 
-def _print_curve(classifier: FewShotClassifier, draws: int, fewest: int) -> None:
+def _print_curve(classifier: FewShotClassifier, draws: int) -> None:
     from kshot.errors import listing
     from kshot.results.text import percent, printable
 
@@ -279,7 +279,7 @@ def _print_curve(classifier: FewShotClassifier, draws: int, fewest: int) -> None
     if len(curve) > 1:
         gained = 100 * (curve[-1].accuracy.mean - curve[-2].accuracy.mean)
         more = curve[-1].shot - curve[-2].shot
-        typer.echo(f"the last {more} of {fewest - 1} examples brought {gained:+.1f} points")
+        typer.echo(f"the last {more} of {curve[-1].shot} examples brought {gained:+.1f} points")
 
 
 def _written(name: str, options: Any) -> str:
