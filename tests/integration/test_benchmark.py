@@ -203,20 +203,62 @@ def test_patience_without_validation_classes_is_told_before_anything_runs(tmp_pa
     sources = {"blind": None, "off": {"use": "blind", "train": {"patience": None}}}
     with pytest.raises(ConfigurationError) as raised:
         run(tmp_path, registry, sources=sources, train=PATIENT)
-    assert "sources.blind: no such classes (train.patience needs validation episodes; null" in str(
+    assert "sources.blind: no validation classes (train.patience needs validation episodes; null" in str(
         raised.value
     )
     assert "sources.off" not in str(raised.value)
 
 
+def test_training_classes_are_asked_of_a_source_by_what_looks_at_them(tmp_path: Path) -> None:
+    registry = toy_registry(
+        ("sources", SourceSpec("untaught", "no training", f"{__name__}:untaught", modality="toy"))
+    )
+    untaught: dict[str, Any] = {"untaught": None}
+    found = run(tmp_path, registry, sources=untaught, learners=["linear_probe"])
+    assert [cell.status for cell in found.cells] == ["finished"]
+    learners = [
+        "linear_probe",
+        "prototypical",
+        "simpleshot",
+        {"use": "baseline++", "pretrain": {"epochs": 1}},
+    ]
+    with pytest.raises(ConfigurationError) as raised:
+        run(tmp_path, registry, sources=untaught, learners=learners, train=PATIENT)
+    assert raised.value.problems == (
+        "sources.untaught: no train classes (where nothing is to train, set train.episodes to 0, for one source "
+        "or learner too)",
+        "sources.untaught: no train classes (learner 'simpleshot' looks at all of them)",
+        "sources.untaught: no train classes (pretrain looks at all of them)",
+    )
+
+
+def test_small_training_classes_are_told_where_something_trains(tmp_path: Path) -> None:
+    train = {"way": 13, "episodes": 4}
+    assert len(run(tmp_path, learners=["simpleshot"], train=train).cells) == 1
+    with pytest.raises(
+        ConfigurationError, match="13-way 1-shot with 5 queries: the train split has 12 classes"
+    ):
+        run(tmp_path, learners=["simpleshot", "prototypical"], train=train)
+
+
 def blind() -> Toy:
     """The toy without validation classes."""
+    return lacking("validation")
+
+
+def untaught() -> Toy:
+    """The toy without training classes."""
+    return lacking("train")
+
+
+def lacking(gone: Split) -> Toy:
+    """The toy without one split."""
     toy = Toy()
     whole = toy.catalogue
 
     def catalogue(split: Split) -> Catalogue:
-        if split == "validation":
-            raise DataError("no such classes")
+        if split == gone:
+            raise DataError(f"no {split} classes")
         return whole(split)
 
     toy.catalogue = catalogue

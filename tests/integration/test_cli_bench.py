@@ -81,7 +81,7 @@ def test_dry_run_tells_what_a_source_and_a_learner_set_for_themselves(
     shapes = {"evaluate": {"shapes": ["5w1s", "3w2s"]}}
     name = write(
         sources={"toy": None, "other": {"use": "toy", **shapes}},
-        learners=["prototypical", {"use": "matching", "train": {"episodes": 7}}],
+        learners=["prototypical", {"use": "matching", "train": {"episodes": 7}}, "simpleshot"],
         evaluate={"shapes": ["5w1s"], "queries": 5, "episodes": 40},
     )
     assert main(["bench", name, "--only", "prototypical.*.other.*", "--dry-run"]) == 0
@@ -92,6 +92,7 @@ def test_dry_run_tells_what_a_source_and_a_learner_set_for_themselves(
     out = capsys.readouterr().out
     assert out.count("1 cells; each trained on 60 episodes") == 2
     assert out.count("1 cells; each trained on 7 episodes") == 2
+    assert out.count("1 cells; each scored on 40 episodes of 5w1s") == 2
 
 
 def test_a_failed_cell_is_exit_code_one_and_stands_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:

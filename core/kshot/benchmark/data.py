@@ -34,8 +34,11 @@ NOTE = 400
 SAMPLE_QUERIES = 2
 """Queries per class that a sample episode shows."""
 
-PATIENCE = "train.patience needs validation episodes; null turns it off, for one source too"
-"""What is said where a source cannot serve them."""
+MENDS = {
+    "train": "where nothing is to train, set train.episodes to 0, for one source or learner too",
+    "validation": "train.patience needs validation episodes; null turns it off, for one source too",
+}
+"""What else is said where a source cannot serve a split's episodes."""
 
 
 OUTSIDE: Final = "outside"
@@ -208,10 +211,23 @@ def data_problems(plan: Plan, data: Data) -> list[str]:
             try:
                 data.sampler(part, split, shape, 0)
             except KshotError as error:
-                mend = f" ({PATIENCE})" if split == "validation" else ""
+                mend = f" ({MENDS[split]})" if split in MENDS else ""
                 problems.append(f"{error}{mend}")
+        problems += _unseen(plan, data, part)
         problems += _rejection_problems(plan, data, part)
     return list(dict.fromkeys(problems))
+
+
+def _unseen(plan: Plan, data: Data, part: Part) -> list[str]:
+    """Where a source has no training classes, and something looks at them though it draws no episodes of them."""
+    seen_by = [cell.sees_training_classes for cell in _cells(plan, part) if not cell.draws_training]
+    if not any(seen_by):
+        return []
+    try:
+        data.source(part).catalogue("train")
+    except DataError as error:
+        return [f"sources.{part.id}: {error} ({who} looks at all of them)" for who in seen_by if who]
+    return []
 
 
 def rejection_of(evaluate: Evaluate, source: Source) -> Rejection | None:
@@ -231,9 +247,7 @@ def rejection_of(evaluate: Evaluate, source: Source) -> Rejection | None:
 def _rejection_problems(plan: Plan, data: Data, part: Part) -> list[str]:
     """Where a source has too little for unknown queries beside its test episodes."""
     problems: list[str] = []
-    for cell in plan.to_run():
-        if cell.source.id != part.id:
-            continue
+    for cell in _cells(plan, part):
         for shape in cell.settings.evaluate.all_shapes():
             try:
                 sampler = data.sampler(part, "test", shape, 0)
@@ -272,7 +286,7 @@ def left_out(plan: Plan, data: Data) -> list[str]:
 def _towerless(plan: Plan, data: Data, source: Part) -> list[str]:
     """Modalities of a source that an encoder made of others has no tower for."""
     wanted = {name: part.modality for name, part in data.source(source).parts.items()}
-    encoders = {cell.encoder.id: cell.encoder for cell in plan.to_run() if cell.source.id == source.id}
+    encoders = {cell.encoder.id: cell.encoder for cell in _cells(plan, source)}
     return [
         f"sources.{source.id}: '{name}' is {modality}, and encoder '{encoder.id}' has no tower for it (it has: "
         f"{listing(encoder.what.parts)}); add `{modality}: ENCODER` to it"
@@ -285,6 +299,10 @@ def _towerless(plan: Plan, data: Data, source: Part) -> list[str]:
 
 def _sources(plan: Plan) -> list[Part]:
     return list({cell.source.id: cell.source for cell in plan.to_run()}.values())
+
+
+def _cells(plan: Plan, source: Part) -> list[PlannedCell]:
+    return [cell for cell in plan.to_run() if cell.source.id == source.id]
 
 
 def _fixed(source: Source, split: Split, name: str) -> FixedSampler:
@@ -307,12 +325,10 @@ def _fingerprint(source: Source, split: Split) -> str:
 def _wanted(plan: Plan, source: Part) -> list[tuple[Split, Shape | Fixed]]:
     """The splits and shapes that the cells of a source draw from."""
     wanted: list[tuple[Split, Shape | Fixed]] = []
-    for cell in plan.to_run():
-        if cell.source.id != source.id:
-            continue
-        if cell.settings.train.episodes:
+    for cell in _cells(plan, source):
+        if cell.draws_training:
             wanted.append(("train", cell.settings.train.shape))
-        if cell.settings.train.episodes and cell.settings.train.patience is not None:
+        if cell.draws_training and cell.settings.train.patience is not None:
             wanted.append(("validation", cell.settings.validation_shape))
         for shape in cell.settings.evaluate.all_shapes():
             wanted.append(("test", shape))

@@ -98,6 +98,23 @@ class PlannedCell:
         """The source's modality."""
         return self.source.entry.modality
 
+    @property
+    def draws_training(self) -> bool:
+        """False where training episodes are certain not to be drawn, before anything is built: there are none,
+        or the method has none of its own."""
+        return self.settings.train.episodes > 0 and bool(getattr(self.learner.factory, "trains", True))
+
+    @property
+    def sees_training_classes(self) -> str:
+        """What looks at the training classes as a whole, as far as is known before anything is built; may be empty."""
+        if getattr(self.learner.factory, "wants_base", False):
+            return f"learner '{self.learner.id}'"
+        encoder = self.encoder
+        stays = encoder.tuning.train or (
+            "none" if getattr(encoder.factory, "pretrained", False) is True else ""
+        )
+        return "pretrain" if self.settings.pretrain and stays != "none" else ""
+
 
 @dataclass(frozen=True, eq=False)
 class Plan:

@@ -184,7 +184,10 @@ def _print_plan(plan: Any) -> None:
     for cell in plan.to_run():
         train, evaluate = cell.settings.train, cell.settings.evaluate
         scored = ", ".join(_asked(shape, evaluate.episodes) for shape in evaluate.all_shapes())
-        told = f"each trained on {train.episodes} episodes of {train.shape}\nand scored on {scored}"
+        trained = (
+            f"trained on {train.episodes} episodes of {train.shape}\nand " if cell.draws_training else ""
+        )
+        told = f"each {trained}scored on {scored}"
         alike.setdefault(told, []).append(cell.id)
     for told, cells in alike.items():
         typer.echo(f"{len(cells)} cells; {told}")

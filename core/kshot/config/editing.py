@@ -38,7 +38,7 @@ def with_key(text: str, key: str, value: Mapping[str, Any]) -> str:
     changed = above + written + "".join(lines[last:])
     try:
         good = (parse(changed) or {}) == wanted
-    except yaml.YAMLError:  # such as a mapping in braces
+    except ValueError:  # such as a mapping in braces
         good = False
     if not good:
         raise ValueError(f"'{key}' cannot be put in its place")

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
 from kshot.config.text import MAX_CHARACTERS, parse
 from kshot.errors import nearest
 
@@ -83,8 +81,8 @@ def _content(path: Path) -> tuple[dict[str, Any], str]:
         return {}, f"no such file{nearest(path.name, siblings)}"
     except (OSError, UnicodeDecodeError) as error:
         return {}, f"cannot be read: {error}"
-    except (yaml.YAMLError, ValueError) as error:
-        return {}, f"not valid YAML: {' '.join(str(error).split())}"
+    except ValueError as error:
+        return {}, f"not valid YAML: {error}"
     if not isinstance(content, dict):
         return {}, "a configuration is a mapping with keys such as 'sources'"
     return cast("dict[str, Any]", content), ""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import yaml
-
 from kshot.config.text import parse
 
 MAX_PARTS = 50
@@ -19,7 +17,7 @@ def override(raw: dict[str, Any], given: str) -> str | None:
         return f"{given!r}: write --set key=value, such as --set train.episodes=100"
     try:
         value = parse(text)
-    except (yaml.YAMLError, ValueError):
+    except ValueError:
         return f"{key}: the value {text!r} is not valid YAML"
     place: Any = raw
     parts = key.split(".")

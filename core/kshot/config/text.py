@@ -7,12 +7,15 @@ from typing import Any, cast
 
 import yaml
 
+from kshot.config.slips import told
+
 MAX_CHARACTERS = 2**18
 """Of one text: what a person writes is a hundredth of it, and reading it takes seconds."""
 MAX_VALUES = 100_000
 """In one text, with what stands at aliases counted each time: nine lines of aliases are a billion values."""
 MAX_BITS = 63
 """Of a whole number."""
+_MERGE = "tag:yaml.org,2002:merge"
 
 
 class _Loader(yaml.SafeLoader):
@@ -24,14 +27,18 @@ class _Loader(yaml.SafeLoader):
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
+        lines: dict[str | int, int] = {}
         for key_node, _ in node.value:
+            mark = key_node.start_mark
+            if key_node.tag == _MERGE:
+                problem = "<< is not read; write its keys here, or in a file to include"
+                raise yaml.constructor.ConstructorError(None, None, problem, mark)
             key = self.construct_object(key_node, deep=True)
             if isinstance(key, str | int):
-                if key in seen:
-                    problem = f"the key '{key}' stands twice"
-                    raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
-                seen.add(key)
+                if key in lines:
+                    problem = f"the key '{key}' stands twice, the first time at line {lines[key]}"
+                    raise yaml.constructor.ConstructorError(None, None, problem, mark)
+                lines[key] = mark.line + 1
         return super().construct_mapping(node, deep)
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
@@ -60,8 +67,8 @@ def parse(text: str) -> Any:
     """YAML text → plain values.
 
     Raises:
-        yaml.YAMLError: not YAML, or a key that stands twice.
-        ValueError: a value that contains itself, or more than is read.
+        ValueError: not YAML, a key that stands twice, a value that contains itself, or more than is read; in one
+            line, which names the text's where it can.
     """
     if len(text) > MAX_CHARACTERS:
         raise ValueError(f"{len(text):,} characters or more; up to {MAX_CHARACTERS:,} are read")
@@ -72,6 +79,8 @@ def parse(text: str) -> Any:
                 f"more than {MAX_VALUES:,} values, each alias (*name) counted as what it stands for"
             )
         return unshared(value)
+    except yaml.YAMLError as error:
+        raise ValueError(told(error, text)) from error
     except RecursionError:
         raise ValueError("a value contains itself, or lies too deep in others") from None
     except (KeyError, IndexError, AttributeError, TypeError, OverflowError) as error:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import socket
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from kshot.errors import KshotError
+
+log = logging.getLogger("uvicorn.error")
 
 AT_ONCE = 32
 """Connections that are answered; the next is told to come again."""
@@ -68,6 +74,22 @@ def server(application: ASGIApp) -> uvicorn.Server:
 
 
 def serve(application: ASGIApp, listening: socket.socket) -> None:
-    """Answer until Ctrl-C or SIGTERM comes."""
-    with listening:
-        server(application).run(sockets=[listening])
+    """Answer until Ctrl-C or SIGTERM comes; what is under way by then has three seconds."""
+    running = server(application)
+    with listening, _ending_quietly(running):
+        running.run(sockets=[listening])
+
+
+@contextmanager
+def _ending_quietly(running: uvicorn.Server) -> Generator[None]:
+    """Requests that are cut off since the server was told to end are no errors to be told of."""
+
+    def worth_telling(record: logging.LogRecord) -> bool:
+        cut_off = record.exc_info is None or isinstance(record.exc_info[1], asyncio.CancelledError)
+        return not (running.should_exit and cut_off)
+
+    log.addFilter(worth_telling)
+    try:
+        yield
+    finally:
+        log.removeFilter(worth_telling)

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import yaml
-
 from kshot.config import parse
 from kshot.errors import DataError, listing, nearest
 
@@ -118,7 +116,7 @@ def _read(path: Path) -> Any:
         return json.loads(text) if path.suffix == ".json" else parse(text)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(
             f"{path}: not valid {'JSON' if path.suffix == '.json' else 'YAML'}: {error}"
         ) from error

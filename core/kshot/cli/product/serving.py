@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kshot.cli.product.commands import Device, Model
+from kshot.cli.stopping import TerminationRequested
 
 
 def serve(
@@ -67,6 +68,11 @@ def serve(
     sys.stdout.flush()
     try:
         answer(application(desk, model.name, Hosts.of(host, allow_host)), listening)
+    except KeyboardInterrupt as stop:
+        # Ctrl-C is how a server ends, and no mishap: those of Python leave with 0 as well.
+        if isinstance(stop, TerminationRequested):
+            raise
+        typer.echo("kshot: ended", err=True)
     finally:
         if desk.state.revision != desk.state.saved:
             typer.echo(f"what was taught here is not in {model}", err=True)

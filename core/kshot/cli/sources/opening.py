@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
 from kshot.config import SourceEntry, check, parse, read
 from kshot.errors import ConfigurationError, DataError, KshotError, listing, nearest
 from kshot.interfaces import Source
@@ -102,7 +100,7 @@ def _override(options: dict[str, Any], override: str) -> str | None:
         return f"{override!r}: write --set key=value, such as --set path=pictures"
     try:
         value = parse(text)
-    except (yaml.YAMLError, ValueError):
+    except ValueError:
         return f"{key}: the value {text!r} is not valid YAML"
     place: Any = options
     *above, last = key.split(".")
