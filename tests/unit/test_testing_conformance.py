@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import collections
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from unittest import SkipTest
@@ -11,6 +12,7 @@ from unittest import SkipTest
 import kshot.testing
 import pytest
 import torch
+from kshot.interfaces import Encoder
 from kshot.learners.prototypical import Prototypical
 from kshot.testing import (
     ENCODER_CHECKS,
@@ -153,6 +155,21 @@ def test_encoders_of_a_subject_are_equal_and_their_own() -> None:
     assert torch.equal(one.first.weight, two.first.weight)
     assert one.first.weight is not two.first.weight
     assert not torch.equal(one.first.weight, other.first.weight)
+
+
+def test_examples_are_prepared_in_full_precision_whoever_asks_first() -> None:
+    """A plugin's ``prepare`` may multiply matrices, and what it gives is kept for all checks."""
+
+    def build() -> Encoder:
+        encoder = toy_encoder()
+        prepare = encoder.prepare
+        encoder.prepare = lambda raw: {name: leaf @ torch.eye(16) for name, leaf in prepare(raw).items()}
+        return encoder
+
+    subject = replace(toy_subject(), build=build)
+    with torch.autocast("cpu", torch.bfloat16):
+        first = subject.inputs()
+    assert torch.equal(first["values"], toy_subject().inputs()["values"])
 
 
 def test_too_few_examples_are_refused() -> None:

@@ -149,11 +149,16 @@ class Subject:
 
     @cached_property
     def _prepared(self) -> Inputs:
-        return self._fitted.prepare(self.flat)
+        return self._prepare(self.flat)
 
     @cached_property
     def _prepared_asked(self) -> Inputs:
-        return self._fitted.prepare(_flat(self.asked or ()))
+        return self._prepare(_flat(self.asked or ()))
+
+    def _prepare(self, raw: Sequence[Any]) -> Inputs:
+        # What is kept must not depend on which check asks first.
+        with torch.autocast("cpu", enabled=False):
+            return self._fitted.prepare(raw)
 
     def _examples(self, inputs: Inputs, drawn: Sequence[tuple[Tensor, Tensor]], way: int) -> Examples:
         rows = torch.stack([one for one, _ in drawn]).to(self.device)

@@ -139,7 +139,8 @@ def resample(waveform: Waveform, rate: int) -> Waveform:
         )
     import torch
 
-    changed = _converter(waveform.rate, rate)(torch.as_tensor(waveform.samples))
+    with torch.autocast("cpu", enabled=False):
+        changed = _converter(waveform.rate, rate)(torch.as_tensor(waveform.samples))
     return Waveform(np.clip(changed.numpy(), -1, 1), rate)
 
 

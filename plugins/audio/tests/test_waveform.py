@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 from kshot_audio.waveform import Waveform, decode, encode_wav, resample
 
 
@@ -92,6 +93,13 @@ def test_resampling_keeps_length_and_pitch(old: int, new: int) -> None:
     middle = changed.samples[new // 10 : -new // 10]
     expected = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(new) / new)[new // 10 : -new // 10]
     np.testing.assert_allclose(middle, expected, atol=5e-3)
+
+
+def test_autocast_does_not_reach_a_recording(recording: Callable[..., Waveform]) -> None:
+    waveform = recording(0.1)
+    expected = resample(waveform, 8000).samples
+    with torch.autocast("cpu", torch.bfloat16):
+        np.testing.assert_array_equal(resample(waveform, 8000).samples, expected)
 
 
 def test_what_lies_above_half_the_new_rate_is_filtered_out() -> None:
