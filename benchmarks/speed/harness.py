@@ -19,7 +19,7 @@ from pathlib import Path
 
 from contender import Contender, RefusedError, Turn
 from load import BOUND
-from page import write
+from page import figure, write
 from rows import PEERS, ROWS, Row
 
 TURNS = 5
@@ -131,7 +131,7 @@ def main() -> None:
             busy.append(f"{row.name}: {error}")
             continue
         told = (
-            f"{n} {t.median:,.4g}" if t.rates else f"{n}: {t.refused}" for n, t in table[row.name].items()
+            f"{n} {figure(t.median)}" if t.rates else f"{n}: {t.refused}" for n, t in table[row.name].items()
         )
         print(f"{row.name}: {', '.join(told)}", file=sys.stderr, flush=True)
     write(table, pythons, options.page)

@@ -78,7 +78,12 @@ def _rate(timed: Timed | None) -> str:
         return "–"
     if not timed.rates:
         return f"not measured: {timed.refused[:120]}".replace("|", "/")
-    return f"{timed.median:,.4g} ({min(timed.rates):,.4g} to {max(timed.rates):,.4g})"
+    return f"{figure(timed.median)} ({figure(min(timed.rates))} to {figure(max(timed.rates))})"
+
+
+def figure(rate: float) -> str:
+    """Four digits that count, thousands apart and without an exponent."""
+    return f"{float(f'{rate:.4g}'):,.10g}"
 
 
 def _ratio(ours: Timed, other: float | None) -> str:
