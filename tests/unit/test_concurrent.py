@@ -6,11 +6,13 @@ import contextvars
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from kshot.config import Loading, Train
+from kshot.encoders.embedded import EMBEDDING, Embedded
 from kshot.evaluation import evaluate
 from kshot.functional import concurrently, embed, replica, support_pass
 from kshot.interfaces import Learner
@@ -18,7 +20,7 @@ from kshot.learners.maml import MAML
 from kshot.learners.meta_lstm import MetaLSTM
 from kshot.learners.prototypical import Prototypical
 from kshot.learners.siamese import Siamese
-from kshot.loading import make_loader
+from kshot.loading import ResidentLoader, embed_positions, make_loader
 from kshot.sampling import Sampler
 from kshot.shapes import Shape
 from kshot.testing import Toy, toy_encoder
@@ -39,6 +41,36 @@ def set_cores() -> Iterator[Callable[[int], None]]:
 @pytest.fixture
 def two_cores(set_cores: Callable[[int], None]) -> None:
     set_cores(2)
+
+
+class Counting(torch.overrides.TorchFunctionMode):
+    """Cores that each call of torch's functions may use, by the function's name."""
+
+    def __init__(self) -> None:
+        self.cores: dict[str, set[int]] = {}
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.cores.setdefault(function.__name__, set()).add(torch.get_num_threads())
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.usefixtures("two_cores")
+@pytest.mark.parametrize("embeds", [True, False])
+def test_little_work_beside_a_network_has_one_core_and_work_on_embeddings_all(embeds: bool) -> None:
+    source, encoder = Toy(), toy_encoder()
+    loader = make_loader(source, source.catalogue("test"), encoder, CPU, Loading())
+    learner = Prototypical(encoder).eval()
+    if not embeds:
+        table = embed_positions(encoder, loader.gather, np.arange(len(loader.catalogue)))
+        loader = ResidentLoader(loader.catalogue, {EMBEDDING: table}, CPU)
+        learner = Prototypical(Embedded("toy", encoder.dim)).eval()
+    sampler = Sampler(loader.catalogue, "test", Shape(5, 1, 15), 0)
+    with torch.no_grad(), Counting() as seen:
+        [some] = loader.episodes(sampler, 0, 4, 4)
+        learner.adapt(some.support)(some.query_inputs)
+    cores = {1} if embeds else {2}
+    assert seen.cores["index_select"] == seen.cores["baddbmm"] == cores
+    assert torch.get_num_threads() == 2
 
 
 @pytest.mark.usefixtures("two_cores")

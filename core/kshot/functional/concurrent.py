@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TypeVar
 
 import torch
@@ -65,10 +65,21 @@ def concurrently(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
 def in_turn(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
     """The same numbers as :func:`concurrently` gives, one item after the other in this thread."""
     listed = list(items)
-    count = torch.get_num_threads()
-    torch.set_num_threads(count if len(listed) < 2 else 1)
-    try:
+    with alone() if len(listed) > 1 else nullcontext():
         return [function(item) for item in listed]
+
+
+@contextmanager
+def alone() -> Generator[None]:
+    """Compute inside on one core: for what is little beside the work of :func:`concurrently`.
+
+    torch's own threads, once they were called for it, spin for a while in wait of more, on the cores
+    that the others are to compute on next.
+    """
+    count = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
     finally:
         torch.set_num_threads(count)
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from kshot.episode import TENSOR, Inputs
 from kshot.functional.chosen import chosen
-from kshot.functional.concurrent import concurrently
+from kshot.functional.concurrent import alone, concurrently
 from kshot.functional.norms import Pass, statistics
 from kshot.interfaces import BatchStatistics
 
@@ -64,7 +64,9 @@ def embed_chunks(encoder: nn.Module, inputs: Inputs) -> Tensor:
         dict(zip(inputs, some, strict=True))
         for some in zip(*(x.tensor_split(count) for x in leaves), strict=True)
     ]
-    return torch.cat(concurrently(lambda chunk: embed_flat(encoder, chunk), chunks))
+    embedded = concurrently(lambda chunk: embed_flat(encoder, chunk), chunks)
+    with alone():
+        return torch.cat(embedded)
 
 
 def embed_flat(encoder: nn.Module, inputs: Inputs) -> Tensor:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import final
 
 import torch
 from torch import Tensor
 
+from kshot.encoders import Embedded
 from kshot.episode import Examples, Inputs, inputs_of, labels_of
 from kshot.functional import embed, embed_jointly, query_pass, support_pass
+from kshot.functional.concurrent import alone
 from kshot.interfaces import Classifier, Learner
 
 Comparison = Callable[[Tensor], Tensor]
@@ -59,14 +62,19 @@ class EmbeddingLearner(Learner, ABC):
         return self._compare(embedded, labels_of(support), support[0].way)(queries)
 
     def _compare(self, support: Tensor, labels: Tensor, way: int) -> Comparison:
-        with full_precision(support):
+        with full_precision(support), self._beside():
             comparison = self.compare(support, labels, way)
 
         def logits(query: Tensor) -> Tensor:
-            with full_precision(query):
+            with full_precision(query), self._beside():
                 return comparison(query)
 
         return logits
+
+    def _beside(self) -> AbstractContextManager[None]:
+        """Where to compare: on one core, where a network's passes are most of the work."""
+        training = torch.is_grad_enabled()
+        return nullcontext() if training or isinstance(self.encoder, Embedded) else alone()
 
 
 def full_precision(like: Tensor) -> torch.autocast:

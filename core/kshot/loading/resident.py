@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import final
 
 import numpy as np
@@ -10,7 +11,9 @@ import torch
 from torch import Tensor
 
 from kshot.devices import sent
+from kshot.encoders.embedded import EMBEDDING
 from kshot.episode import Episodes, Inputs
+from kshot.functional.concurrent import alone
 from kshot.loading.loader import Loader, assemble
 from kshot.loading.prepare import TRUNCATED, trimmed
 from kshot.sampling import AnySampler, Catalogue
@@ -39,9 +42,10 @@ class ResidentLoader(Loader):
         """(…,) positions → leaves (…, features)."""
         index = sent(positions, self.device)
         flat = index.reshape(-1)
-        return {
-            name: leaf.index_select(0, flat).unflatten(0, index.shape) for name, leaf in self._inputs.items()
-        }
+        # Embeddings are gathered on all cores: on these nothing else of weight is computed.
+        with nullcontext() if EMBEDDING in self._inputs else alone():
+            rows = {name: leaf.index_select(0, flat) for name, leaf in self._inputs.items()}
+        return {name: leaf.unflatten(0, index.shape) for name, leaf in rows.items()}
 
     def episodes(self, sampler: AnySampler, start: int, stop: int, size: int) -> Iterator[Episodes]:
         """Draw and gather, batch by batch."""
