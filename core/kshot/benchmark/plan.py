@@ -109,11 +109,7 @@ class PlannedCell:
         """What looks at the training classes as a whole, as far as is known before anything is built; may be empty."""
         if getattr(self.learner.factory, "wants_base", False):
             return f"learner '{self.learner.id}'"
-        encoder = self.encoder
-        stays = encoder.tuning.train or (
-            "none" if getattr(encoder.factory, "pretrained", False) is True else ""
-        )
-        return "pretrain" if self.settings.pretrain and stays != "none" else ""
+        return "pretrain" if self.settings.pretrain and self.encoder.tuning.train != "none" else ""
 
 
 @dataclass(frozen=True, eq=False)

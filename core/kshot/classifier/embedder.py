@@ -19,7 +19,7 @@ from kshot.encoders import Embedded, Joint
 from kshot.encoders.embedded import EMBEDDING
 from kshot.errors import DataError, InputError, KshotError, UnusableError
 from kshot.interfaces import Encoder
-from kshot.loading import collate, embed_positions, encoder_state_hash
+from kshot.loading import collate, embed_positions, encoder_state_hash, refusals
 from kshot.registry import Registry
 from kshot.training import lasting_encoder_state
 
@@ -214,7 +214,7 @@ class Embedder:
             try:
                 parts.append(self._encoder.prepare(some))
             except DataError as error:
-                refused = self._refused(some)
+                refused = {place: str(one) for place, one in refusals(self._encoder, some)}
                 if not refused:
                     raise InputError(
                         f"the encoder refuses examples together, and none alone: {error}"
@@ -223,13 +223,3 @@ class Embedder:
         if reasons:
             raise UnusableError("the encoder", reasons)
         return collate(parts)
-
-    def _refused(self, raw: Sequence[Any]) -> dict[int, str]:
-        """What the encoder says of each example that it refuses, by its place; it does not know them apart."""
-        reasons: dict[int, str] = {}
-        for place, one in enumerate(raw):
-            try:
-                self._encoder.prepare([one])
-            except DataError as error:
-                reasons[place] = str(error)
-        return reasons

@@ -5,7 +5,7 @@ from kshot.loading.choose import make_loader
 from kshot.loading.embedding import embed_examples, embed_positions, encoder_state_hash
 from kshot.loading.loader import Loader
 from kshot.loading.parted import PartedLoader
-from kshot.loading.prepare import RawExamples, collate, trimmed
+from kshot.loading.prepare import RawExamples, collate, refusals, trimmed
 from kshot.loading.resident import ResidentLoader
 from kshot.loading.sensed import SensedSource
 from kshot.loading.streaming import StreamingLoader
@@ -25,5 +25,6 @@ __all__ = [
     "encoder_state_hash",
     "example_keys",
     "make_loader",
+    "refusals",
     "trimmed",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -52,16 +52,24 @@ def prepare(encoder: Encoder, source: Source, rows: Sequence[int] | np.ndarray) 
     Raises:
         DataError: an example cannot be fetched or prepared; names it.
     """
+    raw = RawExamples(source, rows)
     try:
-        return encoder.prepare(RawExamples(source, rows))
+        return encoder.prepare(raw)
     except DataError:
-        for row in rows:  # an encoder does not know where its examples come from: ask for them singly
-            raw = source.fetch(int(row))
-            try:
-                encoder.prepare([raw])
-            except DataError as error:
-                raise DataError(f"{source.place(int(row))}: {error}") from error
+        for place, error in refusals(encoder, raw):
+            raise DataError(f"{source.place(int(rows[place]))}: {error}") from error
         raise
+
+
+def refusals(encoder: Encoder, raw: Sequence[Any]) -> Iterator[tuple[int, DataError]]:
+    """Which raw examples of a batch that an encoder refused it refuses by themselves, by their place in the batch:
+    it does not know where they come from, and is asked for them singly."""
+    for place in range(len(raw)):
+        one = raw[place]
+        try:
+            encoder.prepare([one])
+        except DataError as error:
+            yield place, error
 
 
 def collate(batches: Sequence[Inputs]) -> dict[str, Tensor]:

@@ -98,7 +98,9 @@ class Checkpoint:
             try:
                 started = _Stored.read(self.start, type(state.record))
             except _UNREADABLE as error:
-                raise CellError(f"train.start: {self.start} is not a checkpoint: {error}") from error
+                missing = f"{error} is missing; another version of kshot may have written it"
+                why = missing if isinstance(error, KeyError) else error
+                raise CellError(f"train.start: {self.start} is not a checkpoint: {why}") from error
             misfit = started.misfit(state.learner)
             if misfit:
                 raise CellError(f"train.start: {self.start} is of another learner or encoder: {misfit}")
