@@ -140,7 +140,9 @@ def test_a_start_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CellError, match=r"train\.start: .*start\.safetensors is not a checkpoint: "):
         fit(build(MAML), checkpoint)
     write_tensors(path, {"learner/one": torch.zeros(1)}, {"key": "key"})
-    with pytest.raises(CellError, match=r"checkpoint: 'training' is missing; another version of kshot may have"):
+    with pytest.raises(
+        CellError, match=r"checkpoint: 'training' is missing; another version of kshot may have"
+    ):
         fit(build(MAML), checkpoint)
 
 
