@@ -53,6 +53,18 @@ def test_every_learner_classifies_and_is_the_same_after_saving(learner: str, tmp
     assert (loaded.temperature_, loaded.threshold_) == (fitted.temperature_, fitted.threshold_)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device here")
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_one_made_on_a_gpu_answers_the_same_on_the_cpu(learner: str, tmp_path: Path) -> None:
+    asked = ["boil the oven", "brake and road", "the choir drum", *STRANGE]
+    fitted = classifier(learner, unknown=0.2, device="cuda").fit(*texts())
+    fitted.save(tmp_path / "tickets.kshot")
+    loaded = FewShotClassifier.load(tmp_path / "tickets.kshot", "cpu")
+    assert loaded.predict(asked).tolist() == fitted.predict(asked).tolist()
+    np.testing.assert_allclose(loaded.predict_proba(asked), fitted.predict_proba(asked), atol=1e-3)
+
+
 def test_prototypes_are_those_computed_by_hand() -> None:
     from kshot_image.encoders.pixels import pixels
 
