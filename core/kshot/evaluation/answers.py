@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from kshot.outcomes import Knownness, Outcomes
@@ -28,12 +29,11 @@ class Answers:
     def of(
         cls, numbers: np.ndarray, logits: Tensor, labels: Tensor, classes: np.ndarray, looks: Looks | None
     ) -> Answers:
-        own = logits.gather(-1, labels.unsqueeze(-1))
-        rank = (logits > own).sum(dim=-1)
-        predicted = logits.argmax(dim=-1)
-        # The softmax's largest value; classes come first, since sums over a short last dimension are slow.
-        by_class = logits.float().movedim(-1, 0).contiguous()
-        confidence = (by_class - by_class.amax(dim=0)).exp().sum(dim=0).reciprocal()
+        # Classes come first, since sums over a short last dimension are slow.
+        by_class = logits.movedim(-1, 0).contiguous()
+        best, predicted = by_class.max(dim=0)
+        rank = (by_class > by_class.gather(0, labels.unsqueeze(0))).sum(dim=0, dtype=torch.int32)
+        confidence = (by_class - best).float().exp().sum(dim=0).reciprocal()  # the softmax's largest value
         meant, said = (np.take_along_axis(classes, one.cpu().numpy(), axis=1) for one in (labels, predicted))
         return cls(numbers, meant, said, rank.cpu().numpy(), confidence.cpu().numpy(), looks)
 
@@ -41,7 +41,8 @@ class Answers:
 def outcomes_of(accuracies: Tensor, answers: Sequence[Answers], classes: tuple[str, ...]) -> Outcomes:
     """What was said of all queries, by the episodes' numbers, in whatever order they were scored."""
     episode = np.concatenate([np.repeat(one.numbers, one.labels.shape[1]) for one in answers])
-    order = np.argsort(episode, kind="stable")
+    ordered = bool((episode[1:] >= episode[:-1]).all())
+    order = slice(None) if ordered else np.argsort(episode, kind="stable")
 
     def joined(field: str) -> np.ndarray:
         return np.concatenate([getattr(one, field).reshape(-1) for one in answers])[order]
@@ -58,7 +59,7 @@ def outcomes_of(accuracies: Tensor, answers: Sequence[Answers], classes: tuple[s
     )
 
 
-def _knownness(answers: Sequence[Answers], order: np.ndarray) -> Knownness | None:
+def _knownness(answers: Sequence[Answers], order: np.ndarray | slice) -> Knownness | None:
     """How all queries looked; ``order`` puts the known ones into that of their episodes."""
     looks = [one.looks for one in answers if one.looks is not None]
     if not looks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -160,7 +161,8 @@ def _score(
         labels, largest = batch.query_labels, max(largest, len(batch))
         for name, metric in named.items():
             values[name].append(metric(logits, labels).cpu())
-        classes = np.asarray([[place[name] for name in row] for row in batch.classes])
+        listed = map(place.__getitem__, itertools.chain.from_iterable(batch.classes))
+        classes = np.fromiter(listed, dtype=np.int32).reshape(len(batch), -1)
         answers.append(Answers.of(numbers, logits, labels, classes, looks))
     seconds = time.perf_counter() - started
     order = torch.from_numpy(np.argsort(np.concatenate([one.numbers for one in answers])))

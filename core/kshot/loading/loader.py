@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 
 import numpy as np
 import torch
@@ -69,7 +70,7 @@ def assemble(drawn: Drawn, catalogue: Catalogue, gather: Gather) -> Episodes:
     return Episodes(
         support=tuple(_examples(*one, way) for one in first),
         query=tuple(_examples(*one, way) for one in second),
-        classes=tuple(tuple(names[c] for c in row) for row in drawn.classes.tolist()),
+        classes=tuple(itemgetter(*row)(names) for row in drawn.classes.tolist()),
     )
 
 
