@@ -200,9 +200,13 @@ def test_the_same_table_twice() -> None:
     [
         ([b"x", None, b"x", b"x"], " row 1, column 'audio': the cell is empty"),
         ([b"x", b"", b"x", b"x"], " row 1, column 'audio': the cell is empty"),
-        ([{"bytes": b"x", "path": "a"}, {"bytes": None, "path": None}, None, None], " row 1, column 'audio'"),
-        ([{"bytes": b"x", "path": "a"}, {"bytes": None, "path": "b"}, None, None], " row 1, column 'audio'"),
-        ([None] * 4, " row 0, column 'audio': the cell is empty"),
+        ([{"bytes": b"x"}, {"bytes": None, "path": None}, {"bytes": b"x"}, {"bytes": b"x"}], " row 1, column 'audio'"),
+        (
+            [{"bytes": b"x", "path": "a"}, {"bytes": None, "path": "b"}, None, None],
+            ": 3 rows cannot be used\n  - speakers.parquet row 1, column 'audio': no such file: b\n"
+            "  - speakers.parquet row 2, column 'audio': the cell is empty",
+        ),
+        ([None] * 4, ": 4 rows cannot be used\n  - speakers.parquet row 0, column 'audio': the cell is empty; "),
         ([[0.5]] * 4, ": column 'audio' holds list"),
         ([1, 2, 3, 4], ": column 'audio' holds int64; expected a file's bytes, a {bytes, path} struct, or a"),
         ([{"array": 1}] * 4, ": column 'audio' holds struct<array: int64>; expected"),
@@ -226,6 +230,20 @@ def test_media_file_that_is_not_there() -> None:
         DataError, match=r"^speakers\.csv line 5, column 'audio': d\.wav is empty; mend or remove it$"
     ):
         table.fetch(3)
+
+
+def test_media_files_that_are_not_there_are_all_told() -> None:
+    Path("a.wav").write_bytes(b"x")
+    name = write_csv([(f"{audio}.wav", *rest) for audio, *rest in ROWS])
+    lines = message(name, content="bytes").splitlines()
+    assert lines[0] == "speakers.csv: 3 rows cannot be used"
+    assert [line.split(", column")[0] for line in lines[1:]] == [
+        f"  - speakers.csv line {n}" for n in (3, 4, 5)
+    ]
+    assert all("no such file: " in line and "did you mean 'a.wav'?" in line for line in lines[1:])
+    many = [(f"{number:03d}.wav", *ROWS[number % 4][1:]) for number in range(30)]
+    *_, last = message(write_csv(many, name="many.csv"), content="bytes").splitlines()
+    assert last == "  and 20 more"
 
 
 def test_labels_and_texts_that_are_none() -> None:

@@ -10,11 +10,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, final
 
-from kshot.errors import DataError, MissingColumnError, nearest
+from kshot.errors import MAX_UNUSABLE, DataError, MissingColumnError, nearest
 from kshot.tables.cells import media_of, name_of
 from kshot.tables.libraries import import_datasets
 from kshot.tables.outlines import outlines
-from kshot.tables.part import Layout, Part, read_file
+from kshot.tables.part import Layout, Part, read_file, refuse
 
 COMPARED = 200
 """Files of a folder that a missing one's name is compared with, at most."""
@@ -75,17 +75,21 @@ class ArrowPart(Part):
 
     def inspect(self, rows: Sequence[int]) -> str:
         digest = hashlib.sha256(f"{self.media}\0{self._digest}\0".encode())
-        contents = self._outlines()
+        contents, problems = self._outlines(), list[str]()
         for row in rows:
             content = contents[row]
             if content is None:
-                raise DataError(f"{self.place(row, self.media)}: the cell is empty; mend or remove the row")
-            if self._digest is None:
+                problems.append(f"{self.place(row, self.media)}: the cell is empty; mend or remove the row")
+            elif self._digest is None:
                 data = self.read(row)
                 digest.update(f"{len(data)}\0".encode())
                 digest.update(data if isinstance(data, bytes) else data.encode())
             elif isinstance(content, str) and self._layout.content == "bytes":
-                digest.update(f"{row}\0{self._find(row, content).stat().st_size}\n".encode())
+                if found := self._file(content):
+                    digest.update(f"{row}\0{found.stat().st_size}\n".encode())
+                else:  # only of those that are shown the name is compared with what is there, which takes time
+                    problems.append(self._absent(row, content) if len(problems) < MAX_UNUSABLE else "")
+        refuse(self.name, "rows", problems)
         return digest.hexdigest()
 
     def key(self, row: int) -> str:
@@ -142,16 +146,28 @@ class ArrowPart(Part):
             raise DataError(f"{self.name}: column '{self.media}' {error}") from error
 
     def _find(self, row: int, path: str) -> Path:
-        """The file that a cell names, absolute or relative to the table and the layout's ``files``."""
+        """The file that a row's cell names."""
+        if found := self._file(path):
+            return found
+        raise DataError(self._absent(row, path))
+
+    def _file(self, path: str) -> Path | None:
+        """The file that a cell names; none: there is no such file."""
+        found = self._place_of(path)
+        with contextlib.suppress(OSError, ValueError):  # no name that a file could have
+            return found if found.is_file() else None
+        return None
+
+    def _absent(self, row: int, path: str) -> str:
+        """That there is no such file as a row's cell names."""
+        found = self._place_of(path)
+        return f"{self.place(row, self.media)}: no such file: {found}{nearest(found.name, _beside(found))}"
+
+    def _place_of(self, path: str) -> Path:
+        """A cell's path, absolute or relative to the table and the layout's ``files``."""
         path = path.strip()
         start = self.folder / Path(self._layout.files).expanduser()
-        found = start / (Path(path).expanduser() if path.startswith("~/") else path)
-        with contextlib.suppress(OSError, ValueError):  # no name that a file could have
-            if found.is_file():
-                return found
-        raise DataError(
-            f"{self.place(row, self.media)}: no such file: {found}{nearest(found.name, _beside(found))}"
-        )
+        return start / (Path(path).expanduser() if path.startswith("~/") else path)
 
 
 def _beside(path: Path) -> list[str]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import final
 
-from kshot.errors import MAX_UNUSABLE, DataError, itemised, listing
-from kshot.tables.part import Layout, Part, read_file
+from kshot.errors import DataError, listing
+from kshot.tables.part import Layout, Part, read_file, refuse
 
 
 @final
@@ -88,12 +88,7 @@ class FolderPart(Part):
             if size == 0:
                 problems.append(f"{self.name}/{file} is empty; mend or remove it")
             lines.append(f"{unicodedata.normalize('NFC', file)}\0{size}\n")
-        if len(problems) > 1:
-            raise DataError(
-                itemised(f"{self.name}: {len(problems)} files cannot be used", problems, MAX_UNUSABLE)
-            )
-        if problems:
-            raise DataError(problems[0])
+        refuse(self.name, "files", problems)
         return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
 
     def key(self, row: int) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kshot.errors import DataError
+from kshot.errors import MAX_UNUSABLE, DataError, itemised
 from kshot.files import read_bytes, read_text
 
 
@@ -92,6 +92,18 @@ class Part(ABC):
         Raises:
             DataError: the content is missing or cannot be read.
         """
+
+
+def refuse(name: str, kind: str, problems: Sequence[str]) -> None:
+    """Raise, where there are any, all problems of a part ``name`` at once; ``kind`` says what cannot be used.
+
+    Raises:
+        DataError: one problem by itself, several as a list.
+    """
+    if len(problems) > 1:
+        raise DataError(itemised(f"{name}: {len(problems)} {kind} cannot be used", problems, MAX_UNUSABLE))
+    if problems:
+        raise DataError(problems[0])
 
 
 def read_file(path: Path, content: Literal["bytes", "text"], place: str) -> bytes | str:
