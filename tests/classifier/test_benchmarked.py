@@ -46,7 +46,6 @@ PRETRAINED: list[Any] = [
     {"use": "hf-text", "id": "last", "train": "last"},
     {"use": "hf-text", "id": "all", "train": "all", "layer_decay": 0.5},
     {"use": "hf-text", "id": "lora", "train": "lora", "lora": {"rank": 2}},
-    {"use": "hf-text", "id": "beside", "train": "lora", "lora": {"rank": 2}, "keep_original": True},
     {"use": "mini_transformer", "vocabulary": 64, "dim": 8, "hidden": 16, "layers": 1},
     {"use": "tfidf", "words": 40},
 ]
@@ -244,7 +243,7 @@ def test_what_agrees_may_be_said(glyphs: Run, sentences: Run, bert: str) -> None
         FewShotClassifier("hf-text:other", cell).fit(support, labels)
 
 
-@pytest.mark.parametrize("encoder", ["head", "last", "lora", "beside", "mini_transformer"])
+@pytest.mark.parametrize("encoder", ["head", "last", "lora", "mini_transformer"])
 def test_a_checkpoint_serves_where_a_run_left_nothing_else(
     sentences: Run, encoder: str, tmp_path: Path
 ) -> None:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import pytest
 import torch
 from kshot import EncoderSpec
-from kshot.config import Tuning
-from kshot.encoders import Projected, WithOriginal, tune
+from kshot.encoders import Projected
 from kshot.episode import Inputs
-from kshot.errors import ConfigurationError
-from kshot.functional import embed_flat
 from kshot.interfaces import SPLITS, Encoder
-from kshot.learners.maml import MAML
 from kshot.results import without_times
 from kshot.testing.toy import Toy, toy_encoder
 from safetensors import safe_open
@@ -24,6 +19,7 @@ from torch import Tensor, nn
 from .conftest import run, toy_registry
 
 
+@final
 class Deep(Encoder):
     """Three blocks in a row, and what comes before and after."""
 
@@ -34,7 +30,7 @@ class Deep(Encoder):
         self.dim = 8
         self.first = nn.Linear(16, 8)
         self.layers = nn.ModuleList([nn.Sequential(nn.Linear(8, 8), nn.Tanh()) for _ in range(3)])
-        self.last: nn.Module = nn.Linear(8, 8)
+        self.last = nn.Linear(8, 8)
 
     def prepare(self, raw: Any) -> Inputs:
         return {"values": torch.stack([torch.as_tensor(one) for one in raw])}
@@ -49,17 +45,9 @@ class Deep(Encoder):
         return list(self.layers)
 
 
-class Trained(Deep):
-    """The same, as if it came with weights."""
-
-    pretrained = True
-
-
 REGISTRY = toy_registry(
-    ("encoders", EncoderSpec("trained", "the same, trained", f"{__name__}:Trained", modality="toy")),
     ("encoders", EncoderSpec("deep", "three blocks", f"{__name__}:Deep", modality="toy")),
 )
-LEARNERS = ["prototypical", {"use": "maml", "head": "shared"}]
 TRAIN = {"episodes": 40, "meta_batch": 4, "learning_rate": 0.003, "validations": 1, "validation_episodes": 20}
 
 
@@ -138,79 +126,3 @@ def test_an_encoder_without_blocks_says_so(tmp_path: Path, option: dict[str, Any
     found = run(tmp_path, encoders={"toy": {"use": "toy_encoder", **option}})
     assert "encoder 'toy_encoder': " in (found.cells[0].error or "")
     assert "names no blocks" in (found.cells[0].error or "")
-
-
-def test_an_original_beside_changes_no_distance_before_training() -> None:
-    deep = Trained()
-    plain = copy.deepcopy(deep)
-    both = tune(deep, Tuning(train="last", keep_original=True)).encoder
-    assert isinstance(both, WithOriginal)
-    inputs = {"values": torch.randn(6, 16)}
-    embedded, alone = embed_flat(both, inputs), embed_flat(plain, inputs)
-    assert both.dim == embedded.shape[1] == 2 * deep.dim
-    torch.testing.assert_close(torch.cdist(embedded, embedded), torch.cdist(alone, alone))
-    torch.testing.assert_close(embedded @ embedded.mT, alone @ alone.mT)
-
-
-def test_what_trains_beside_its_original_is_what_trains_without() -> None:
-    for subset in ("last", "all"):
-        alone, both = Trained(), Trained()
-        tune(alone, Tuning(train=subset))
-        wrapped = tune(both, Tuning(train=subset, keep_original=True)).encoder
-        expected = [f"encoder.{name}" for name, one in alone.named_parameters() if one.requires_grad]
-        assert [name for name, one in wrapped.named_parameters() if one.requires_grad] == expected
-        assert list(wrapped.parameter_groups()["all"]) == [
-            f"encoder.{n}" for n, _ in alone.named_parameters()
-        ]
-
-
-def test_training_moves_the_encoder_and_not_its_original(tmp_path: Path) -> None:
-    entry = {"use": "trained", "train": "all", "keep_original": True, "layer_decay": 0.5}
-    found = run(tmp_path, REGISTRY, encoders={"toy": entry}, learners=LEARNERS, train=TRAIN)
-    assert [cell.error for cell in found.cells] == [None, None]
-    assert found.cells[0].options["encoder"]["keep_original"] is True
-    torch.manual_seed(0)
-    start = Trained().state_dict()
-    for cell in found.cells:
-        kept = checkpoint(tmp_path, cell.id)
-        for name, value in start.items():
-            assert not torch.equal(kept[f"learner/encoder.encoder.{name}"], value)
-            torch.testing.assert_close(kept.get(f"learner/encoder.original.{name}", value), value)
-
-
-def test_inner_loops_adapt_the_encoder_and_not_its_original() -> None:
-    torch.manual_seed(0)
-    both = tune(Trained(), Tuning(train="all", keep_original=True)).encoder
-    learner = MAML(both, way=2, inner_steps=1)
-    adapted = [name for name in learner.adapted_shapes() if "head" not in name]
-    assert len(adapted) == len(list(Trained().parameters()))
-    assert not any("original" in name for name in adapted)
-
-
-def test_an_original_keeps_its_statistics_and_its_mode() -> None:
-    inner = nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8), nn.Dropout(0.5))
-    encoder = Trained()
-    encoder.last = inner
-    both = tune(encoder, Tuning(train="all", keep_original=True)).encoder.train()
-    assert isinstance(both, WithOriginal)
-    inputs = {"values": torch.randn(6, 16)}
-    before = {name: value.clone() for name, value in both.original.state_dict().items()}
-    first, second = both(inputs)[:, 8:], both(inputs)[:, 8:]
-    assert torch.equal(first, second)
-    assert all(torch.equal(value, before[name]) for name, value in both.original.state_dict().items())
-    assert not both.original.training
-    assert both.encoder.training
-
-
-@pytest.mark.parametrize("train", ["none", "head"])
-def test_an_original_without_a_training_is_refused(tmp_path: Path, train: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"keep_original: with train: {train} "):
-        run(tmp_path, encoders={"toy": {"use": "toy_encoder", "train": train, "keep_original": True}})
-
-
-def test_an_original_that_never_was_trained_is_refused(tmp_path: Path) -> None:
-    found = run(tmp_path, REGISTRY, encoders={"toy": {"use": "deep", "keep_original": True}})
-    assert "encoder 'deep': keep_original: the encoder comes untrained" in (found.cells[0].error or "")
-    entry = {"use": "trained", "lora": {"rank": 2}, "keep_original": True}
-    found = run(tmp_path / "b", REGISTRY, encoders={"toy": entry})
-    assert "keep_original: nothing trains in the encoder" in (found.cells[0].error or "")

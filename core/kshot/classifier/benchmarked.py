@@ -13,10 +13,6 @@ from kshot.errors import KshotError, listing, nearest
 from kshot.interfaces import BatchStatistics
 
 POLICIES: tuple[BatchStatistics, ...] = ("frozen", "support", "query")
-BUILT = ("train", "lora", "keep_original")
-"""What of its tuning an encoder is built by; how fast layers move and what is computed again are matters of
-training alone."""
-
 CELL, CELLS = "cell.json", "cells"
 """Of a run: the file of a cell, and the folder of all cells."""
 
@@ -66,8 +62,9 @@ def read_recipe(folder: Path) -> Recipe:
     run = results.load(folder.parent.parent)
     options = dict(cell.options["encoder"])
     tuned = {name: options.pop(name) for name in Tuning.model_fields if name in options}
+    # How fast layers move and what is computed again are matters of training alone.
     try:
-        tuning = Tuning.model_validate({k: v for k, v in tuned.items() if k in BUILT})
+        tuning = Tuning.model_validate({k: v for k, v in tuned.items() if k in ("train", "lora")})
     except ValidationError as error:
         raise KshotError(f"{folder / CELL}: what trained in the encoder cannot be read") from error
     way = cell.train.way

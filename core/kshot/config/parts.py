@@ -72,25 +72,12 @@ class Tuning(Strict):
         layer_decay: factor of the learning rate from each block to the one before it.
         gradient_checkpointing: keep only what enters each block, and compute the rest again on the
             way back: less memory, more time, the same gradients.
-        keep_original: of a pretrained encoder the embedding from before training beside the one that trains, which
-            doubles its width: what new classes need and the training classes do not reward is kept. With ``last``,
-            ``lora`` or ``all``.
     """
 
     train: Subset | None = None
     lora: Lora | None = None
     layer_decay: float | None = Field(default=None, gt=0, le=1)
     gradient_checkpointing: bool = False
-    keep_original: bool = False
-
-    @model_validator(mode="after")
-    def _something_to_keep(self) -> Self:
-        if self.keep_original and self.train in ("none", "head"):
-            raise ValueError(
-                f"keep_original: with train: {self.train} embeddings stay as they are below what trains; leave it out, "
-                "or train last, lora or all"
-            )
-        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -4,7 +4,6 @@ from kshot.encoders.dual import DualTower, is_dual
 from kshot.encoders.embedded import Embedded
 from kshot.encoders.hub import HubEncoder, without_dropout
 from kshot.encoders.joint import Joint
-from kshot.encoders.original import WithOriginal
 from kshot.encoders.probing import take_part
 from kshot.encoders.projected import Projected
 from kshot.encoders.tuned import Tuned, select_trainable, tune
@@ -16,7 +15,6 @@ __all__ = [
     "Joint",
     "Projected",
     "Tuned",
-    "WithOriginal",
     "is_dual",
     "select_trainable",
     "take_part",

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import nn
 
 from kshot.config import Subset, Tuning
-from kshot.encoders.original import WithOriginal
 from kshot.encoders.projected import Projected
 from kshot.functional import (
     add_lora,
@@ -26,7 +24,7 @@ class Tuned:
     """An encoder and how it is trained.
 
     Attributes:
-        encoder: with its adapters, or the linear map on top, or its original beside it.
+        encoder: with its adapters, or the linear map on top.
         subset: what trains in it.
         rates: factor of the learning rate of each parameter; none: 1 for all.
     """
@@ -55,16 +53,9 @@ def tune(encoder: Encoder, tuning: Tuning) -> Tuned:
         tuning: what trains; where it does not say, all, or of a pretrained encoder nothing.
 
     Raises:
-        ValueError: the encoder has no such parameters, or nothing to keep of before.
+        ValueError: the encoder has no such parameters.
     """
     subset: Subset = tuning.train or ("none" if encoder.pretrained else "all")
-    if tuning.keep_original and not encoder.pretrained:
-        raise ValueError("keep_original: the encoder comes untrained, with nothing to keep; leave it out")
-    if tuning.keep_original and subset == "none":
-        raise ValueError(
-            "keep_original: nothing trains in the encoder; say what does by `train`, or leave it out"
-        )
-    original = copy.deepcopy(encoder) if tuning.keep_original else None
     if tuning.lora:
         add_lora(encoder, tuning.lora.rank, alpha=tuning.lora.alpha, targets=tuning.lora.targets)
     if tuning.gradient_checkpointing:
@@ -74,8 +65,6 @@ def tune(encoder: Encoder, tuning: Tuning) -> Tuned:
     select_trainable(encoder, subset)
     if subset in ("head", "last", "lora"):
         fix_untrained_norms(encoder)
-    if original:
-        encoder = WithOriginal(encoder, original)
     if tuning.layer_decay is None:
         return Tuned(encoder, subset, None)
     factors = layerwise_rates(encoder, tuning.layer_decay)
