@@ -65,6 +65,12 @@ def test_fractions_of_one_split_alone_take_all_classes() -> None:
     assert not split["test"]
 
 
+def test_all_classes_may_test() -> None:
+    asked = (FractionSplit(fractions=[0, 0, 1]), ClassSplit(test=["a", "b"]))
+    for split in asked:
+        assert classes_of(split, ["a", "b", "a"]) == {"train": set(), "validation": set(), "test": {"a", "b"}}
+
+
 def test_fractions_without_validation() -> None:
     split = classes_of(FractionSplit(fractions=[0.5, 0, 0.5]), list("abcd"))
     assert [len(names) for names in split.values()] == [2, 0, 2]

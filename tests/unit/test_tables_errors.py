@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from kshot.errors import DataError, KshotError
 from kshot.interfaces import Presentation
-from kshot.splits import ClassSplit, ColumnSplit
+from kshot.splits import ClassSplit, ColumnSplit, FractionSplit
 from kshot.tables import table_source
 
 datasets = pytest.importorskip("datasets", reason="tables need kshot[tables]")
@@ -285,6 +285,17 @@ def test_validation_may_be_empty_until_it_is_asked_for() -> None:
     table = source(write_csv())
     with pytest.raises(DataError, match=r"^speakers\.csv: the validation split has no classes; give it some"):
         table.catalogue("validation")
+
+
+@pytest.mark.parametrize("split", [FractionSplit(fractions=[0, 0, 1]), ClassSplit(test=["ann", "bob"])])
+def test_a_table_may_have_test_classes_alone(split: Any) -> None:
+    table = source(write_csv([("a", "ann", ""), ("b", "bob", "")]), split=split)
+    assert table.catalogue("test").classes == ("ann", "bob")
+    for other in ("train", "validation"):
+        with pytest.raises(
+            DataError, match=rf"^speakers\.csv: the {other} split has no classes; give it some"
+        ):
+            table.catalogue(other)
 
 
 def test_messages_of_the_split_name_the_table() -> None:

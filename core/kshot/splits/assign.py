@@ -41,8 +41,8 @@ def assign(
         where: name of the data, for messages.
 
     Returns:
-        Row numbers in ascending order for ``"train"``, ``"validation"`` and ``"test"``; only
-        ``"validation"`` may be empty.
+        Row numbers in ascending order for ``"train"``, ``"validation"`` and ``"test"``; empty where a
+        split was asked to be.
 
     Raises:
         DataError: a split that does not fit the data, or whose classes overlap.
@@ -118,7 +118,7 @@ def _by_fraction(split: FractionSplit, classes: Collection[str], where: str) -> 
     train, validation, test = split.fractions
     first = int(len(order) * train + 0.5)
     second = int(len(order) * (train + validation) + 0.5)
-    if first == 0 or (test and second == len(order)):
+    if (train and first == 0) or (test and second == len(order)):
         raise DataError(
             f"{where}: {len(order)} classes are too few for fractions {split.fractions}: "
             "train and test need one at least; list the classes of each split, or add data"

@@ -92,12 +92,12 @@ class ClassSplit(_Form):
     """Three lists of class names; classes in none of them are left out.
 
     Attributes:
-        train: training classes.
+        train: training classes; may be left out where nothing trains.
         validation: validation classes; may be left out.
         test: test classes.
     """
 
-    train: Names
+    train: list[Name] = Field(default_factory=list[str])
     validation: list[Name] = Field(default_factory=list[str])
     test: Names
 
@@ -130,7 +130,8 @@ class FractionSplit(_Form):
     """Classes drawn at random: the same for the same class names and seed, whatever the rows' order.
 
     Attributes:
-        fractions: of the classes for training, validation and test; they sum to 1.
+        fractions: of the classes for training, validation and test; they sum to 1. Without training classes,
+            ``[0, 0, 1]``, only what does not train can be run.
         seed: another seed draws other classes.
     """
 
@@ -146,8 +147,16 @@ class FractionSplit(_Form):
     @model_validator(mode="after")
     def _sum_to_one(self) -> Self:
         train, validation, test = self.fractions
-        if train <= 0 or validation < 0 or test < 0 or not abs(sum(self.fractions) - 1) < 1e-6:
-            raise _problem(f"fractions {self.fractions} must be three numbers that sum to 1, train above 0")
+        if (
+            validation < 0
+            or min(train, test) < 0
+            or max(train, test) <= 0
+            or not abs(sum(self.fractions) - 1) < 1e-6
+        ):
+            raise _problem(
+                f"fractions {self.fractions} must be three numbers of 0 or more that sum to 1, and leave classes to "
+                "train or to test on"
+            )
         return self
 
 
