@@ -129,3 +129,12 @@ def test_answers_of_many_episodes_are_those_of_each_query_by_itself() -> None:
         assert found.predicted[episode, query] == classes[episode, int(own.argmax())]
         assert found.rank[episode, query] == sorted(own.tolist(), reverse=True).index(float(own[label]))
         assert found.confidence[episode, query] == pytest.approx(float(own.softmax(0).max()), rel=1e-6)
+
+
+def test_confidence_of_half_logits_is_computed_in_full() -> None:
+    torch.manual_seed(0)
+    half, labels = (8 * torch.randn(4, 6, 3)).bfloat16(), torch.randint(3, (4, 6))
+    classes = np.tile(np.arange(3), (4, 1))
+    found = Answers.of(np.arange(4), half, labels, classes, None)
+    expected = half.float().softmax(-1).amax(-1)
+    np.testing.assert_allclose(found.confidence, expected.numpy(), rtol=1e-6)

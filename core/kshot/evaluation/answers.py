@@ -33,7 +33,8 @@ class Answers:
         by_class = logits.movedim(-1, 0).contiguous()
         best, predicted = by_class.max(dim=0)
         rank = (by_class > by_class.gather(0, labels.unsqueeze(0))).sum(dim=0, dtype=torch.int32)
-        confidence = (by_class - best).float().exp().sum(dim=0).reciprocal()  # the softmax's largest value
+        # The softmax's largest value.
+        confidence = (by_class.float() - best.float()).exp().sum(dim=0).reciprocal()
         meant, said = (np.take_along_axis(classes, one.cpu().numpy(), axis=1) for one in (labels, predicted))
         return cls(numbers, meant, said, rank.cpu().numpy(), confidence.cpu().numpy(), looks)
 
