@@ -223,6 +223,12 @@ def test_a_files_classes_are_found_in_the_datas_spelling(tmp_path: Path) -> None
         rows_of(FileSplit(file=str(path)), ["alarm set", "refund shown", "a b", "a/b"])
 
 
+def test_a_file_may_leave_out_training_classes(folds: Path) -> None:
+    folds.write_text(json.dumps({"test": ["b"]}), encoding="utf-8")
+    found = classes_of(FileSplit(file=str(folds)), list("abc"))
+    assert found == {"train": set(), "validation": set(), "test": {"b"}}
+
+
 @pytest.mark.parametrize(
     ("content", "fold", "message"),
     [

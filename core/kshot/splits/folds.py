@@ -104,9 +104,8 @@ def _class_lists(path: Path, lists: Mapping[str, Any]) -> ClassSplit:
         if split is None or split in found or not _is_names(value):
             raise DataError(f"{path}: key '{key}' does not fit; expected {_EXPECTED}")
         found[split] = [str(name) for name in cast("list[Any]", value)]
-    missing = [split for split in ("train", "test") if not found.get(split)]
-    if missing:
-        raise DataError(f"{path}: no classes for {listing(missing)}; expected {_EXPECTED}")
+    if not found.get("test"):
+        raise DataError(f"{path}: no classes for test; expected {_EXPECTED}")
     return ClassSplit(**found)
 
 

@@ -146,13 +146,8 @@ class FractionSplit(_Form):
 
     @model_validator(mode="after")
     def _sum_to_one(self) -> Self:
-        train, validation, test = self.fractions
-        if (
-            validation < 0
-            or min(train, test) < 0
-            or max(train, test) <= 0
-            or not abs(sum(self.fractions) - 1) < 1e-6
-        ):
+        train, _, test = self.fractions
+        if min(self.fractions) < 0 or train == test == 0 or not abs(sum(self.fractions) - 1) < 1e-6:
             raise _problem(
                 f"fractions {self.fractions} must be three numbers of 0 or more that sum to 1, and leave classes to "
                 "train or to test on"

@@ -153,17 +153,17 @@ class ArrowPart(Part):
 
     def _file(self, path: str) -> Path | None:
         """The file that a cell names; none: there is no such file."""
-        found = self._place_of(path)
+        found = self._path_of(path)
         with contextlib.suppress(OSError, ValueError):  # no name that a file could have
             return found if found.is_file() else None
         return None
 
     def _absent(self, row: int, path: str) -> str:
         """That there is no such file as a row's cell names."""
-        found = self._place_of(path)
+        found = self._path_of(path)
         return f"{self.place(row, self.media)}: no such file: {found}{nearest(found.name, _beside(found))}"
 
-    def _place_of(self, path: str) -> Path:
+    def _path_of(self, path: str) -> Path:
         """A cell's path, absolute or relative to the table and the layout's ``files``."""
         path = path.strip()
         start = self.folder / Path(self._layout.files).expanduser()

@@ -74,7 +74,7 @@ class Part(ABC):
         The version depends on neither time nor place, so two machines agree on it.
 
         Raises:
-            DataError: a row without content; the message names it.
+            DataError: rows without content; the message names them.
         """
 
     @abstractmethod
