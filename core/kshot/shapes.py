@@ -130,10 +130,14 @@ class Shape:
         shot = self.shot.each if isinstance(self.shot, Each) else self.shot
         return shot if isinstance(shot, Range) else Range(shot, shot)
 
+    def queries_of(self, way: int) -> int:
+        """Queries of an episode of ``way`` classes."""
+        return self.queries.total if isinstance(self.queries, Imbalanced) else way * self.queries
+
     @property
     def most_queries(self) -> int:
         """Queries of an episode at most."""
-        return self.queries.total if isinstance(self.queries, Imbalanced) else self.ways.high * self.queries
+        return self.queries_of(self.ways.high)
 
     @property
     def most_examples(self) -> int:

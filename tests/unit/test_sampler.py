@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kshot.errors import DataError
 from kshot.sampling import Catalogue, Sampler
 from kshot.sampling.streams import Stream, below, distinct
-from kshot.shapes import Shape
+from kshot.shapes import Each, Imbalanced, Range, Shape
 
 
 def catalogue(classes: int = 12, examples: int = 20, version: str = "1") -> Catalogue:
@@ -107,20 +107,32 @@ def test_records_own_their_words() -> None:
 @settings(max_examples=50)
 @given(
     count=st.integers(1, 12),
-    extra=st.integers(0, 50),
+    extras=st.lists(st.one_of(st.integers(0, 50), st.sampled_from([245, 256, 65_530, 70_000])), min_size=1),
     seed=st.integers(0, 1000),
 )
-def test_sparse_shuffle_equals_the_plain_one(count: int, extra: int, seed: int) -> None:
-    words = Stream([seed], count).records(0, 20)
-    population = np.full(20, count + extra)
+def test_sparse_shuffle_equals_the_plain_one(count: int, extras: list[int], seed: int) -> None:
+    words = Stream([seed], count).records(0, len(extras))
+    population = count + np.asarray(extras)
     expected = []
-    for row in words:
-        pool = list(range(count + extra))
+    for row, size in zip(words, population.tolist(), strict=True):
+        pool = list(range(size))
         for j in range(count):
-            r = j + int(below(row[j : j + 1], count + extra - j)[0])
+            r = j + int(below(row[j : j + 1], size - j)[0])
             pool[j], pool[r] = pool[r], pool[j]
         expected.append(pool[:count])
     assert distinct(words, population).tolist() == expected
+
+
+@pytest.mark.parametrize("shape", [Shape(5, 1, 4), Shape(5, Each(Range(1, 4)), Imbalanced(20, 1.0))], ids=str)
+def test_many_episodes_are_drawn_in_pieces_and_are_the_same(
+    shape: Shape, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampler = Sampler(catalogue(classes=10, examples=40), "train", shape, 0, together=64)
+    whole = sampler.draw(0, 50)
+    monkeypatch.setattr("kshot.sampling.sampler._WORDS", 600)
+    pieces = sampler.draw(0, 50)
+    for one, other in zip(whole.arrays, pieces.arrays, strict=True):
+        assert (one == other).all()
 
 
 def test_draws_are_uniform() -> None:

@@ -10,10 +10,13 @@ from kshot.errors import DataError, listing
 from kshot.sampling.base import AnySampler, Drawn
 from kshot.sampling.blocks import Blocks, IntArray
 from kshot.sampling.catalogue import Catalogue
-from kshot.sampling.members import group_of, members_of
+from kshot.sampling.members import Members, group_of, members_of
 from kshot.sampling.sizes import SizeStream, fewest_queries, query_counts, query_words
 from kshot.sampling.streams import Stream, Words, below, distinct, orders
 from kshot.shapes import Shape
+
+_WORDS = 2**18
+"""Random words at a time: what they become on the way stays in the cache, and memory is bounded."""
 
 
 @final
@@ -78,29 +81,15 @@ class Sampler(AnySampler):
             raise ValueError(
                 f"episodes {listing(map(str, numbers))} of {self.shape} are not of one direction"
             )
-        drawing = self._members[int(turns[0])]
-        pick, choose, inner, shuffle, urn = np.split(
-            self._stream.of(numbers), np.cumsum(self._widths)[:-1], axis=1
-        )
-        classes = self._choose_classes(pick[:, 0], choose[:, :way])
-        flat, width = classes.reshape(-1), drawing.width
-        shots = sizes.shots[:, :way].reshape(-1)
-        room = drawing.room(flat, shots).reshape(classes.shape)
-        queries = query_counts(self.shape, urn, way, room).reshape(-1)
-        members = drawing.draw(flat, shots, queries, inner[:, : way * width].reshape(-1, width))
-        positions = members + self.catalogue.offsets[flat][:, None]
-        labels = np.tile(np.arange(way), len(numbers))
-        place, count = np.arange(members.shape[1]), len(numbers)
-        first = place < shots[:, None]
-        second = (place < (shots + queries)[:, None]) & ~first
-        support = positions[first].reshape(count, -1)
-        query = positions[second].reshape(count, -1)
-        order, then = np.split(shuffle, [support.shape[1]], axis=1)
-        return Drawn(
-            classes,
-            *self._shuffled(support, np.repeat(labels, shots).reshape(count, -1), order),
-            *self._shuffled(query, np.repeat(labels, queries).reshape(count, -1), then[:, : query.shape[1]]),
-        )
+        support, queries = int(sizes.support[0]), self.shape.queries_of(way)
+        widths = (way, support, support, queries, queries)
+        drawn = Drawn(*(np.empty((len(numbers), width), dtype=np.int64) for width in widths))
+        drawing, piece = self._members[int(turns[0])], max(1, _WORDS // sum(self._widths))
+        for start in range(0, len(numbers), piece):
+            part = slice(start, start + piece)
+            shots = sizes.shots[part, :way].reshape(-1)
+            self._fill(drawn.slice(start, start + piece), numbers[part], shots, drawing)
+        return drawn
 
     def sizes(self, numbers: IntArray) -> IntArray:
         """(T, 2) way and number of support examples; (T, 3) with the direction, where these take turns."""
@@ -116,13 +105,46 @@ class Sampler(AnySampler):
         """(T,) direction of each episode; those that are processed together share one."""
         return numbers // self._together % len(self._members)
 
-    def _shuffled(self, positions: IntArray, labels: IntArray, words: Words) -> tuple[IntArray, IntArray]:
-        """(T, n) positions, labels and words → the first two, shuffled alike; part by part."""
+    def _fill(self, drawn: Drawn, numbers: IntArray, shots: IntArray, drawing: Members) -> None:
+        """Draw the episodes of (T,) numbers into ``drawn``.
+
+        Args:
+            drawn: of their size; written to.
+            numbers: of the episodes.
+            shots: (T * way,) support examples of each of their classes.
+            drawing: what draws members.
+        """
+        count, way = drawn.classes.shape
+        pick, choose, inner, shuffle, urn = np.split(
+            self._stream.of(numbers), np.cumsum(self._widths)[:-1], axis=1
+        )
+        drawn.classes[:] = self._choose_classes(pick[:, 0], choose[:, :way])
+        flat, width = drawn.classes.reshape(-1), drawing.width
+        room = drawing.room(flat, shots).reshape(count, way)
+        queries = query_counts(self.shape, urn, way, room).reshape(-1)
+        members = drawing.draw(flat, shots, queries, inner[:, : way * width].reshape(-1, width))
+        positions = members + self.catalogue.offsets[flat][:, None]
+        labels = np.tile(np.arange(way), count)
+        order, then = np.split(shuffle, [drawn.support.shape[1]], axis=1)
+        for into, named, words, begin, size in (
+            (drawn.support, drawn.support_labels, order, np.zeros_like(shots), shots),
+            (drawn.query, drawn.query_labels, then, shots, queries),
+        ):
+            own = _stretches(positions, begin, size).reshape(into.shape)
+            places = self._order(own, words[:, : into.shape[1]])
+            # By flat places numpy takes several times as fast as along an axis; and it
+            # writes straight into an array only where a bad place is clipped, not raised on.
+            places += (np.arange(count) * into.shape[1])[:, None]
+            np.take(own, places, out=into, mode="clip")
+            np.take(np.repeat(labels, size), places, out=named, mode="clip")
+
+    def _order(self, positions: IntArray, words: Words) -> IntArray:
+        """(T, n) positions and words → a random order of each row; part by part."""
         order = orders(words)
         if (blocks := self.catalogue.blocks) is not None:
             parts = blocks.of[np.take_along_axis(positions, order, axis=1)]
             order = np.take_along_axis(order, np.argsort(parts, axis=1, kind="stable"), axis=1)
-        return np.take_along_axis(positions, order, axis=1), np.take_along_axis(labels, order, axis=1)
+        return order
 
     def _choose_classes(self, pick: Words, choose: Words) -> IntArray:
         if len(self._pools) == 1:
@@ -175,6 +197,14 @@ class Sampler(AnySampler):
         if len(self._members) > 1:
             mend += ", or set `directions: one`, so that training episodes are like those that test"
         return problem + mend
+
+
+def _stretches(positions: IntArray, begin: IntArray, size: IntArray) -> IntArray:
+    """Of row i of (n, most) positions those at ``begin[i]`` … ``begin[i] + size[i]`` - 1, row after row."""
+    if (begin == begin[0]).all() and (size == size[0]).all():
+        return positions[:, begin[0] : begin[0] + size[0]]
+    place = np.arange(positions.shape[1])
+    return positions[(begin[:, None] <= place) & (place < (begin + size)[:, None])]
 
 
 def _needs(blocks: Blocks, shot: int, queries: int) -> str:

@@ -47,6 +47,8 @@ class Stream:
         breaks = np.flatnonzero(np.diff(numbers) != 1) + 1
         runs = np.split(numbers, breaks) if len(numbers) else []
         parts = [self.records(int(run[0]), int(run[-1]) + 1) for run in runs]
+        if len(parts) == 1:
+            return parts[0]  # not copied
         return np.concatenate(parts) if parts else np.empty((0, self._width), dtype=np.uint64)
 
 
@@ -55,8 +57,9 @@ def below(words: Words, bound: IntArray | int) -> IntArray:
 
     The bias is below bound / 2**32: under one in a hundred thousand for 40,000 classes.
     """
-    high = (words >> np.uint64(32)).astype(np.int64)
-    return (high * bound) >> 32
+    product = (words >> np.uint64(32)).view(np.int64) * bound
+    product >>= 32
+    return product
 
 
 def distinct(words: Words, population: IntArray) -> IntArray:
@@ -72,21 +75,28 @@ def distinct(words: Words, population: IntArray) -> IntArray:
     Returns:
         (rows, m) integers, distinct within a row.
     """
-    count = words.shape[1]
-    steps = np.arange(count, dtype=np.int64)
-    target = np.ascontiguousarray(
-        (steps + below(words, population[:, None] - steps)).T, dtype=_narrow(population)
-    )
-    # Of the virtual array a = 0, 1, 2, …, step j swaps a[j] and a[target[j]]. Places below j are
-    # never read again, so the swap is remembered as "place target[j] now holds moved[j]".
+    rows, count = words.shape
+    target = np.empty((count, rows), dtype=_narrow(population))
+    for k in range(count):
+        target[k] = k + below(words[:, k], population - k)
+    # Of the virtual array a = 0, 1, 2, …, step k swaps a[k] and a[target[k]]. Places below k are
+    # never read again, so the swap is remembered as "place target[k] now holds what k held".
     chosen = target.copy()
-    moved = np.empty_like(target)
-    for j in range(count):
-        moved[j] = j
-        for k in range(j):
-            np.copyto(chosen[j], moved[k], where=target[k] == target[j])
-            np.copyto(moved[j], moved[k], where=target[k] == j)
+    place = np.arange(count, dtype=target.dtype)[:, None]
+    held = np.repeat(place, rows, axis=1)
+    for k in range(count - 1):
+        later = slice(k + 1, None)
+        _put(chosen[later], held[k], target[later] == target[k])
+        _put(held[later], held[k], place[later] == target[k])
     return np.ascontiguousarray(chosen.T, dtype=np.int64)
+
+
+def _put(into: NDArray[Any], value: NDArray[Any], where: NDArray[np.bool_]) -> None:
+    """``into[where] = value``, all broadcast. By bits alone: numpy's own is slow where much is put."""
+    mask = where.view(np.uint8) if into.dtype == np.uint8 else where.astype(into.dtype)
+    np.negative(mask, out=mask)
+    mask &= into ^ value
+    into ^= mask
 
 
 def _narrow(population: IntArray) -> type[np.unsignedinteger[Any]]:
@@ -100,6 +110,8 @@ def orders(words: Words) -> IntArray:
     # Sorting values that end in their own place is several times as fast as sorting places by values.
     count = words.shape[1]
     mask = np.uint64((1 << (count - 1).bit_length()) - 1 if count > 1 else 0)
-    placed = (words & ~mask) | np.arange(count, dtype=np.uint64)
+    placed = words & ~mask
+    placed |= np.arange(count, dtype=np.uint64)
     placed.sort(axis=1)
-    return (placed & mask).astype(np.int64)
+    placed &= mask
+    return placed.view(np.int64)
