@@ -122,21 +122,17 @@ class Sampler(AnySampler):
         flat, width = drawn.classes.reshape(-1), drawing.width
         room = drawing.room(flat, shots).reshape(count, way)
         queries = query_counts(self.shape, urn, way, room).reshape(-1)
-        members = drawing.draw(flat, shots, queries, inner[:, : way * width].reshape(-1, width))
-        positions = members + self.catalogue.offsets[flat][:, None]
-        labels = np.tile(np.arange(way), count)
+        positions = drawing.draw(flat, shots, queries, inner[:, : way * width].reshape(count * way, width))
+        positions += self.catalogue.offsets[flat][:, None]
         order, then = np.split(shuffle, [drawn.support.shape[1]], axis=1)
-        for into, named, words, begin, size in (
+        for into, labels, words, begin, size in (
             (drawn.support, drawn.support_labels, order, np.zeros_like(shots), shots),
             (drawn.query, drawn.query_labels, then, shots, queries),
         ):
             own = _stretches(positions, begin, size).reshape(into.shape)
             places = self._order(own, words[:, : into.shape[1]])
-            # By flat places numpy takes several times as fast as along an axis; and it
-            # writes straight into an array only where a bad place is clipped, not raised on.
-            places += (np.arange(count) * into.shape[1])[:, None]
-            np.take(own, places, out=into, mode="clip")
-            np.take(np.repeat(labels, size), places, out=named, mode="clip")
+            _pick(_labels(size.reshape(count, way)), places, labels)
+            _pick(own, places, into)
 
     def _order(self, positions: IntArray, words: Words) -> IntArray:
         """(T, n) positions and words → a random order of each row; part by part."""
@@ -205,6 +201,20 @@ def _stretches(positions: IntArray, begin: IntArray, size: IntArray) -> IntArray
         return positions[:, begin[0] : begin[0] + size[0]]
     place = np.arange(positions.shape[1])
     return positions[(begin[:, None] <= place) & (place < (begin + size)[:, None])]
+
+
+def _labels(size: IntArray) -> IntArray:
+    """(T, way) examples of each class → (T, n) labels, class by class; (1, n) where all rows are alike."""
+    rows = size[:1] if (size == size[0]).all() else size
+    return np.repeat(np.tile(np.arange(size.shape[1]), len(rows)), rows.reshape(-1)).reshape(len(rows), -1)
+
+
+def _pick(table: IntArray, places: IntArray, into: IntArray) -> None:
+    """Row i of (T, n) places in row i of a table, or in its only one."""
+    # By flat places numpy takes several times as fast as along an axis, and straight into an array
+    # only where a bad place is clipped, not raised on.
+    starts = np.arange(len(table))[:, None] * table.shape[1]
+    np.take(table, places + starts, out=into, mode="clip")
 
 
 def _needs(blocks: Blocks, shot: int, queries: int) -> str:

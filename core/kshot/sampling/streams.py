@@ -76,27 +76,23 @@ def distinct(words: Words, population: IntArray) -> IntArray:
         (rows, m) integers, distinct within a row.
     """
     rows, count = words.shape
-    target = np.empty((count, rows), dtype=_narrow(population))
+    # Of the virtual array a = 0, 1, 2, …, step k swaps a[k] and a[target[k]]. Places below k are
+    # never read again, so the swap is remembered as "place target[k] now holds what k held". Asked
+    # for are at each step the places target[k] and k: what they hold is chosen, and is moved.
+    places = np.empty((2, count, rows), dtype=_narrow(population))
+    target = places[0]
     for k in range(count):
         target[k] = k + below(words[:, k], population - k)
-    # Of the virtual array a = 0, 1, 2, …, step k swaps a[k] and a[target[k]]. Places below k are
-    # never read again, so the swap is remembered as "place target[k] now holds what k held".
-    chosen = target.copy()
-    place = np.arange(count, dtype=target.dtype)[:, None]
-    held = np.repeat(place, rows, axis=1)
+        places[1, k] = k
+    chosen, moved = held = places.copy()
     for k in range(count - 1):
-        later = slice(k + 1, None)
-        _put(chosen[later], held[k], target[later] == target[k])
-        _put(held[later], held[k], place[later] == target[k])
+        # ``held[later][places == target[k]] = moved[k]`` by bits: numpy's own is slow where much is put.
+        here = places[:, k + 1 :] == target[k]
+        change = here.view(np.uint8) if held.dtype == np.uint8 else here.astype(held.dtype)
+        np.negative(change, out=change)
+        change &= held[:, k + 1 :] ^ moved[k]
+        held[:, k + 1 :] ^= change
     return np.ascontiguousarray(chosen.T, dtype=np.int64)
-
-
-def _put(into: NDArray[Any], value: NDArray[Any], where: NDArray[np.bool_]) -> None:
-    """``into[where] = value``, all broadcast. By bits alone: numpy's own is slow where much is put."""
-    mask = where.view(np.uint8) if into.dtype == np.uint8 else where.astype(into.dtype)
-    np.negative(mask, out=mask)
-    mask &= into ^ value
-    into ^= mask
 
 
 def _narrow(population: IntArray) -> type[np.unsignedinteger[Any]]:
