@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import pytest
 import torch
@@ -150,3 +151,22 @@ def test_schedules_start_high_and_end_low() -> None:
     assert [halving(step) for step in (0, 4, 5, 10, 24)] == [1, 1, 0.5, 0.25, 0.0625]
     every = schedule(Train(schedule="halving", halving_every=8), 25, 4)
     assert [every(step) for step in (0, 1, 2, 4, 24)] == [1, 1, 0.5, 0.25, 2**-12]
+
+
+@pytest.mark.parametrize(
+    ("capability", "precision", "told"),
+    [("AVX2", "bfloat16", 1), ("AVX512", "bfloat16", 0), ("AVX2", "float32", 0)],
+)
+def test_half_precision_that_is_slow_here_is_told_once(
+    capability: str,
+    precision: Literal["float32", "bfloat16"],
+    told: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from kshot.training.optimisation import _tell_slow_half
+
+    _tell_slow_half.cache_clear()
+    monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: capability)
+    fit(Train(episodes=2, precision=precision))
+    assert sum("bfloat16 on a processor without AVX-512" in message for message in caplog.messages) == told

@@ -24,7 +24,7 @@ class Optimisation(Strict):
             none: a fifth of the training.
         weight_decay: as the optimiser defines it.
         clip: largest norm of the gradient; none: not clipped.
-        precision: ``float32``, or ``bfloat16`` by autocast.
+        precision: ``float32``, or ``bfloat16`` by autocast: faster on a GPU, and on a processor with AVX-512.
     """
 
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 
 import torch
@@ -13,6 +15,8 @@ from torch import nn
 from kshot.config import Optimisation
 from kshot.errors import CellError
 from kshot.interfaces import Encoder
+
+log = logging.getLogger("kshot")
 
 HALVINGS = 5
 """Equal stretches of a ``halving`` schedule that does not say how long they are."""
@@ -96,7 +100,19 @@ def precision(options: Optimisation, device: torch.device) -> AbstractContextMan
     """The context in which a loss is computed: autocast for bfloat16, nothing for float32."""
     if options.precision == "float32":
         return nullcontext()
+    if device.type == "cpu":
+        _tell_slow_half(torch.backends.cpu.get_cpu_capability())
     return torch.autocast(device.type, torch.bfloat16)
+
+
+@cache
+def _tell_slow_half(capability: str) -> None:
+    """Once in a process: of x86 processors those without AVX-512 have no instructions for bfloat16."""
+    if capability == "AVX2":
+        log.warning(
+            "precision: bfloat16 on a processor without AVX-512, where it takes several times as long as float32; "
+            "leave it out, unless memory is short"
+        )
 
 
 def schedule(options: Optimisation, steps: int, examples: int) -> Callable[[int], float]:
