@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from kshot.functional import AttentionPooling, BidirectionalGRU
+from kshot.functional import AttentionPooling, BidirectionalGRU, lstm_outputs
 from kshot.functional.recurrent import turned
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -34,6 +34,14 @@ def test_both_directions_are_those_of_packed_sequences() -> None:
     packed = pack_padded_sequence(sequence, torch.tensor(LENGTHS), batch_first=True, enforce_sorted=False)
     expected, _ = pad_packed_sequence(theirs(packed)[0], batch_first=True, total_length=6)
     torch.testing.assert_close(ours(sequence, mask), expected)
+
+
+def test_an_lstm_under_autocast_is_computed_in_full_precision_on_a_cpu() -> None:
+    sequence, unit = batch()[0].bfloat16(), nn.LSTM(4, 3, num_layers=2, batch_first=True)
+    expected, _ = unit(sequence.float())
+    with torch.autocast("cpu", torch.bfloat16):
+        found = lstm_outputs(unit, sequence)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
 
 def test_pooling_weighs_valid_steps_alone() -> None:

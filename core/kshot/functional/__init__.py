@@ -24,7 +24,7 @@ from kshot.functional.norms import (
     statistics,
 )
 from kshot.functional.noting import is_watched, note, note_step, watched
-from kshot.functional.recurrent import AttentionPooling, BidirectionalGRU
+from kshot.functional.recurrent import AttentionPooling, BidirectionalGRU, lstm_outputs
 from kshot.functional.subsets import parameter_subset
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "is_watched",
     "largest_list",
     "layerwise_rates",
+    "lstm_outputs",
     "note",
     "note_step",
     "parameter_subset",

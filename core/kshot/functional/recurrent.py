@@ -65,6 +65,18 @@ class AttentionPooling(nn.Module):
         return (weights.mT @ sequence).flatten(1)
 
 
+def lstm_outputs(unit: nn.LSTM, sequence: Tensor) -> Tensor:
+    """(B, L, incoming) → (B, L, width) outputs of an LSTM; on a CPU in full precision, whatever autocast says.
+
+    Of an LSTM torch has no bfloat16 kernel for processors without AVX-512: it raises there. A GRU it
+    leaves in full precision on any CPU.
+    """
+    if sequence.device.type != "cpu":
+        return unit(sequence)[0]
+    with torch.autocast("cpu", enabled=False):
+        return unit(sequence.to(unit.weight_ih_l0.dtype))[0]
+
+
 def _initialise(unit: nn.GRU) -> None:
     for name, parameter in unit.named_parameters():
         if name.startswith("bias"):

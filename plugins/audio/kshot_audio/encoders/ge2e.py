@@ -8,6 +8,7 @@ from typing import Annotated, Any, final
 import torch
 import torch.nn.functional as F
 from kshot.episode import Inputs
+from kshot.functional import lstm_outputs
 from kshot.packaged import PackagedFiles
 from pydantic import Field
 from torch import Tensor, nn
@@ -94,7 +95,7 @@ class GE2E(Augmented):
 
     def _embedded(self, windows: Tensor) -> Tensor:
         """(N, 160, 40) → (N, 256) of length 1."""
-        states, _ = self.lstm(windows)
+        states = lstm_outputs(self.lstm, windows)
         return F.normalize(F.relu(self.linear(states[:, -1])), dim=1)
 
     def _load(self) -> None:

@@ -13,6 +13,7 @@ from typing import final
 
 import torch
 import torch.nn.functional as F
+from kshot.functional import lstm_outputs
 from torch import Tensor, nn
 
 from kshot_audio.encoders.masked import masked_mean, masked_moments
@@ -80,7 +81,7 @@ class Lstm(nn.Module):
     def forward(self, frames: Tensor, mask: Tensor) -> Tensor:
         """(B, F, mels) frames, zero where the mask (B, F, 1) is → (B, width)."""
         frames = F.pad(frames, (0, 0, 0, -frames.shape[1] % STRIDE))
-        outputs, _ = self.lstm(frames.unflatten(1, (-1, STRIDE)).flatten(2))
+        outputs = lstm_outputs(self.lstm, frames.unflatten(1, (-1, STRIDE)).flatten(2))
         return masked_mean(outputs, mask[:, ::STRIDE])
 
     def ordered_blocks(self) -> Sequence[nn.Module]:
