@@ -74,7 +74,7 @@ def lstm_outputs(unit: nn.LSTM, sequence: Tensor) -> Tensor:
     if sequence.device.type != "cpu":
         return unit(sequence)[0]
     with torch.autocast("cpu", enabled=False):
-        return unit(sequence.to(unit.weight_ih_l0.dtype))[0]
+        return unit(sequence.to(next(unit.parameters()).dtype))[0]
 
 
 def _initialise(unit: nn.GRU) -> None:
