@@ -230,6 +230,25 @@ def test_a_file_may_leave_out_training_classes(folds: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({"train": ["train", "validation"]}, {"train": {"c", "a"}, "validation": set(), "test": {"b"}}),
+        ({"test": ["validation"]}, {"train": {"c"}, "validation": set(), "test": {"a"}}),
+    ],
+)
+def test_lists_of_a_file_may_be_joined_and_serve_as_others(
+    asked: Any, found: dict[str, set[str]], folds: Path
+) -> None:
+    assert classes_of(FileSplit(file=str(folds), fold="02", **asked), list("abcd")) == found
+
+
+def test_a_list_that_a_file_does_not_have(folds: Path) -> None:
+    folds.write_text(json.dumps({"test": ["b"]}), encoding="utf-8")
+    with pytest.raises(DataError, match=r"no list 'validation', asked for as train \(it has: test\)"):
+        rows_of(FileSplit(file=str(folds), train=["validation"]), list("abc"))
+
+
+@pytest.mark.parametrize(
     ("content", "fold", "message"),
     [
         (FOLDS, None, r"several folds; name one of them as `fold`: 01, 02"),

@@ -35,6 +35,10 @@ def parse(value: Any) -> Any:
         ({"train": ["a", 7], "test": ["b"]}, ClassSplit(train=["a", "7"], validation=[], test=["b"])),
         ({"file": "folds.json", "fold": "01"}, FileSplit(file="folds.json", fold="01")),
         ({"file": "folds.json"}, FileSplit(file="folds.json")),
+        (
+            {"file": "folds.json", "train": ["train", "Valid"], "test": "test"},
+            FileSplit(file="folds.json", train=["train", "validation"], test=["test"]),
+        ),
         ({"seed": 3}, FractionSplit(fractions=[0.6, 0.2, 0.2], seed=3)),
         ({"fractions": [0.5, 0, 0.5]}, FractionSplit(fractions=[0.5, 0.0, 0.5], seed=0)),
         (FractionSplit(seed=4), FractionSplit(seed=4)),
@@ -56,6 +60,10 @@ def test_every_form_is_read(written: Any, read: Any) -> None:
         ({"train": ["a", "b"], "test": ["c"]}, "by lists of classes (2 / 0 / 1)"),
         ({"file": "folds.json"}, "by the file folds.json"),
         ({"file": "folds.json", "fold": "01"}, "by the file folds.json, fold 01"),
+        (
+            {"file": "folds.json", "train": ["train", "val"]},
+            "by the file folds.json (train: train, validation)",
+        ),
         ({"seed": 3}, "classes drawn at random (0.6 / 0.2 / 0.2, seed 3)"),
     ],
 )
@@ -90,6 +98,16 @@ def test_every_form_tells_its_rule(written: Any, rule: str) -> None:
         ({"fractions": [1.0, float("nan"), 0.5]}, ("split",), "sum to 1"),
         ({"seed": 1.5}, ("split", "seed"), "valid integer"),
         ({"column": "part", "train": "a", "test": ["a"]}, ("split",), "'a' stands for both train and test"),
+        (
+            {"file": "f.json", "train": "val", "test": "dev"},
+            ("split",),
+            "'validation' stands for both train and test",
+        ),
+        (
+            {"file": "f.json", "train": ["train", "cat"]},
+            ("split", "train"),
+            "a file's lists are train, validation, test; it has no 'cat'",
+        ),
     ],
 )
 def test_one_message_at_one_place(written: Any, place: tuple[Any, ...], message: str) -> None:

@@ -79,9 +79,8 @@ def _wanted(split: ColumnSplit, name: Split, present: Collection[str], where: st
         if absent:
             raise DataError(f"{has} '{absent[0]}', asked for as {name} {known}{nearest(absent[0], present)}")
         return set(given)
-    taken = {value for other in SPLITS for value in getattr(split, other) or ()}
     for usual in SYNONYMS[name]:
-        found = {value for value in present if value.casefold() == usual} - taken
+        found = {value for value in present if value.casefold() == usual} - set(split.taken)
         if found:
             return found
     if name == "validation":

@@ -30,7 +30,8 @@ def read_folds(split: FileSplit, folder: Path) -> tuple[Path, ClassSplit]:
         raise DataError(f"{path}: cannot be read as JSON: {error}") from error
     if not isinstance(content, dict):
         raise DataError(f"{path}: expected {_EXPECTED}, found a {type(content).__name__}")
-    return path, _class_lists(path, _choose(path, cast("dict[str, Any]", content), split.fold))
+    lists = _class_lists(path, _choose(path, cast("dict[str, Any]", content), split.fold))
+    return path, _joined(path, lists, split)
 
 
 def as_spelt(split: ClassSplit, classes: Collection[str]) -> ClassSplit:
@@ -95,7 +96,7 @@ def _choose(path: Path, content: Mapping[str, Any], fold: str | None) -> Mapping
     raise DataError(f"{path} has no fold '{fold}' (it has: {listing(folds)}){nearest(fold, folds)}")
 
 
-def _class_lists(path: Path, lists: Mapping[str, Any]) -> ClassSplit:
+def _class_lists(path: Path, lists: Mapping[str, Any]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for key, value in lists.items():
         split = next((split for split, names in SYNONYMS.items() if key.casefold() in names), None)
@@ -104,9 +105,21 @@ def _class_lists(path: Path, lists: Mapping[str, Any]) -> ClassSplit:
         if split is None or split in found or not _is_names(value):
             raise DataError(f"{path}: key '{key}' does not fit; expected {_EXPECTED}")
         found[split] = [str(name) for name in cast("list[Any]", value)]
-    if not found.get("test"):
+    return found
+
+
+def _joined(path: Path, lists: Mapping[str, list[str]], split: FileSplit) -> ClassSplit:
+    """The lists that were asked for as each split; else its own, where no other split takes it."""
+    for part, wanted in split.taken.items():
+        if part not in lists:
+            raise DataError(f"{path}: no list '{part}', asked for as {wanted} (it has: {listing(lists)})")
+    joined: dict[str, list[str]] = {}
+    for name in SYNONYMS:
+        parts = getattr(split, name) or ([] if name in split.taken else [name])
+        joined[name] = [label for part in parts for label in lists.get(part, ())]
+    if not joined["test"]:
         raise DataError(f"{path}: no classes for test; expected {_EXPECTED}")
-    return ClassSplit(**found)
+    return ClassSplit(**joined)
 
 
 def _is_names(value: Any) -> bool:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Any, Self, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from kshot.errors import listing, nearest
@@ -42,6 +42,14 @@ def _values(value: Any) -> Any:
     return [str(one).lower() if isinstance(one, bool) else _name(one) for one in values]
 
 
+def _list_name(given: str) -> str:
+    """The house's own name of a list in a file."""
+    for split, usual in SYNONYMS.items():
+        if given.casefold() in usual:
+            return split
+    raise _problem(f"a file's lists are {listing(SYNONYMS)}; it has no '{given}'{nearest(given, SYNONYMS)}")
+
+
 Name = Annotated[str, BeforeValidator(_name), Field(min_length=1)]
 Names = Annotated[list[Name], Field(min_length=1)]
 Values = Annotated[list[str], BeforeValidator(_values), Field(min_length=1)]
@@ -56,7 +64,34 @@ class _Form(BaseModel, ABC):
         """How classes come to their split, in a few words."""
 
 
-class ColumnSplit(_Form):
+class _Parts(_Form, ABC):
+    """Splits that are made of parts with names: each part goes to one split."""
+
+    train: Values | None = None
+    validation: Values | None = None
+    test: Values | None = None
+
+    def _asked(self) -> str:
+        """The parts that were asked for, in brackets; empty where none were."""
+        given = {split: getattr(self, split) for split in SYNONYMS}
+        asked = [f"{split}: {', '.join(parts)}" for split, parts in given.items() if parts]
+        return f" ({'; '.join(asked)})" if asked else ""
+
+    @property
+    def taken(self) -> dict[str, str]:
+        """The split that each part was asked for."""
+        return {part: split for split in SYNONYMS for part in getattr(self, split) or ()}
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        for split in SYNONYMS:
+            for part in getattr(self, split) or ():
+                if self.taken[part] != split:
+                    raise _problem(f"'{part}' stands for both {split} and {self.taken[part]}")
+        return self
+
+
+class ColumnSplit(_Parts):
     """A column says to which split a row belongs; rows with any other value are left out.
 
     Attributes:
@@ -67,25 +102,11 @@ class ColumnSplit(_Form):
     """
 
     column: str = Field(min_length=1)
-    train: Values | None = None
-    validation: Values | None = None
-    test: Values | None = None
 
     @property
     def rule(self) -> str:
         """The column, and which of its values were asked for."""
-        given = {split: getattr(self, split) for split in SYNONYMS}
-        asked = [f"{split}: {', '.join(values)}" for split, values in given.items() if values]
-        return f"by the column '{self.column}'" + (f" ({'; '.join(asked)})" if asked else "")
-
-    @model_validator(mode="after")
-    def _apart(self) -> Self:
-        seen: dict[str, str] = {}
-        for split in SYNONYMS:
-            for value in getattr(self, split) or ():
-                if seen.setdefault(value, split) != split:
-                    raise _problem(f"the value '{value}' stands for both {seen[value]} and {split}")
-        return self
+        return f"by the column '{self.column}'{self._asked()}"
 
 
 class ClassSplit(_Form):
@@ -108,22 +129,31 @@ class ClassSplit(_Form):
         return f"by lists of classes ({lengths})"
 
 
-class FileSplit(_Form):
+class FileSplit(_Parts):
     """Three lists of class names in a JSON file, ``{"train": […], "validation": […], "test": […]}``.
 
     Attributes:
         file: the file; a relative path counts from the current folder, else from the table's.
             ``package:path`` is a file that an installed package brings.
         fold: where the file holds several such splits under names, the name of one.
+        train: its list, or lists, of training classes: ``[train, validation]`` trains on both, once all is
+            settled. None: the list under ``train``, where no other split takes it.
+        validation: likewise.
+        test: likewise.
     """
 
     file: str = Field(min_length=1)
     fold: Name | None = None
 
+    @field_validator(*SYNONYMS)
+    @classmethod
+    def _lists(cls, parts: list[str] | None) -> list[str] | None:
+        return None if parts is None else [_list_name(part) for part in parts]
+
     @property
     def rule(self) -> str:
-        """The file, and the name of the fold."""
-        return f"by the file {self.file}" + (f", fold {self.fold}" if self.fold else "")
+        """The file, the name of the fold, and which of its lists were asked for."""
+        return f"by the file {self.file}" + (f", fold {self.fold}" if self.fold else "") + self._asked()
 
 
 class FractionSplit(_Form):

@@ -14,8 +14,8 @@ _TABLE = "kshot_image.table:image_table"
 _TRIAL = Trial(needs="the data set's own files")
 
 
-def _listed(name: str, *folds: str) -> dict[str, Any]:
-    return {fold: {"file": f"kshot_image:splits/{name}.json", "fold": fold} for fold in folds}
+def _listed(name: str, fold: str, **parts: list[str]) -> dict[str, Any]:
+    return {"file": f"kshot_image:splits/{name}.json", "fold": fold, **parts}
 
 
 NAMED = (
@@ -34,7 +34,11 @@ NAMED = (
             "label": ["fine_label", "label"],
             "split": "bertinetto",
         },
-        splits=_listed("cifar_fs", "bertinetto", "validation-as-test"),
+        splits={
+            "bertinetto": _listed("cifar_fs", "bertinetto"),
+            # For copies without the test classes.
+            "validation-as-test": _listed("cifar_fs", "bertinetto", test=["validation"]),
+        },
     ),
     SourceSpec(
         name="cub",
@@ -46,7 +50,7 @@ NAMED = (
         "A closer look at few-shot classification, ICLR 2019",
         licence="non-commercial research only; loading only",
         options={"split": "chen2019"},
-        splits=_listed("cub", "chen2019"),
+        splits={"chen2019": _listed("cub", "chen2019")},
     ),
     SourceSpec(
         name="mini_imagenet",
@@ -58,6 +62,6 @@ NAMED = (
         "Optimization as a model for few-shot learning, ICLR 2017",
         licence="ImageNet's terms, non-commercial research only; loading only",
         options={"split": "ravi"},
-        splits=_listed("mini_imagenet", "ravi"),
+        splits={"ravi": _listed("mini_imagenet", "ravi")},
     ),
 )

@@ -43,16 +43,13 @@ def opened(name: str, **options: Any) -> Source:
     return factory(**given.arguments)
 
 
-def lists(name: str, split: str) -> dict[str, list[str]]:
-    package, _, path = SPECS[name].splits[split]["file"].partition(":")
-    folder = Path(importlib.import_module(package).__path__[0])
-    return json.loads((folder / path).read_text(encoding="utf-8"))[SPECS[name].splits[split]["fold"]]
+def lists(name: str, fold: str) -> dict[str, list[str]]:
+    path = Path(importlib.import_module("kshot_image").__path__[0], "splits", f"{name}.json")
+    return json.loads(path.read_text(encoding="utf-8"))[fold]
 
 
 def classes(name: str) -> list[str]:
-    return sorted(
-        {one for split in SPECS[name].splits for some in lists(name, split).values() for one in some}
-    )
+    return sorted(one for some in lists(name, SPECS[name].options["split"]).values() for one in some)
 
 
 def sizes(source: Source) -> tuple[int, ...]:
@@ -88,11 +85,20 @@ def test_class_folders(name: str, split: str, tmp_path: Path) -> None:
     path = folders(tmp_path / "images", classes(name))
     source = opened(name, path=path, split=split)
     assert sizes(source) == SIZES[name][split]
-    names = {part: set(source.catalogue(part).classes) for part in lists(name, split)}
-    assert names == {part: set(some) for part, some in lists(name, split).items()}
     assert source.fetch(0).size == (2, 2)
     if split == SPECS[name].options["split"]:
+        names = {part: set(source.catalogue(part).classes) for part in SPLITS}
+        assert names == {part: set(some) for part, some in lists(name, split).items()}
         assert sizes(opened(name, path=path)) == SIZES[name][split]
+
+
+def test_validation_classes_of_cifar_fs_as_test(tmp_path: Path) -> None:
+    source = opened(
+        "cifar_fs", path=folders(tmp_path / "images", classes("cifar_fs")), split="validation-as-test"
+    )
+    published = lists("cifar_fs", "bertinetto")
+    assert set(source.catalogue("train").classes) == set(published["train"])
+    assert set(source.catalogue("test").classes) == set(published["validation"])
 
 
 def test_mini_imagenet_in_three_folders(tmp_path: Path) -> None:
