@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -301,6 +302,32 @@ def test_fit_names_all_examples_that_cannot_be_used(bars: Path, capsys: Capture)
     ]
     assert main([*fit_bars(bars), "--set", "data.on_error=skip"]) == 0
     assert "10 examples of 2 classes, 5 of each" in capsys.readouterr().out
+
+
+def test_fit_tells_of_copies_under_several_classes(bars: Path, capsys: Capture) -> None:
+    def told() -> list[str]:
+        return [line for line in capsys.readouterr().err.splitlines() if "several classes" in line]
+
+    own = bars / "lying" / "own.png"
+    Image.new("L", (12, 12), 77).save(own)
+    shutil.copy(own, bars / "lying" / "own again.png")
+    assert main(fit_bars(bars)) == 0
+    assert not told()  # twice in one class
+    (bars / "lying" / "own again.png").unlink()
+    shutil.copy(own, bars / "standing" / "copy.png")
+    assert main(fit_bars(bars)) == 0
+    [line] = told()
+    assert line.endswith(
+        f"fit: the same example under several classes: {own} and {bars}/standing/copy.png; one of "
+        "them is probably wrong"
+    )
+    table = bars.with_name("bars.csv")
+    places = sorted(bars.glob("*/*.png"))
+    with table.open("w") as stream:
+        csv.writer(stream).writerows([["image", "label"], *((p, p.parent.name) for p in places)])
+    assert main([*fit_bars(bars)[:1], str(table), *fit_bars(bars)[2:]]) == 0
+    [line] = told()
+    assert f"{table} line {places.index(own) + 2}, column 'image' and {table} line " in line
 
 
 def test_fit_names_the_files_that_the_encoder_refuses(

@@ -144,13 +144,17 @@ def test_all_problems_come_at_once_and_the_rest_can_still_be_checked() -> None:
 
 def test_yaml_without_its_traps() -> None:
     text = (
-        "{rate: 1e-3, classes: [no, yes, on], flag: true, number: 10, half: .5, version: 1.2.3, empty: null}"
+        "{rate: 1e-3, classes: [no, yes, on, 1:30, 01, 007, 2024-01-31], flag: true, number: 10, thousand: 1_000, "
+        "nothing: 0, less: -5, half: .5, version: 1.2.3, empty: null}"
     )
     assert parse(text) == {
         "rate": 0.001,
-        "classes": ["no", "yes", "on"],
+        "classes": ["no", "yes", "on", "1:30", "01", "007", "2024-01-31"],
         "flag": True,
         "number": 10,
+        "thousand": 1000,
+        "nothing": 0,
+        "less": -5,
         "half": 0.5,
         "version": "1.2.3",
         "empty": None,

@@ -6,11 +6,13 @@ import logging
 import reprlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kshot.classifier.things import Given
 from kshot.classifier.threshold import Threshold
 from kshot.errors import listing
+
+S = TypeVar("S", bound=str | bytes)
 
 log = logging.getLogger("kshot")
 
@@ -55,18 +57,29 @@ def tell_contradictions(given: Given, labels: Sequence[str]) -> None:
         given: n examples.
         labels: their classes.
     """
-    classes: dict[str | bytes, list[str]] = {}
-    for thing, read, label in zip(given.things, given.raw, labels, strict=True):
-        sign = _sign(thing, read)
-        if sign is not None and label not in (found := classes.setdefault(sign, [])):
-            found.append(label)
-    several = [(sign, found) for sign, found in classes.items() if len(found) > 1]
-    if several:
-        log.warning(
-            "%s: the same example under several classes: %s; one of them is probably wrong",
-            given.who,
-            listing((f"{_shown(sign)} ({_named(found)})" for sign, found in several), NAMED),
-        )
+    signs = [_sign(thing, read) for thing, read in zip(given.things, given.raw, strict=True)]
+    told = [
+        f"{_shown(sign)} ({listing(dict.fromkeys(_short.repr(labels[number]) for number in numbers), NAMED)})"
+        for sign, numbers in _contradictions(signs, labels)
+    ]
+    _tell_contradictions(given.who, told)
+
+
+def tell_copies(
+    who: str, digests: Sequence[str | None], labels: Sequence[str], places: Sequence[str]
+) -> None:
+    """Tell of examples that lie under several classes with the same content.
+
+    Args:
+        who: takes them.
+        digests: of the content of n examples; none: not known, and not compared.
+        labels: their classes.
+        places: where each lies.
+    """
+    found = _contradictions(digests, labels)
+    _tell_contradictions(
+        who, [" and ".join(places[number] for number in numbers[:NAMED]) for _, numbers in found]
+    )
 
 
 def tell_poor_negatives(found: Threshold | None) -> None:
@@ -88,6 +101,24 @@ def tell_poor_negatives(found: Threshold | None) -> None:
         )
 
 
+def _contradictions(signs: Iterable[S | None], labels: Sequence[str]) -> list[tuple[S, list[int]]]:
+    """The signs of examples of several classes, and the numbers of those that have each."""
+    numbers: dict[S, list[int]] = {}
+    for number, sign in enumerate(signs):
+        if sign is not None:
+            numbers.setdefault(sign, []).append(number)
+    return [(sign, those) for sign, those in numbers.items() if len({labels[number] for number in those}) > 1]
+
+
+def _tell_contradictions(who: str, told: Sequence[str]) -> None:
+    if told:
+        log.warning(
+            "%s: the same example under several classes: %s; one of them is probably wrong",
+            who,
+            listing(told, NAMED),
+        )
+
+
 def _sign(thing: Any, read: Any) -> str | bytes | None:
     """By which an example is known again."""
     if isinstance(read, str):
@@ -99,7 +130,3 @@ def _sign(thing: Any, read: Any) -> str | bytes | None:
 
 def _shown(sign: str | bytes) -> str:
     return _short.repr(sign) if isinstance(sign, str) else f"{len(sign)} bytes"
-
-
-def _named(classes: Sequence[str]) -> str:
-    return listing(map(_short.repr, classes), NAMED)

@@ -19,11 +19,11 @@ _MERGE = "tag:yaml.org,2002:merge"
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML with three traps of YAML 1.1 removed.
+    """Safe YAML with the traps of YAML 1.1 removed.
 
     A key that stands twice in one mapping is refused; ``1e-3`` is a number; ``yes``, ``no``,
-    ``on`` and ``off`` are words (class names, often enough), only true and false are booleans.
-    A whole number fits into 64 bits.
+    ``on`` and ``off``, ``1:30``, ``01`` and ``2024-01-31`` are words (class names and names of folds,
+    often enough), only true and false are booleans. A whole number fits into 64 bits.
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -50,12 +50,17 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
-_WORDS = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:float"
+_OTHERWISE = {f"tag:yaml.org,2002:{name}" for name in ("bool", "float", "int", "timestamp")}
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _WORDS]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _OTHERWISE]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(true|false|True|False)$"), list("tfTF"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int",
+    re.compile(r"([-+]?(0|[1-9][0-9_]*|0b[01_]+|0x[0-9a-fA-F_]+))$"),
+    list("-+0123456789"),
+)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"([-+]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][-+]?\d+)?|[-+]?\.inf|\.nan)$"),

@@ -70,6 +70,7 @@ def fit(
 ) -> None:
     """Make a classifier of your own classes, and say how well it will do with how many examples."""
     from kshot.classifier import FewShotClassifier
+    from kshot.classifier.doubts import tell_copies
     from kshot.cli.product.examples import examples_of, strangers_of
     from kshot.cli.telling import progress_told
     from kshot.errors import UnusableError
@@ -87,6 +88,7 @@ def fit(
     strangers = strangers_of(use, negatives, options["data"]) if negatives else None
     try:
         with progress_told():
+            tell_copies("fit", examples.digests, examples.labels, examples.places)
             classifier.fit(
                 examples.things, examples.labels, negatives=strangers.things if strangers else None
             )

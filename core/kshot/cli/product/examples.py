@@ -36,11 +36,14 @@ class Examples:
         things: what a classifier is given.
         labels: their classes; none of things that have no class.
         places: where each lies, for messages.
+        digests: of each one's content; none: not known, or a text, of which a classifier sees itself where it
+            stands twice.
     """
 
     things: Sequence[Any]
     labels: Sequence[str]
     places: Sequence[str]
+    digests: Sequence[str | None]
 
 
 def examples_of(encoder: str, data: str, options: Mapping[str, Any]) -> Examples:
@@ -73,7 +76,12 @@ def examples_of(encoder: str, data: str, options: Mapping[str, Any]) -> Examples
         )
         raise DataError(itemised(title, problems, MAX_UNUSABLE))
     labels = [catalogue.classes[number] for number in catalogue.labels]
-    return Examples(things, labels, [source.place(int(row)) for row in catalogue.rows])
+    rows = catalogue.rows.tolist()
+    digests = [
+        None if isinstance(thing, str) else source.digest(row)
+        for row, thing in zip(rows, things, strict=True)
+    ]
+    return Examples(things, labels, [source.place(row) for row in rows], digests)
 
 
 def strangers_of(encoder: str, given: str, options: Mapping[str, Any]) -> Examples:
@@ -86,7 +94,9 @@ def strangers_of(encoder: str, given: str, options: Mapping[str, Any]) -> Exampl
     modality = modality_of(registry, encoder)
     if modality != "text" and Path(given).is_dir():
         found = files(given, build_reader(registry, modality))
-        return Examples([item.thing for item in found], (), [item.name for item in found])
+        return Examples(
+            [item.thing for item in found], (), [item.name for item in found], [None] * len(found)
+        )
     return examples_of(encoder, given, options)
 
 
