@@ -20,6 +20,7 @@ from kshot.loading import (
     embed_positions,
     encoder_state_hash,
     make_loader,
+    resident,
 )
 from kshot.loading.prepare import trimmed
 from kshot.sampling import Sampler
@@ -46,11 +47,11 @@ def test_resident_and_streaming_loaders_agree() -> None:
     source, encoder = Toy(), toy_encoder()
     catalogue = source.catalogue("train")
     sampler = Sampler(catalogue, "train", Shape(5, 2, 3), 0)
-    resident = make_loader(source, catalogue, encoder, CPU, Loading())
+    ready = make_loader(source, catalogue, encoder, CPU, Loading())
     streaming = make_loader(source, catalogue, encoder, CPU, Loading(memory_gib=1e-9))
-    assert isinstance(resident, ResidentLoader)
+    assert isinstance(ready, ResidentLoader)
     assert isinstance(streaming, StreamingLoader)
-    pairs = zip(resident.episodes(sampler, 3, 10, 4), streaming.episodes(sampler, 3, 10, 4), strict=True)
+    pairs = zip(ready.episodes(sampler, 3, 10, 4), streaming.episodes(sampler, 3, 10, 4), strict=True)
     sizes = []
     for one, other in pairs:
         sizes.append(len(one))
@@ -59,6 +60,23 @@ def test_resident_and_streaming_loaders_agree() -> None:
             assert torch.equal(a.inputs["values"], b.inputs["values"])
             assert torch.equal(a.labels, b.labels)
     assert sizes == [4, 3]
+
+
+@pytest.mark.parametrize("batches", [0, 1, 3, 100])
+def test_how_much_is_gathered_at_once_changes_no_batch(batches: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Toy()
+    catalogue, shape = source.catalogue("train"), Shape(5, 2, 3)
+    loader = make_loader(source, catalogue, toy_encoder(), CPU, Loading())
+    sampler, example = Sampler(catalogue, "train", shape, 0), loader.gather(np.arange(1))["values"]
+    monkeypatch.setattr(resident, "_AHEAD", 2 * batches * shape.most_examples * example.nbytes)
+    found = list(loader.episodes(sampler, 3, 18, 2))
+    assert [len(one) for one in found] == [2] * 7 + [1]
+    for one, drawn in zip(found, sampler.drawn(3, 18, 2), strict=True):
+        assert torch.equal(one.support[0].inputs["values"], loader.gather(drawn.support)["values"])
+        assert torch.equal(one.query[0].inputs["values"], loader.gather(drawn.query)["values"])
+        assert one.support[0].labels.tolist() == drawn.support_labels.tolist()
+        assert one.query_labels.tolist() == drawn.query_labels.tolist()
+        assert [[catalogue.classes[c] for c in row] for row in drawn.classes] == list(map(list, one.classes))
 
 
 @pytest.mark.slow

@@ -17,6 +17,10 @@ from kshot.functional.concurrent import alone
 from kshot.loading.loader import Loader, assemble
 from kshot.loading.prepare import TRUNCATED, trimmed
 from kshot.sampling import AnySampler, Catalogue
+from kshot.shapes import Shape
+
+_AHEAD = 2**22
+"""Bytes of inputs gathered at a time, where batches are small: they stay in the cache until they are used."""
 
 
 @final
@@ -37,6 +41,7 @@ class ResidentLoader(Loader):
         self.device = device
         self.truncated = int(inputs[TRUNCATED].sum()) if TRUNCATED in inputs else 0
         self._inputs = {name: leaf.to(device) for name, leaf in inputs.items()}
+        self._bytes = sum(leaf[:1].nbytes for leaf in inputs.values())
 
     def gather(self, positions: np.ndarray) -> dict[str, Tensor]:
         """(…,) positions → leaves (…, features)."""
@@ -48,8 +53,17 @@ class ResidentLoader(Loader):
         return {name: leaf.unflatten(0, index.shape) for name, leaf in rows.items()}
 
     def episodes(self, sampler: AnySampler, start: int, stop: int, size: int) -> Iterator[Episodes]:
-        """Draw and gather, batch by batch."""
-        yield from gathered(self, sampler, start, stop, size)
+        """Draw and gather; of small batches several at once, each of which is then a view of its own part."""
+        for episodes in gathered(self, sampler, start, stop, size * self._together(sampler.shape, size)):
+            yield from (episodes.slice(at, at + size) for at in range(0, len(episodes), size))
+
+    def _together(self, shape: Shape, size: int) -> int:
+        """Batches of ``size`` episodes that are gathered at once."""
+        # What is padded is cut for each batch to the longest of it; what differs in size or direction cannot
+        # lie together.
+        if "attention_mask" in self._inputs or not shape.one_size or self.catalogue.blocks is not None:
+            return 1
+        return max(1, _AHEAD // max(1, size * shape.most_examples * self._bytes))
 
 
 def gathered(loader: Loader, sampler: AnySampler, start: int, stop: int, size: int) -> Iterator[Episodes]:
