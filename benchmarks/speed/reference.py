@@ -4,6 +4,7 @@ against this. It checks nothing, reports nothing and resumes from nothing."""
 from __future__ import annotations
 
 import copy
+import ctypes
 import threading
 import time
 from collections.abc import Callable
@@ -61,8 +62,18 @@ def _network() -> nn.Module:
     return conv4(pool_first=True).to(memory_format=torch.channels_last)
 
 
+def keep_freed_memory() -> None:
+    """Let glibc keep large blocks that are freed: a step needs the next ones at once, and pages cost time."""
+    trim_threshold, mmap_max = -1, -4  # from malloc.h
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(mmap_max, 0)
+        mallopt(trim_threshold, 2**31 - 1)
+
+
 def prototypical_training(shape: Shape, half: bool = False) -> Run:
     """One episode a step."""
+    keep_freed_memory()
     table, network = pictures().flatten(0, 1), _network().train()
     optimiser = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
     random = np.random.default_rng(0)
@@ -179,6 +190,7 @@ def sampling_with_pictures(shape: Shape) -> Run:
 
 def maml(steps: int, order: int, shape: Shape = FIVE_ONE) -> Run:
     """Meta-steps of four tasks, on two threads where there are two; batch norms see the batch at hand."""
+    keep_freed_memory()
     table = pictures().flatten(0, 1)
     network = nn.Sequential(*_network().children(), nn.Linear(WIDTH, shape.way)).train()
     for one in network.modules():
