@@ -71,6 +71,14 @@ def test_a_parquet_file_that_unpacks_to_a_terabyte(victim: Victim) -> None:
     assert "unpacks to more than 4 GiB" in ending.message
 
 
+def test_a_parquet_file_whose_statistics_do_not_fit_its_schema(victim: Victim) -> None:
+    # The kind of a column is damaged; to look at what is told of it ended the process.
+    sound = _parquet(text=["a", "b", "c"], label=["x", "y", "x"])
+    content = sound.replace(b"\x15\x0c%\x02\x18\x04text", b"\x15\x00%\x02\x18\x04text")
+    assert content != sound
+    victim.ends_well("table", modality="text", path=_put(victim, content, ".parquet"))
+
+
 def test_a_parquet_file_of_too_many_rows(victim: Victim) -> None:
     import pyarrow as pa
 

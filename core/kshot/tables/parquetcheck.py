@@ -53,14 +53,15 @@ def _repeated(path: Path, found: Any, limit: int) -> int:
     """Bytes of all values that are stored as numbers of a dictionary's; counted no further than the limit."""
     arrow, compute = import_arrow()
     parquet, total = import_parquet(), 0
+    # Of a row group alone: to ask for one of its columns ends the process where what is told of it is damaged.
+    known = [found.schema.column(number) for number in range(found.num_columns)]
+    columns = [one.path for one in known if one.physical_type == "BYTE_ARRAY"]
     for group in range(found.num_row_groups):
-        for number in range(found.num_columns):
-            chunk = found.row_group(group).column(number)
-            # Even were every value as long as all that is stored, it would do no harm.
-            harmless = chunk.num_values * chunk.total_uncompressed_size <= MAX_UNPACKED // 8
-            if not chunk.has_dictionary_page or chunk.physical_type != "BYTE_ARRAY" or harmless:
-                continue
-            column = chunk.path_in_schema
+        told = found.row_group(group)
+        # Even were every value as long as all that is stored, it would do no harm.
+        if told.num_rows * told.total_byte_size <= MAX_UNPACKED // 8:
+            continue
+        for column in columns:
             file = parquet.ParquetFile(path, read_dictionary=[column])
             for part in file.iter_batches(65_536, [group], [column]):
                 total += sum(_bytes(one, arrow, compute) for one in part.columns)
