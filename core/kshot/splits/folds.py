@@ -17,11 +17,11 @@ def read_folds(split: FileSplit, folder: Path) -> tuple[Path, ClassSplit]:
     """The file that was found and the class lists in it.
 
     Args:
-        split: file and fold.
+        split: file and fold, and which of its lists are wanted as what.
         folder: where a relative path is looked for when the current folder does not hold it.
 
     Raises:
-        DataError: the file is missing, is not such a file, or holds no such fold.
+        DataError: the file is missing, is not such a file, or holds no such fold or list.
     """
     path = _find(split.file, folder)
     try:

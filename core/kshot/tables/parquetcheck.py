@@ -15,6 +15,8 @@ MAX_UNPACKED = 4 * 2**30
 """Bytes that a file may always unpack to."""
 MAX_RATIO = 100
 """A larger file may unpack to so many times its size."""
+_BATCH = 1024
+"""Rows at a time: where they are pictures, more fill memory."""
 
 
 def check_parquet(path: Path, name: str) -> None:
@@ -63,7 +65,7 @@ def _repeated(path: Path, found: Any, limit: int) -> int:
             continue
         for column in columns:
             file = parquet.ParquetFile(path, read_dictionary=[column])
-            for part in file.iter_batches(65_536, [group], [column]):
+            for part in file.iter_batches(_BATCH, [group], [column]):
                 total += sum(_bytes(one, arrow, compute) for one in part.columns)
                 if total > limit:
                     return total
