@@ -5,16 +5,21 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from kshot.hookspecs import hookimpl
-from kshot.specs import KSHOT_API, EncoderSpec, LearnerSpec, MetricSpec, ReaderSpec, SourceSpec, Trial
-
 if TYPE_CHECKING:
     from kshot.classifier import FewShotClassifier as FewShotClassifier
+    from kshot.hookspecs import hookimpl as hookimpl
     from kshot.registry import register_encoder as register_encoder
     from kshot.registry import register_learner as register_learner
     from kshot.registry import register_metric as register_metric
     from kshot.registry import register_reader as register_reader
     from kshot.registry import register_source as register_source
+    from kshot.specs import KSHOT_API as KSHOT_API
+    from kshot.specs import EncoderSpec as EncoderSpec
+    from kshot.specs import LearnerSpec as LearnerSpec
+    from kshot.specs import MetricSpec as MetricSpec
+    from kshot.specs import ReaderSpec as ReaderSpec
+    from kshot.specs import SourceSpec as SourceSpec
+    from kshot.specs import Trial as Trial
 
 __version__ = "0.1.0"
 
@@ -36,16 +41,36 @@ __all__ = [
     "register_source",
 ]
 
-_LATE = {
-    "FewShotClassifier": "kshot.classifier",
-    **dict.fromkeys(("register_encoder", "register_learner"), "kshot.registry"),
-    **dict.fromkeys(("register_metric", "register_reader", "register_source"), "kshot.registry"),
+_HOMES = {
+    "kshot.classifier": ("FewShotClassifier",),
+    "kshot.hookspecs": ("hookimpl",),
+    "kshot.registry": (
+        "register_encoder",
+        "register_learner",
+        "register_metric",
+        "register_reader",
+        "register_source",
+    ),
+    "kshot.specs": (
+        "KSHOT_API",
+        "EncoderSpec",
+        "LearnerSpec",
+        "MetricSpec",
+        "ReaderSpec",
+        "SourceSpec",
+        "Trial",
+    ),
 }
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    # The classifier needs torch, and the registry the plugins; whoever only declares specs or asks for
-    # help needs neither.
-    if name in _LATE:
-        return getattr(import_module(_LATE[name]), name)
+    # Each name comes from its home when it is asked for: the classifier needs torch, the registry the
+    # plugins, and who asks for help or the version needs none of them.
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module 'kshot' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

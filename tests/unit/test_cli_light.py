@@ -51,9 +51,30 @@ def imported(code: str) -> set[str]:
     return loaded
 
 
-def test_the_package_needs_nothing_but_its_hooks():
+def test_the_package_by_itself_needs_nothing():
+    late = HEAVY | {
+        "pydantic",
+        "yaml",
+        "typer",
+        "rich",
+        "packaging",
+        "importlib.metadata",
+        "logging",
+        "pluggy",
+    }
+    assert not imported("import kshot") & (late | {"kshot.specs", "kshot.hookspecs", "kshot.registry"})
+
+
+def test_what_a_plugin_declares_needs_nothing_but_its_hooks():
     late = HEAVY | {"pydantic", "yaml", "typer", "rich", "packaging", "importlib.metadata", "logging"}
-    assert not imported("import kshot") & late
+    assert not imported("from kshot import KSHOT_API, EncoderSpec, Trial, hookimpl") & late
+
+
+def test_every_public_name_comes_when_it_is_asked_for():
+    assert set(kshot.__all__) <= set(dir(kshot))
+    assert all(getattr(kshot, name) is not None for name in kshot.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'learner_of'"):
+        _ = kshot.learner_of
 
 
 def test_help_needs_no_plugin_and_reads_no_configuration():
