@@ -118,7 +118,7 @@ class Resolver:
         use, given = written
         name, colon, after = use.partition(":")
         try:
-            entry = self._registry.find(kind, name, modality)
+            entry = self._registry.find(kind, name, modality).known()
             chosen = given_options(entry.spec, given, after if colon else None)
             factory, argument = entry.resolve(), entry.spec.parts
             options = OptionsOf(factory, reserved=(*reserved, argument) if argument else reserved)

@@ -99,7 +99,7 @@ class Data:
     def _note(self, what: Resolved) -> None:
         """Keep what stands for the content of a source whose code has no version."""
         entry = what.entry
-        self._origins[id(self._made[what.identity])] = entry.identity if entry.made else ""
+        self._origins[id(self._made[what.identity])] = entry.identity if entry.code else ""
         for part in what.parts.values():
             self._note(part)
 

@@ -154,4 +154,11 @@ def _joint_of_staying(encoder: Encoder) -> Joint | None:
 
 def _identity(what: Resolved) -> dict[str, object]:
     """What an encoder's embeddings depend on beside its state."""
-    return {"factory": what.entry.spec.factory, "provider": what.entry.provider, "options": what.record}
+    codes = [entry.code for entry in what.entries]
+    return {
+        "factory": what.entry.spec.factory,
+        "provider": what.entry.provider,
+        "options": what.record,
+        # Installed packages have none: their embeddings that are there already stay known.
+        **({"code": codes} if any(codes) else {}),
+    }

@@ -323,9 +323,9 @@ class _Store:
         return _hash(depends)
 
     def _metric(self, name: str) -> str:
-        """A metric that this process registered is known by its code, too."""
-        entry = self._plan.registry.find("metrics", name)
-        return name if entry.made is None else f"{name} {entry.version}"
+        """A metric that is somebody's own is known by its code, too."""
+        code = self._plan.registry.find("metrics", name).known().code
+        return f"{name} {code}" if code else name
 
     def _training(self, cell: PlannedCell) -> dict[str, Any]:
         """What a cell's training depends on, its own settings aside."""

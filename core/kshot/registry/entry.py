@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kshot.errors import PluginError, nearest
 from kshot.registry import house
+from kshot.registry.fingerprint import own_code
 from kshot.registry.report import reason
 from kshot.specs import Spec
 
@@ -25,6 +26,8 @@ class Entry:
         version: version of that distribution.
         made: the factory itself, of what this process registered; its distribution is then its
             qualified name, its version a hash of its code.
+        code: a hash of the factory's code, once it is :meth:`known`, where that is somebody's own; empty
+            where an installed distribution's version says enough.
     """
 
     kind: str
@@ -33,6 +36,7 @@ class Entry:
     distribution: str
     version: str
     made: Callable[..., Any] | None = None
+    code: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind[:-1]} '{self.name}' of {self.provider}"
@@ -54,8 +58,22 @@ class Entry:
 
     @property
     def identity(self) -> str:
-        """What a result that it had a part in depends on, beside the versions of distributions."""
-        return self.spec.factory if self.made is None else f"{self.spec.factory} {self.version}"
+        """What a result that it had a part in depends on, beside the versions of distributions; of an entry
+        that is :meth:`known`."""
+        return f"{self.spec.factory} {self.code}" if self.code else self.spec.factory
+
+    def known(self) -> Entry:
+        """Itself, with the code of its factory, which is imported for it.
+
+        Code that its author works on, as of a plugin installed with ``pip install -e``, changes while the
+        version of its distribution stays. It is read off what was imported, whatever the file says by now.
+
+        Raises:
+            PluginError: the factory cannot be imported.
+        """
+        if self.made is not None:
+            return replace(self, code=self.version)
+        return replace(self, code=own_code(self.resolve(), self.spec.factory.partition(":")[0]))
 
     def resolve(self) -> Callable[..., Any]:
         """Import the factory; nothing of it is imported before this call.
