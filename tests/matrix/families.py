@@ -143,6 +143,7 @@ _DVECTOR = functools.partial(
 )
 _WINDOWED = {"dim": 8, "width": 8, "rate": 4000, "mels": 8, "seconds": 0.2, "window": 0.15, "windows": 2}
 
+_KINK = "filters of its first layer sum to zero, so that silence lies on the kink of its first ReLU"
 _STEEP = "49 batch norms on six pictures' own statistics bend the loss more than differences can follow"
 
 _PLUGINS: Mapping[str, Family] = {
@@ -198,6 +199,13 @@ _PLUGINS: Mapping[str, Family] = {
         needs="speechbrain",
     ),
     "ge2e": Family(_encoder("kshot_audio.encoders.ge2e:GE2E"), recording, slow=True, needs="resemblyzer"),
+    "speech_embedding": Family(
+        _encoder("kshot_audio.encoders.speech_embedding:SpeechEmbedding"),
+        recording,
+        slow=True,
+        needs="openwakeword",
+        exceptions={"second_order": _KINK},
+    ),
     "hf_audio": Family(
         _of_trial("audio", "hf_audio:hf_audio", "hf_audio"), recording, slow=True, needs="transformers"
     ),

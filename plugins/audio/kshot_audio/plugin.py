@@ -12,6 +12,8 @@ KSHOT_API = 1
 
 _WINDOWED = {"dim": 8, "width": 8, "rate": 4000, "mels": 8, "seconds": 0.2, "window": 0.15, "windows": 2}
 
+_KINK = "filters of its first layer sum to zero, so that silence lies on the kink of its first ReLU"
+
 
 @hookimpl
 def kshot_encoders() -> Sequence[EncoderSpec]:
@@ -32,6 +34,15 @@ def kshot_encoders() -> Sequence[EncoderSpec]:
             licence="Apache-2.0",
             modality="audio",
             trial=Trial(modules=("resemblyzer",)),
+        ),
+        EncoderSpec(
+            name="speech_embedding",
+            summary="what is said: Google's pretrained words encoder, no hub (extra: speech-embedding)",
+            factory="kshot_audio.encoders.speech_embedding:SpeechEmbedding",
+            paper="Lin et al., Training Keyword Spotters with Limited and Synthesized Speech Data, ICASSP 2020",
+            licence="Apache-2.0",
+            modality="audio",
+            trial=Trial(exceptions={"second_order": _KINK}, modules=("openwakeword", "onnx")),
         ),
         EncoderSpec(
             name="xvector",

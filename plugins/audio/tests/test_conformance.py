@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from kshot.testing import PluginConformance, imports_of
 
-SLOW = ("ecapa", "ge2e", "hf-audio", "hf-xvector")
+SLOW = ("ecapa", "ge2e", "hf-audio", "hf-xvector", "speech_embedding")
 
 
 class TestQuick(PluginConformance):
