@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -403,6 +404,20 @@ def whole_encoder() -> Encoder:
 def failing_encoder() -> object:
     """An encoder that cannot be built."""
     raise RuntimeError("out of ink")
+
+
+def leaving_encoder() -> object:
+    """An encoder that would end the process."""
+    sys.exit(7)
+
+
+def test_a_cell_that_would_end_the_process_leaves_the_others_running(tmp_path: Path) -> None:
+    registry = toy_registry(
+        ("encoders", EncoderSpec("bad", "leaves", f"{__name__}:leaving_encoder", modality="toy"))
+    )
+    bad, good = run(tmp_path, registry, encoders={"toy": ["bad", "toy_encoder"]}).cells
+    assert (bad.status, bad.error) == ("failed", "SystemExit: 7")
+    assert good.status == "finished"
 
 
 def test_a_failed_cell_leaves_the_others_running(tmp_path: Path) -> None:

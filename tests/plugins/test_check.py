@@ -43,6 +43,7 @@ def test_what_keeps_its_contracts_passes_under_every_name(site):
         ("misread", "declaration", "trial.options.dimm: unknown option; did you mean 'dim'?"),
         ("misnamed", "declaration", "no check is called 'hostil'; did you mean 'hostile'?"),
         ("lost", "imports", "has no attribute 'nowhere'"),
+        ("leaving", "builds", "raised SystemExit: 7"),
         ("elsewhere", "builds", "modality is 'toy', its spec's 'place'"),
         ("lonely", "builds", "no installed plugin brings a tiny source of the modality 'place'"),
         ("split", "declaration", "options.classes: should be an integer (given: 'many')"),
@@ -72,7 +73,7 @@ def test_imports_resolves_and_builds_nothing(site):
     found = {checked.entry.name: [one.name for one in checked.outcomes] for checked in imports_of("tried")}
     assert found["sound"] == ["name", "imports", "declaration"]
     assert found["lost"] == ["name", "imports"]
-    assert len(found) == 16
+    assert len(found) == 17
 
 
 def test_a_contested_name_fails_for_both(site):

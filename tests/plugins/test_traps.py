@@ -331,6 +331,33 @@ def test_an_error_in_a_run_time_hook_names_its_plugin_and_reaches_the_others(sit
     )
 
 
+def test_a_run_time_hook_that_would_end_the_process_does_not(site):
+    del site
+    registry = load_registry({"KSHOT_PLUGINS": ""})
+
+    class Leaving:
+        @kshot.hookimpl
+        def kshot_cell_started(self, stage):
+            sys.exit(f"veto of {stage}")
+
+    told = "observer Leaving: kshot_cell_started raised SystemExit: veto of train"
+    with registry.observing(Leaving()), pytest.raises(PluginError, match=told):
+        registry.notify("kshot_cell_started", cell="a.b.c.0", stage="train")
+
+
+def test_a_stop_that_is_asked_for_in_a_run_time_hook_stops(site):
+    del site
+    registry = load_registry({"KSHOT_PLUGINS": ""})
+
+    class Stopping:
+        @kshot.hookimpl
+        def kshot_cell_started(self):
+            raise KeyboardInterrupt
+
+    with registry.observing(Stopping()), pytest.raises(KeyboardInterrupt):
+        registry.notify("kshot_cell_started", cell="a.b.c.0", stage="train")
+
+
 def test_the_order_of_registration_means_nothing_to_run_time_hooks(site):
     """pluggy calls the plugin first that was registered last."""
     del site

@@ -119,11 +119,11 @@ def notify(
         raise TypeError(f"there is no hook '{hook}'{nearest(hook, known_hooks(manager))}")
     if set(arguments) != set(caller.spec.argnames):
         raise TypeError(f"hook '{hook}' takes {sorted(caller.spec.argnames)}, got {sorted(arguments)}")
-    failures: list[tuple[str, Exception]] = []
+    failures: list[tuple[str, Exception | SystemExit]] = []
     for one in implementations(manager, hook):
         try:
             one.function(*(arguments[name] for name in one.argnames))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             who = titles.get(one.plugin_name) or f"observer {type(one.plugin).__name__}"
             failures.append((f"{who}: {hook} raised {reason(error)}", error))
     if failures:

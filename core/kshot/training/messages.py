@@ -41,7 +41,9 @@ class Messages:
         self._steps: Any = dist.new_group(backend="gloo", timeout=STEP_TIMEOUT)
         self._waits: Any = dist.new_group(backend="gloo", timeout=WAIT_TIMEOUT)
 
-    def agree(self, failure: Exception | None, votes: Sequence[float], within_step: bool) -> list[float]:
+    def agree(
+        self, failure: Exception | SystemExit | None, votes: Sequence[float], within_step: bool
+    ) -> list[float]:
         """The least of each vote.
 
         Args:
@@ -109,7 +111,7 @@ class Messages:
         del self._steps, self._waits
 
 
-def reason(error: Exception) -> str:
+def reason(error: Exception | SystemExit) -> str:
     """An error as one line for people."""
     return str(error) if isinstance(error, KshotError) else f"{type(error).__name__}: {error}"
 

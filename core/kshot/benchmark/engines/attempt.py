@@ -23,8 +23,8 @@ def attempt(cell: PlannedCell, around: Surroundings) -> results.Cell:
             return run_cell(cell, around)
     except (ProcessError, StorageError):
         raise
-    except Exception as error:
-        # Anything may go wrong inside somebody's encoder; the other cells still run.
+    except (Exception, SystemExit) as error:
+        # Anything may go wrong inside somebody's encoder, or it may ask to leave; the other cells still run.
         around.keep_traceback(cell, traceback.format_exc())
         reason = str(error) if isinstance(error, KshotError) else f"{type(error).__name__}: {error}"
         return failed(cell, reason)

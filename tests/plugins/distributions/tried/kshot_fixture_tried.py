@@ -23,6 +23,7 @@ def kshot_encoders():
         _encoder("lost", f"{_PARTS}:nowhere"),
         _encoder("extra", f"{_PARTS}:extra", modules=("kshot_fixture_absent",)),
         _encoder("weights", needs="weights that nobody has"),
+        _encoder("leaving", f"{_PARTS}:leaving"),
         _encoder("elsewhere", modality="place"),
         _encoder("lonely", f"{_PARTS}:Lonely", modality="place"),
     ]
