@@ -8,7 +8,7 @@ import kshot
 import pluggy
 import pytest
 from kshot.errors import KshotError, PluginError
-from kshot.registry import PluginReport, Registry, compatibility, load_registry
+from kshot.registry import Entry, PluginReport, Registry, compatibility, load_registry
 
 
 def report(registry: Registry, name: str, distribution: str | None = None) -> PluginReport:
@@ -70,6 +70,8 @@ def test_the_core_registers_through_the_same_hooks(site):
     [
         ("broken", "importing kshot_fixture_broken failed: RuntimeError: two lines of trouble"),
         ("leaving", "importing kshot_fixture_leaving failed: SystemExit: goodbye"),
+        ("panicking", "importing kshot_fixture_panicking failed: PanicException: index out of bounds"),
+        ("panicking_hook", "kshot_encoders raised PanicException: out of bounds"),
         ("misspelt", "there is no hook 'kshot_encodrs'; did you mean 'kshot_encoders'?"),
         ("unmarked", "function 'kshot_encoders' is not marked with @kshot.hookimpl"),
         ("hookless", "it implements no hook"),
@@ -264,6 +266,27 @@ def test_a_factory_that_cannot_be_had_names_plugin_distribution_and_reason(site,
         entry.resolve()
     for part in (f"encoder '{name}'", "kshot-fixture-good 1.0", "plugin 'good'", entry.spec.factory, reason):
         assert part in str(caught.value)
+
+
+def test_a_factory_whose_module_panics_names_its_plugin(site):
+    site.install("panicking")
+    spec = kshot.EncoderSpec("rusty", "panics", "kshot_fixture_panicking:Encoder", modality="toy")
+    with pytest.raises(
+        PluginError, match=r"\(plugin 'mine'\).*cannot be imported: PanicException: index out of"
+    ):
+        Entry("encoders", spec, "mine", "kshot-mine", "1.0").resolve()
+
+
+@pytest.mark.parametrize("asked", [KeyboardInterrupt, GeneratorExit])
+def test_who_asks_for_a_stop_is_heard_while_plugins_load(site, monkeypatch, asked):
+    site.install("good")
+
+    def stopped(name):
+        raise asked
+
+    monkeypatch.setattr("kshot.registry.load.importlib.import_module", stopped)
+    with pytest.raises(asked):
+        load_registry()
 
 
 def test_the_environment_chooses_plugins(site):

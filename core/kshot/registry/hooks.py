@@ -13,7 +13,7 @@ import pluggy
 
 from kshot.errors import PluginError, nearest
 from kshot.hookspecs import PROJECT
-from kshot.registry.report import RefusalError, reason
+from kshot.registry.report import ASKED, RefusalError, reason
 from kshot.specs import KINDS, Spec
 
 
@@ -83,7 +83,9 @@ def _returned(implementation: pluggy.HookImpl, hook: str) -> object:
     try:
         with contextlib.redirect_stdout(sys.stderr):
             return implementation.function()
-    except (Exception, SystemExit) as error:
+    except ASKED:
+        raise
+    except BaseException as error:
         raise RefusalError(f"{hook} raised {reason(error)}") from error
 
 
