@@ -244,6 +244,16 @@ class Rows(Reader):
 """
 
 
+def test_a_reader_has_the_name_of_its_modality_wherever_that_is_said(notebook: Notebook) -> None:
+    own = READER.replace('(modality="toy")', "").replace("suffixes = ()", 'suffixes, modality = (), "toy"')
+    for written in (READER, own):
+        notebook.run(written)
+        assert load_registry().find("readers", "toy").modality == "toy"
+        assert [one.name for one in load_registry().entries("readers") if one.plugin == "this process"] == [
+            "toy"
+        ]
+
+
 def test_a_classifier_uses_it_and_knows_its_version_again(notebook: Notebook, tmp_path: Path) -> None:
     notebook.run(READER)
     things = [[k, *([0.0] * 15)] for k in (0.0, 0.1, 0.2, 5.0, 5.1, 5.2)]
