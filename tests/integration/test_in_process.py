@@ -266,6 +266,28 @@ def test_a_classifier_uses_it_and_knows_its_version_again(notebook: Notebook, tm
         FewShotClassifier.load(tmp_path / "mine.kshot")
 
 
+BROKEN = """
+@kshot.register_encoder(name="broken", modality="toy")
+def broken_encoder():
+    raise {error}
+@kshot.register_learner(name="broken")
+def broken_learner(encoder):
+    raise {error}
+"""
+
+
+@pytest.mark.parametrize("error", ["RuntimeError('two\\nlines')", "SystemExit('two\\nlines')"])
+@pytest.mark.parametrize("kind", ["encoder", "learner"])
+def test_a_factory_that_raises_is_named(notebook: Notebook, kind: str, error: str) -> None:
+    notebook.run(READER)
+    notebook.run(BROKEN.format(error=error))
+    told = rf"{kind} 'broken' of \S+broken_{kind} \w+ cannot be made: {error.partition('(')[0]}: two lines"
+    with pytest.raises(PluginError, match=told):
+        FewShotClassifier(**{"encoder": "my_net", "episodes": 4, kind: "broken"}).fit(
+            [[0.0] * 16] * 2, ["a", "b"]
+        )
+
+
 def test_importing_kshot_and_finding_the_functions_imports_no_torch() -> None:
     code = "import sys, kshot; kshot.register_encoder; assert not {'torch', 'numpy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -14,6 +14,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from kshot.errors import CellError, KshotError, ProcessError
+from kshot.registry.report import reason as folded
 
 STEP_TIMEOUT = timedelta(minutes=10)
 """How long a process waits for the others within a training step."""
@@ -113,7 +114,7 @@ class Messages:
 
 def reason(error: Exception | SystemExit) -> str:
     """An error as one line for people."""
-    return str(error) if isinstance(error, KshotError) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, KshotError) else folded(error)
 
 
 @contextmanager
