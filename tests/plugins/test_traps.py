@@ -85,6 +85,11 @@ def test_the_core_registers_through_the_same_hooks(site):
         ("nothing", "kshot_encoders returned NoneType; it must return a list or tuple of EncoderSpec"),
         ("wrong_arguments", "Argument(s) {'configuration'} are declared in the hookimpl"),
         ("wrapper", "'kshot_encoders' is a hook wrapper"),
+        (
+            "awaited",
+            "'kshot_cell_finished' is an async function, and no hook is awaited; write it with a plain",
+        ),
+        ("awaited_specs", "'kshot_encoders' is an async function"),
         ("attribute", "must name a module"),
         ("usurper", "'kshot' is the core's own name"),
     ],
