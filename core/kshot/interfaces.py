@@ -243,15 +243,23 @@ class Encoder(nn.Module, ABC):
         """Names of the parameters in each subset that may be trained or adapted.
 
         Keys are of ``last`` and ``all``; default: ``all``, and where the encoder names its blocks
-        ``last``, the last of them and the parameters registered after it.
+        ``last``, the last of them that has parameters and the parameters registered after it.
+
+        Raises:
+            ValueError: that block is no part of the encoder.
         """
         names = [name for name, _ in self.named_parameters()]
-        blocks = self.ordered_blocks()
+        blocks = [block for block in self.ordered_blocks() if any(True for _ in block.parameters())]
         if not blocks:
             return {"all": names}
-        own = {id(parameter) for parameter in blocks[-1].parameters()}
-        first = next(i for i, (_, one) in enumerate(self.named_parameters()) if id(one) in own)
-        return {"last": names[first:], "all": names}
+        places = {id(parameter): place for place, parameter in enumerate(self.parameters())}
+        own = [places[id(one)] for one in blocks[-1].parameters() if id(one) in places]
+        if not own:
+            raise ValueError(
+                f"{type(self).__name__} names a block in ordered_blocks() that is no part of it, a "
+                f"{type(blocks[-1]).__name__}; name modules that it holds as attributes"
+            )
+        return {"last": names[min(own) :], "all": names}
 
 
 class Classifier(Protocol):

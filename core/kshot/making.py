@@ -1,11 +1,37 @@
-"""Encoders and sources made as they were resolved, those that they are made of first."""
+"""Encoders, learners, sources and readers made as they were resolved, those that they are made of first."""
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import get_args
+
+from torch import nn
+
 from kshot.encoders import tune
-from kshot.errors import CellError
-from kshot.interfaces import Encoder, Source
+from kshot.errors import CellError, KshotError, PluginError
+from kshot.functional.fitting import is_shortage
+from kshot.interfaces import BatchStatistics, Encoder, Learner, Reader, Source
+from kshot.registry import Entry
+from kshot.registry.report import reason
 from kshot.resolving import Resolved
+
+
+@contextmanager
+def blaming(entry: Entry) -> Generator[None]:
+    """Let what an entry's factory raises name the entry and who brings it.
+
+    Raises:
+        PluginError: it raised what does not say so itself.
+    """
+    try:
+        yield
+    except KshotError:
+        raise
+    except (Exception, SystemExit) as error:
+        if is_shortage(error):  # which is nobody's fault, and told with what to do
+            raise
+        raise PluginError(f"{entry} cannot be made: {reason(error)}") from error
 
 
 def make_encoder(what: Resolved) -> Encoder:
@@ -14,7 +40,8 @@ def make_encoder(what: Resolved) -> Encoder:
     Raises:
         KshotError: it cannot be made, or a tower not be trained as it says.
     """
-    return what.make(make_part=_tower)
+    with blaming(what.entry):
+        return what.make(make_part=_tower)
 
 
 def _tower(what: Resolved) -> Encoder:
@@ -37,5 +64,39 @@ def make_source(what: Resolved, made: dict[str, Source] | None = None) -> Source
     """
     known = {} if made is None else made
     if what.identity not in known:
-        known[what.identity] = what.make(make_part=lambda part: make_source(part, known))
+        with blaming(what.entry):
+            known[what.identity] = what.make(make_part=lambda part: make_source(part, known))
     return known[what.identity]
+
+
+def make_learner(what: Resolved, encoder: nn.Module, way: int | None = None) -> Learner:
+    """The learner around an encoder.
+
+    Args:
+        what: the learner, resolved.
+        encoder: changed in place, as learners do.
+        way: number of classes, where the factory takes one.
+
+    Raises:
+        KshotError: it cannot be made, or follows no policy for batch statistics that there is.
+    """
+    given = {} if way is None else {"way": way}
+    with blaming(what.entry):
+        learner: Learner = what.factory(encoder, **given, **what.options)
+    policies = get_args(BatchStatistics)
+    if learner.batch_statistics not in policies:
+        raise PluginError(
+            f"{what.entry}: its batch_statistics is {learner.batch_statistics!r}; it must be one of "
+            f"{', '.join(policies)}"
+        )
+    return learner
+
+
+def make_reader(entry: Entry) -> Reader:
+    """The reader.
+
+    Raises:
+        KshotError: it cannot be made.
+    """
+    with blaming(entry):
+        return entry.resolve()()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -405,6 +406,65 @@ def failing_encoder() -> object:
     raise RuntimeError("out of ink")
 
 
+def leaving_encoder() -> Encoder:
+    """An encoder that would end the process."""
+    encoder = toy_encoder()
+    encoder.forward = lambda inputs: sys.exit("two\nlines")
+    return encoder
+
+
+def failing_metric(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """A metric that cannot be computed."""
+    raise ValueError("metric\nboom")
+
+
+def lumping_metric(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """A metric that gives one number for all episodes."""
+    return (logits.argmax(-1) == labels).float().mean()
+
+
+@pytest.mark.parametrize(
+    ("metric", "told"),
+    [
+        ("failing", "metric 'failing' raised ValueError: metric boom"),
+        (
+            "lumping",
+            "metric 'lumping' gives shape () for 40 episodes; it must give one number an episode, (40,)",
+        ),
+    ],
+)
+def test_a_metric_that_fails_is_named(tmp_path: Path, metric: str, told: str) -> None:
+    registry = toy_registry(("metrics", MetricSpec(metric, "fails", f"{__name__}:{metric}_metric")))
+    evaluated = {"shapes": ["5w1s"], "queries": 5, "episodes": 40, "metrics": [metric]}
+    [cell] = run(tmp_path, registry, train={"episodes": 0}, evaluate=evaluated).cells
+    assert cell.error == told
+
+
+def odd_learner(encoder: torch.nn.Module) -> Learner:
+    """A learner with a policy that there is not."""
+    learner = Prototypical(encoder)
+    learner.batch_statistics = "batch"
+    return learner
+
+
+def test_a_policy_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    registry = toy_registry(("learners", LearnerSpec("odd", "odd", f"{__name__}:odd_learner")))
+    [cell] = run(tmp_path, registry, learners=["odd"]).cells
+    assert cell.error == (
+        "learner 'odd' of kshot-toy 1.0: its batch_statistics is 'batch'; it must be one of frozen, support, "
+        "query, joint"
+    )
+
+
+def test_a_cell_that_would_end_the_process_leaves_the_others_running(tmp_path: Path) -> None:
+    registry = toy_registry(
+        ("encoders", EncoderSpec("bad", "leaves", f"{__name__}:leaving_encoder", modality="toy"))
+    )
+    bad, good = run(tmp_path, registry, encoders={"toy": ["bad", "toy_encoder"]}).cells
+    assert (bad.status, bad.error) == ("failed", "SystemExit: two lines")
+    assert good.status == "finished"
+
+
 def test_a_failed_cell_leaves_the_others_running(tmp_path: Path) -> None:
     registry = toy_registry(
         ("encoders", EncoderSpec("bad", "fails", f"{__name__}:failing_encoder", modality="toy"))
@@ -414,9 +474,10 @@ def test_a_failed_cell_leaves_the_others_running(tmp_path: Path) -> None:
         found = run(tmp_path, registry, encoders={"toy": ["bad", "toy_encoder"]})
     bad, good = found.cells
     assert bad.status == "failed"
-    assert bad.error == "RuntimeError: out of ink"
+    told = "encoder 'bad' of kshot-toy 1.0 cannot be made: RuntimeError: out of ink"
+    assert bad.error == told
     assert good.status == "finished"
-    assert events.of("failed") == [("prototypical.bad.toy.0", "RuntimeError: out of ink")]
+    assert events.of("failed") == [("prototypical.bad.toy.0", told)]
     trace = (tmp_path / "cells" / bad.id / "traceback.txt").read_text()
     assert "out of ink" in trace
     assert "failing_encoder" in trace

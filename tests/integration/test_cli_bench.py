@@ -98,7 +98,10 @@ def test_dry_run_tells_what_a_source_and_a_learner_set_for_themselves(
 def test_a_failed_cell_is_exit_code_one_and_stands_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", write(encoders={"toy": ["bad", "toy_encoder"]})]) == 1
     captured = capsys.readouterr()
-    assert "prototypical.bad.toy.0: failed: RuntimeError: out of ink" in captured.out
+    assert (
+        "prototypical.bad.toy.0: failed: encoder 'bad' of kshot-toy 1.0 cannot be made: RuntimeError: out of ink"
+        in captured.out
+    )
     assert "Traceback" not in captured.out + captured.err
     bad, good = results.load(Path("runs/toy-run")).cells
     assert (bad.status, good.status) == ("failed", "finished")

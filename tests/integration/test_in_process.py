@@ -244,6 +244,16 @@ class Rows(Reader):
 """
 
 
+def test_a_reader_has_the_name_of_its_modality_wherever_that_is_said(notebook: Notebook) -> None:
+    own = READER.replace('(modality="toy")', "").replace("suffixes = ()", 'suffixes, modality = (), "toy"')
+    for written in (READER, own):
+        notebook.run(written)
+        assert load_registry().find("readers", "toy").modality == "toy"
+        assert [one.name for one in load_registry().entries("readers") if one.plugin == "this process"] == [
+            "toy"
+        ]
+
+
 def test_a_classifier_uses_it_and_knows_its_version_again(notebook: Notebook, tmp_path: Path) -> None:
     notebook.run(READER)
     things = [[k, *([0.0] * 15)] for k in (0.0, 0.1, 0.2, 5.0, 5.1, 5.2)]
@@ -254,6 +264,28 @@ def test_a_classifier_uses_it_and_knows_its_version_again(notebook: Notebook, tm
     notebook.run(ENCODER.replace("return scaled(", "return -scaled("))
     with pytest.raises(KshotError, match="made with another 'my_net'"):
         FewShotClassifier.load(tmp_path / "mine.kshot")
+
+
+BROKEN = """
+@kshot.register_encoder(name="broken", modality="toy")
+def broken_encoder():
+    raise {error}
+@kshot.register_learner(name="broken")
+def broken_learner(encoder):
+    raise {error}
+"""
+
+
+@pytest.mark.parametrize("error", ["RuntimeError('two\\nlines')", "SystemExit('two\\nlines')"])
+@pytest.mark.parametrize("kind", ["encoder", "learner"])
+def test_a_factory_that_raises_is_named(notebook: Notebook, kind: str, error: str) -> None:
+    notebook.run(READER)
+    notebook.run(BROKEN.format(error=error))
+    told = rf"{kind} 'broken' of \S+broken_{kind} \w+ cannot be made: {error.partition('(')[0]}: two lines"
+    with pytest.raises(PluginError, match=told):
+        FewShotClassifier(**{"encoder": "my_net", "episodes": 4, kind: "broken"}).fit(
+            [[0.0] * 16] * 2, ["a", "b"]
+        )
 
 
 def test_importing_kshot_and_finding_the_functions_imports_no_torch() -> None:

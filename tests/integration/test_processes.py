@@ -88,10 +88,11 @@ def test_a_process_that_fails_is_heard_of_by_the_other() -> None:
         "shots or queries, a smaller encoder, train.precision: bfloat16 or, where the encoder trains, its "
         "gradient_checkpointing: true"
     )
-    assert said[:6] == [
+    assert said[:7] == [
         "apart: one process goes on after 4 episodes, another after 8: their checkpoints differ; "
         "let all processes see one results folder",
         "raises: CellError: RuntimeError: out of memory, say (in process 2 of 2)",
+        "leaves: CellError: SystemExit: 7 (in process 2 of 2)",
         "breaks: CellError: the training loss was not finite in step 3; lower train.learning_rate or set train.clip",
         "good: trained",
         "short: trained, 1 at once",
@@ -100,10 +101,11 @@ def test_a_process_that_fails_is_heard_of_by_the_other() -> None:
     assert follows.stdout.splitlines() == [
         said[0],
         "raises: RuntimeError: out of memory, say",
-        *said[2:5],
+        "leaves: SystemExit: 7",
+        *said[3:6],
         f"starved: CellError: {starved}",
     ]
-    assert said[6].startswith("dies: ProcessError: a process that trains with this one ended")
+    assert said[7].startswith("dies: ProcessError: a process that trains with this one ended")
     assert (leads.returncode, follows.returncode) == (0, 3)
 
 

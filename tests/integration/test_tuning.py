@@ -8,7 +8,7 @@ from typing import Any, final
 import pytest
 import torch
 from kshot import EncoderSpec
-from kshot.encoders import Projected
+from kshot.encoders import Projected, select_trainable
 from kshot.episode import Inputs
 from kshot.interfaces import SPLITS, Encoder
 from kshot.results import without_times
@@ -65,6 +65,16 @@ def test_a_projection_changes_nothing_before_it_trains() -> None:
     groups = projected.parameter_groups()
     assert groups["head"] == ["project.weight", "project.bias"]
     assert set(groups["all"]) == {name for name, _ in projected.named_parameters()}
+
+
+@pytest.mark.parametrize("subset", ["all", "last", "none"])
+def test_what_is_no_fraction_never_trains(subset: str) -> None:
+    encoder = Deep()
+    encoder.layers[-1].counted = nn.Parameter(torch.arange(3), requires_grad=False)
+    select_trainable(encoder, subset)
+    training = {name for name, parameter in encoder.named_parameters() if parameter.requires_grad}
+    named = () if subset == "none" else encoder.parameter_groups()[subset]
+    assert training == {name for name in named if not name.endswith("counted")}
 
 
 def test_training_the_head_alone_goes_by_embeddings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,7 @@ def test_what_keeps_its_contracts_passes_under_every_name(site):
         ("misread", "declaration", "trial.options.dimm: unknown option; did you mean 'dim'?"),
         ("misnamed", "declaration", "no check is called 'hostil'; did you mean 'hostile'?"),
         ("lost", "imports", "has no attribute 'nowhere'"),
+        ("leaving", "builds", "raised SystemExit: 7"),
         ("elsewhere", "builds", "modality is 'toy', its spec's 'place'"),
         ("lonely", "builds", "no installed plugin brings a tiny source of the modality 'place'"),
         ("split", "declaration", "options.classes: should be an integer (given: 'many')"),
@@ -59,10 +60,12 @@ def test_a_fault_fails_one_named_check_with_a_reason_in_one_line(site, entry, ch
 
 def test_exceptions_stand_in_the_table_with_their_reason(site):
     site.install("tried")
-    found = outcomes("excused", "extra", "weights")
+    found = outcomes("excused", "extra", "deeper", "weights")
     assert found["excused"]["hostile"] == ("excepted", "it takes whatever comes")
     assert failed(found["excused"]) == {}
     assert found["extra"]["imports"] == ("excepted", "needs kshot_fixture_absent, not installed here")
+    absent = "kshot_fixture_absent.parts.inner, math.inner"
+    assert found["deeper"]["imports"] == ("excepted", f"needs {absent}, not installed here")
     assert found["weights"]["imports"][0] == "passed"
     assert found["weights"]["shapes"] == ("excepted", "needs weights that nobody has")
 
@@ -72,7 +75,7 @@ def test_imports_resolves_and_builds_nothing(site):
     found = {checked.entry.name: [one.name for one in checked.outcomes] for checked in imports_of("tried")}
     assert found["sound"] == ["name", "imports", "declaration"]
     assert found["lost"] == ["name", "imports"]
-    assert len(found) == 16
+    assert len(found) == 18
 
 
 def test_a_contested_name_fails_for_both(site):

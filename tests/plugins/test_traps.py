@@ -8,7 +8,7 @@ import kshot
 import pluggy
 import pytest
 from kshot.errors import KshotError, PluginError
-from kshot.registry import PluginReport, Registry, compatibility, load_registry
+from kshot.registry import Entry, PluginReport, Registry, compatibility, load_registry
 
 
 def report(registry: Registry, name: str, distribution: str | None = None) -> PluginReport:
@@ -70,6 +70,8 @@ def test_the_core_registers_through_the_same_hooks(site):
     [
         ("broken", "importing kshot_fixture_broken failed: RuntimeError: two lines of trouble"),
         ("leaving", "importing kshot_fixture_leaving failed: SystemExit: goodbye"),
+        ("panicking", "importing kshot_fixture_panicking failed: PanicException: index out of bounds"),
+        ("panicking_hook", "kshot_encoders raised PanicException: out of bounds"),
         ("misspelt", "there is no hook 'kshot_encodrs'; did you mean 'kshot_encoders'?"),
         ("unmarked", "function 'kshot_encoders' is not marked with @kshot.hookimpl"),
         ("hookless", "it implements no hook"),
@@ -83,6 +85,11 @@ def test_the_core_registers_through_the_same_hooks(site):
         ("nothing", "kshot_encoders returned NoneType; it must return a list or tuple of EncoderSpec"),
         ("wrong_arguments", "Argument(s) {'configuration'} are declared in the hookimpl"),
         ("wrapper", "'kshot_encoders' is a hook wrapper"),
+        (
+            "awaited",
+            "'kshot_cell_finished' is an async function, and no hook is awaited; write it with a plain",
+        ),
+        ("awaited_specs", "'kshot_encoders' is an async function"),
         ("attribute", "must name a module"),
         ("usurper", "'kshot' is the core's own name"),
     ],
@@ -266,6 +273,27 @@ def test_a_factory_that_cannot_be_had_names_plugin_distribution_and_reason(site,
         assert part in str(caught.value)
 
 
+def test_a_factory_whose_module_panics_names_its_plugin(site):
+    site.install("panicking")
+    spec = kshot.EncoderSpec("rusty", "panics", "kshot_fixture_panicking:Encoder", modality="toy")
+    with pytest.raises(
+        PluginError, match=r"\(plugin 'mine'\).*cannot be imported: PanicException: index out of"
+    ):
+        Entry("encoders", spec, "mine", "kshot-mine", "1.0").resolve()
+
+
+@pytest.mark.parametrize("asked", [KeyboardInterrupt, GeneratorExit])
+def test_who_asks_for_a_stop_is_heard_while_plugins_load(site, monkeypatch, asked):
+    site.install("good")
+
+    def stopped(name):
+        raise asked
+
+    monkeypatch.setattr("kshot.registry.load.importlib.import_module", stopped)
+    with pytest.raises(asked):
+        load_registry()
+
+
 def test_the_environment_chooses_plugins(site):
     site.install("good", "rival", "broken")
     only = load_registry({"KSHOT_PLUGINS": "rival"})
@@ -329,6 +357,33 @@ def test_an_error_in_a_run_time_hook_names_its_plugin_and_reaches_the_others(sit
         "plugin 'observer' of kshot-fixture-observer 1.0: "
         "kshot_cell_failed raised ValueError: cannot note a.b.c.0"
     )
+
+
+def test_a_run_time_hook_that_would_end_the_process_does_not(site):
+    del site
+    registry = load_registry({"KSHOT_PLUGINS": ""})
+
+    class Leaving:
+        @kshot.hookimpl
+        def kshot_cell_started(self, stage):
+            sys.exit(f"veto of {stage}")
+
+    told = "observer Leaving: kshot_cell_started raised SystemExit: veto of train"
+    with registry.observing(Leaving()), pytest.raises(PluginError, match=told):
+        registry.notify("kshot_cell_started", cell="a.b.c.0", stage="train")
+
+
+def test_a_stop_that_is_asked_for_in_a_run_time_hook_stops(site):
+    del site
+    registry = load_registry({"KSHOT_PLUGINS": ""})
+
+    class Stopping:
+        @kshot.hookimpl
+        def kshot_cell_started(self):
+            raise KeyboardInterrupt
+
+    with registry.observing(Stopping()), pytest.raises(KeyboardInterrupt):
+        registry.notify("kshot_cell_started", cell="a.b.c.0", stage="train")
 
 
 def test_the_order_of_registration_means_nothing_to_run_time_hooks(site):

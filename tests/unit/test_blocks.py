@@ -94,6 +94,27 @@ def test_what_stands_before_and_after_the_blocks() -> None:
     )
 
 
+def test_blocks_without_parameters_do_not_count() -> None:
+    encoder = Blocks(nn.ReLU(), nn.Linear(3, 3), nn.Linear(3, 3), nn.ReLU())
+    rates = layerwise_rates(encoder, 0.1)
+    assert {name.rpartition(".")[0]: rate for name, rate in rates.items()} == pytest.approx(
+        {"before": 0.01, "stages.1": 0.1, "stages.2": 1, "after": 1}
+    )
+    last = ["stages.2.weight", "stages.2.bias", "after.weight", "after.bias"]
+    assert encoder.parameter_groups()["last"] == last
+    assert list(Blocks(nn.ReLU(), nn.Tanh()).parameter_groups()) == ["all"]
+
+
+def test_a_block_that_is_no_part_of_the_encoder_is_named_with_it() -> None:
+    class Foreign(Blocks):
+        def ordered_blocks(self):
+            return [*self.stages, nn.Linear(3, 3)]
+
+    told = r"Foreign names a block in ordered_blocks\(\) that is no part of it, a Linear; name modules"
+    with pytest.raises(ValueError, match=told):
+        Foreign(nn.Linear(3, 3)).parameter_groups()
+
+
 def test_a_decay_of_one_changes_nothing(encoder: HubBert) -> None:
     assert set(layerwise_rates(encoder, 1.0).values()) == {1.0}
 

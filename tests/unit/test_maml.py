@@ -206,6 +206,15 @@ def test_a_subset_that_the_encoder_lacks() -> None:
         MAML(identity, way=3)
 
 
+@pytest.mark.parametrize("strategy", ["vmap", "loop"])
+def test_whole_numbers_are_not_adapted(strategy: str) -> None:
+    subject, encoder = toy_subject(), toy_encoder()
+    encoder.counted = nn.Parameter(torch.arange(3), requires_grad=False)
+    learner = MAML(encoder, way=3, inner_steps=2, strategy=strategy)
+    learner.loss(subject.episodes()).backward()
+    assert encoder.counted.tolist() == [0, 1, 2]
+
+
 def test_only_the_subset_is_adapted() -> None:
     batch = episodes(count=1)
     seen: list[list[str]] = []

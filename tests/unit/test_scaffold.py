@@ -100,6 +100,25 @@ def test_what_is_written_is_whole(name: str, kind: str, modality: str, tmp_path:
     assert subprocess.run(check, capture_output=True, text=True, check=False).stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "modality", "taken"),
+    [
+        ("kshot-field", "encoder", "image", "Field"),
+        ("kshot-encoder", "encoder", "audio", "Encoder"),
+        ("kshot-f", "encoder", "image", "F"),
+        ("kshot-learner", "learner", "", "Learner"),
+        ("kshot-exception", "learner", "", "Exception"),
+    ],
+)
+def test_a_class_named_like_what_its_module_needs_is_refused(
+    name: str, kind: str, modality: str, taken: str, tmp_path: Path
+) -> None:
+    told = f"'{name}' would bring a class '{taken}', a name that its kshot_.* needs for something else"
+    with pytest.raises(KshotError, match=told):
+        write(plan_of(names_of(name), kind, modality), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["plugins", "new", "kshot-mine", "--kind", "learner", "--out", str(tmp_path)]
     assert main(command) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import collections
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -89,6 +90,9 @@ def test_outcomes_of_all_kinds() -> None:
     def crashes(value: int) -> None:
         raise KeyError(value)
 
+    def leaves(value: int) -> None:
+        sys.exit(f"bye {value}")
+
     def inapplicable(value: int) -> None:
         raise SkipTest("nothing to do")
 
@@ -96,6 +100,7 @@ def test_outcomes_of_all_kinds() -> None:
         "fine": print,
         "broken": broken,
         "crashes": crashes,
+        "leaves": leaves,
         "inapplicable": inapplicable,
         "left": broken,
     }
@@ -103,9 +108,18 @@ def test_outcomes_of_all_kinds() -> None:
         Outcome("fine", "passed"),
         Outcome("broken", "failed", "3 is wrong; mend it"),
         Outcome("crashes", "failed", "raised KeyError: 3"),
+        Outcome("leaves", "failed", "raised SystemExit: bye 3"),
         Outcome("inapplicable", "skipped", "nothing to do"),
         Outcome("left", "excepted", "not ours"),
     ]
+
+
+def test_who_asks_for_a_stop_is_heard_in_a_check() -> None:
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_checks({"stopped": stopped})
 
 
 def test_the_suite_needs_no_pytest() -> None:

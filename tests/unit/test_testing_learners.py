@@ -50,6 +50,10 @@ class Sound(Learner):
         return F.cross_entropy(logits.flatten(0, 1), episodes.query_labels.flatten())
 
 
+class OddPolicy(Sound):
+    batch_statistics = "batch"
+
+
 class Transposed(Sound):
     def logits(self, query: Tensor, means: Tensor) -> Tensor:
         return super().logits(query, means).mT
@@ -296,6 +300,7 @@ class WrongSign(Sound):
 
 BREAKAGES = [
     ("shapes", Transposed, "not \\(T, Q, way\\)"),
+    ("shapes", OddPolicy, "batch_statistics is 'batch'; take one of frozen, support, query, joint"),
     ("shapes", Doubled, "not float32"),
     ("shapes", NeedsTwoShots, "not finite"),
     ("unbalanced", NeedsTwoShots, "not finite"),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from kshot.benchmark.plan import PlannedCell
 from kshot.errors import CellError
 from kshot.interfaces import Encoder, Learner
+from kshot.making import make_learner
 from kshot.sampling import AnySampler
 from kshot.shapes import Range
 
@@ -21,7 +22,7 @@ def build_learner(cell: PlannedCell, encoder: Encoder, samplers: Sequence[AnySam
         samplers: of the test episodes.
 
     Raises:
-        CellError: it cannot be built, or does not serve the cell's episodes.
+        KshotError: it cannot be built, or does not serve the cell's episodes.
     """
     part, settings = cell.learner, cell.settings
     way = settings.train.way
@@ -30,11 +31,7 @@ def build_learner(cell: PlannedCell, encoder: Encoder, samplers: Sequence[AnySam
         raise CellError(
             f"learner '{part.id}' serves one number of classes, and train.way is {way}: set it to a number"
         )
-    fixed = {"way": way} if takes and isinstance(way, int) else {}
-    try:
-        learner: Learner = part.factory(encoder, **fixed, **part.options)
-    except ValueError as error:
-        raise CellError(f"learner '{part.id}': {error}") from error
+    learner = make_learner(part.what, encoder, way if takes and isinstance(way, int) else None)
     for sampler in samplers:
         if learner.way not in (None, sampler.shape.way):
             raise CellError(

@@ -11,7 +11,7 @@ from kshot.classifier.recipe import Named, Recipe
 from kshot.encoders import tune
 from kshot.errors import ConfigurationError, KshotError
 from kshot.interfaces import Encoder, Learner, Reader
-from kshot.making import make_encoder
+from kshot.making import make_encoder, make_learner, make_reader
 from kshot.options import OptionsOf
 from kshot.registry import Registry
 from kshot.resolving import Resolved, Resolver
@@ -50,11 +50,7 @@ def build_learner(registry: Registry, recipe: Recipe, encoder: torch.nn.Module, 
     named = recipe.learner
     what = _resolved(registry, "learners", named, _RESERVED)
     takes_way = "way" in OptionsOf(what.factory, reserved=("encoder",)).names
-    given = {"way": recipe.way or way} if takes_way else {}
-    try:
-        learner: Learner = what.factory(encoder, **given, **what.options)
-    except ValueError as error:
-        raise KshotError(f"learner '{named.use}': {error}") from error
+    learner = make_learner(what, encoder, (recipe.way or way) if takes_way else None)
     if recipe.batch_statistics:
         learner.batch_statistics = recipe.batch_statistics
     return learner
@@ -68,8 +64,8 @@ def build_reader(registry: Registry, modality: str) -> Reader:
     """
     if modality == MIXED:
         brought = registry.entries("readers")
-        return MixedReader({entry.name: entry.resolve()() for entry in brought})
-    return registry.find("readers", modality).resolve()()
+        return MixedReader({entry.name: make_reader(entry) for entry in brought})
+    return make_reader(registry.find("readers", modality))
 
 
 def modality_of(registry: Registry, encoder: str) -> str:

@@ -83,4 +83,5 @@ def select_trainable(encoder: Encoder, subset: Subset) -> None:
     except ValueError as error:
         raise ValueError(f"train: {error}") from error
     for name, parameter in encoder.named_parameters():
-        parameter.requires_grad_(name in chosen)
+        if parameter.is_floating_point() or parameter.is_complex():  # nothing else can have a gradient
+            parameter.requires_grad_(name in chosen)

@@ -18,12 +18,13 @@ from kshot.evaluation.answers import Answers, outcomes_of
 from kshot.evaluation.batches import batch_size
 from kshot.evaluation.classified import classified
 from kshot.evaluation.embedded import embedded
-from kshot.functional.fitting import Fitting
+from kshot.functional.fitting import Fitting, is_shortage
 from kshot.functional.noting import Watcher
 from kshot.interfaces import BatchStatistics, Learner
 from kshot.loading import Loader
 from kshot.metrics import Interval, accuracy, interval
 from kshot.outcomes import Outcomes
+from kshot.registry.report import reason
 from kshot.rejection import Queries, Rejection
 from kshot.sampling import AnySampler
 from kshot.statistics import rejection as measures
@@ -160,7 +161,7 @@ def _score(
     for numbers, batch, logits, looks in found:
         labels, largest = batch.query_labels, max(largest, len(batch))
         for name, metric in named.items():
-            values[name].append(metric(logits, labels).cpu())
+            values[name].append(_measured(name, metric, logits, labels))
         listed = map(place.__getitem__, itertools.chain.from_iterable(batch.classes))
         classes = np.fromiter(listed, dtype=np.int32).reshape(len(batch), -1)
         answers.append(Answers.of(numbers, logits, labels, classes, looks))
@@ -175,6 +176,22 @@ def _score(
     intervals = {name: interval(one) for name, one in joined.items() if name in metrics or name not in named}
     at_once = fitting.most if fitting.most and fitting.most < largest else None
     return Scored(interval(joined["accuracy"]), intervals, outcomes, seconds, at_once)
+
+
+def _measured(name: str, metric: Metric, logits: Tensor, labels: Tensor) -> Tensor:
+    """(T,) an episode's value each, whatever somebody's metric does with (T, Q, way) logits and (T, Q) labels."""
+    try:
+        value = metric(logits, labels).cpu()
+    except (Exception, SystemExit) as error:
+        if is_shortage(error):
+            raise
+        raise CellError(f"metric '{name}' raised {reason(error)}") from error
+    if value.shape != labels.shape[:1]:
+        raise CellError(
+            f"metric '{name}' gives shape {tuple(value.shape)} for {len(labels)} episodes; it must give one "
+            f"number an episode, ({len(labels)},)"
+        )
+    return value
 
 
 def _none(numbers: np.ndarray) -> Queries:

@@ -23,12 +23,12 @@ def layerwise_rates(encoder: Encoder, decay: float) -> dict[str, float]:
     Howard and Ruder, "Universal language model fine-tuning for text classification", ACL 2018;
     with the geometric decay of Clark et al., "ELECTRA", ICLR 2020: the last block, and what
     follows it, has 1, the block before it ``decay``, and so on; what precedes the first block
-    stands one step below it.
+    stands one step below it. Blocks without parameters do not count.
 
     Raises:
         ValueError: the encoder names no blocks.
     """
-    blocks = encoder.ordered_blocks()
+    blocks = [block for block in encoder.ordered_blocks() if any(True for _ in block.parameters())]
     if not blocks:
         raise ValueError(
             f"{type(encoder).__name__} names no blocks, so its layers have no order; leave it out"

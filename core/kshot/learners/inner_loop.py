@@ -233,7 +233,7 @@ def _running(encoder: nn.Module) -> dict[nn.Module, Moments]:
 
 
 def _subset(encoder: nn.Module, adapt: Adapted) -> list[str]:
-    """Names of the encoder's parameters in a subset, those of batch norms left out.
+    """Names of the encoder's parameters in a subset, those of batch norms and whole numbers left out.
 
     Raises:
         ValueError: the encoder has no such subset.
@@ -250,7 +250,10 @@ def _subset(encoder: nn.Module, adapt: Adapted) -> list[str]:
         if isinstance(module, EpisodicBatchNorm)
         for name, _ in module.named_parameters()
     }
-    names = [name for name in subset if name not in norms]
+    whole = {
+        name for name, one in encoder.named_parameters() if not (one.is_floating_point() or one.is_complex())
+    }
+    names = [name for name in subset if name not in norms | whole]
     if not names:
         raise ValueError(f"adapt: {adapt} has no parameters in {type(encoder).__name__}; take adapt: head")
     return names

@@ -10,7 +10,7 @@ from typing import Any
 from kshot.errors import PluginError, nearest
 from kshot.registry import house
 from kshot.registry.fingerprint import own_code
-from kshot.registry.report import reason
+from kshot.registry.report import ASKED, reason
 from kshot.specs import Spec
 
 
@@ -86,7 +86,9 @@ class Entry:
         module_name, _, attribute = self.spec.factory.partition(":")
         try:
             module = importlib.import_module(module_name)
-        except (Exception, SystemExit) as error:
+        except ASKED:
+            raise
+        except BaseException as error:
             raise self._broken(f"cannot be imported: {reason(error)}{self._mend(error)}") from error
         if not hasattr(module, attribute):
             known = [name for name in vars(module) if not name.startswith("_")]

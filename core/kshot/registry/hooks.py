@@ -13,7 +13,7 @@ import pluggy
 
 from kshot.errors import PluginError, nearest
 from kshot.hookspecs import PROJECT
-from kshot.registry.report import RefusalError, reason
+from kshot.registry.report import ASKED, RefusalError, reason
 from kshot.specs import KINDS, Spec
 
 
@@ -33,7 +33,7 @@ def check_implementations(manager: pluggy.PluginManager, plugin: object) -> None
 
     Raises:
         RefusalError: it implements a hook that does not exist, wraps other plugins' calls,
-            has a hook that lacks its mark, or implements none at all.
+            has a hook that lacks its mark or would have to be awaited, or implements none at all.
     """
     known = known_hooks(manager)
     callers = manager.get_hookcallers(plugin) or []
@@ -49,10 +49,20 @@ def check_implementations(manager: pluggy.PluginManager, plugin: object) -> None
             raise RefusalError(
                 f"'{caller.name}' is a hook wrapper; no hook gives the order of calls a meaning"
             )
+        for one in own:
+            _refuse_awaited(one, caller.name)
     if isinstance(plugin, ModuleType):
         _check_marks(plugin, known)
     if not callers:
         raise RefusalError("it implements no hook; mark its functions with @kshot.hookimpl")
+
+
+def _refuse_awaited(implementation: pluggy.HookImpl, hook: str) -> None:
+    function = implementation.function
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise RefusalError(
+            f"'{hook}' is an async function, and no hook is awaited; write it with a plain def"
+        )
 
 
 def _check_marks(module: ModuleType, known: list[str]) -> None:
@@ -78,12 +88,15 @@ def collect_specs(manager: pluggy.PluginManager, plugin: object, into: dict[str,
 
 
 def _returned(implementation: pluggy.HookImpl, hook: str) -> object:
+    _refuse_awaited(implementation, hook)
     # Called by itself, and not through the hook, so that an error has its plugin's name and
     # None is seen, which pluggy drops from the results.
     try:
         with contextlib.redirect_stdout(sys.stderr):
             return implementation.function()
-    except (Exception, SystemExit) as error:
+    except ASKED:
+        raise
+    except BaseException as error:
         raise RefusalError(f"{hook} raised {reason(error)}") from error
 
 
@@ -119,11 +132,11 @@ def notify(
         raise TypeError(f"there is no hook '{hook}'{nearest(hook, known_hooks(manager))}")
     if set(arguments) != set(caller.spec.argnames):
         raise TypeError(f"hook '{hook}' takes {sorted(caller.spec.argnames)}, got {sorted(arguments)}")
-    failures: list[tuple[str, Exception]] = []
+    failures: list[tuple[str, Exception | SystemExit]] = []
     for one in implementations(manager, hook):
         try:
             one.function(*(arguments[name] for name in one.argnames))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             who = titles.get(one.plugin_name) or f"observer {type(one.plugin).__name__}"
             failures.append((f"{who}: {hook} raised {reason(error)}", error))
     if failures:

@@ -25,7 +25,7 @@ from kshot.registry.compatibility import api_of, check_requirement
 from kshot.registry.discovery import Candidate, choose, discover, refuse_duplicates, unknown_choices
 from kshot.registry.entry import Entry
 from kshot.registry.hooks import check_implementations, collect_specs
-from kshot.registry.report import PluginReport, RefusalError, reason
+from kshot.registry.report import ASKED, PluginReport, RefusalError, reason
 from kshot.registry.session import session_entries
 from kshot.specs import Spec
 
@@ -122,7 +122,9 @@ def _imported(candidate: Candidate) -> ModuleType:
         # What a plugin prints must not mix with a command's own output, which may be JSON.
         with contextlib.redirect_stdout(sys.stderr):
             return importlib.import_module(candidate.module)
-    except (Exception, SystemExit) as error:
+    except ASKED:
+        raise
+    except BaseException as error:
         raise RefusalError(f"importing {candidate.module} failed: {reason(error)}") from error
 
 

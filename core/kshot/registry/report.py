@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+ASKED = (KeyboardInterrupt, GeneratorExit)
+"""What ends the work because somebody asked for it. All else that an import raises is the plugin's fault,
+also what is no ``Exception``: a panic of a library in Rust, say."""
+
 
 class RefusalError(Exception):
     """A plugin that cannot be used; the text says why."""

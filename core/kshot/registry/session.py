@@ -127,7 +127,7 @@ def register_reader(factory: None = None, /, **fields: Unpack[ReaderFields]) -> 
 def register_reader(factory: Any = None, /, **fields: Any) -> Any:
     """Register a reader for this process. The fields are those of :class:`kshot.ReaderSpec`; its name is
     its modality's; all else is as in :func:`register_encoder`."""
-    return _register("readers", factory, {"name": fields.get("modality"), **fields})
+    return _register("readers", factory, fields)
 
 
 def session_entries() -> tuple[Entry, ...]:
@@ -143,7 +143,7 @@ def forget_session() -> None:
 def _register(kind: str, factory: Any, fields: Mapping[str, Any]) -> Any:
     if factory is None:
         return lambda decorated: _register(kind, decorated, fields)  # pyright: ignore[reportUnknownLambdaType]
-    what = f"{kind[:-1]} '{fields.get('name') or _own_name(factory)}'"
+    what = f"{kind[:-1]} '{fields.get('name') or _name(kind, factory, fields)}'"
     if not callable(factory):
         raise PluginError(f"{what}: {factory!r} is nothing to call")
     entry = Entry(
@@ -163,9 +163,10 @@ def _spec(kind: str, factory: Any, fields: Mapping[str, Any], what: str) -> Spec
                 f"{what}: no field '{field}'{nearest(field, known)} (fields: {', '.join(known)})"
             )
     given = {name: value for name, value in fields.items() if value is not None}
-    modality = getattr(factory, "modality", None)
-    own = {"modality": modality} if "modality" in known and isinstance(modality, str) else {}
-    made: dict[str, Any] = {"name": _own_name(factory), "summary": _summary(factory), **own, **given}
+    modality = _own_modality(factory)
+    own = {"modality": modality} if modality and "modality" in known else {}
+    derived = {"name": _name(kind, factory, fields), "summary": _summary(factory)}
+    made: dict[str, Any] = {**derived, **own, **given}
     name = re.sub(r"\W", "_", getattr(factory, "__name__", type(factory).__name__))
     try:
         return spec_class(factory=f"{getattr(factory, '__module__', None) or '__main__'}:{name}", **made)
@@ -190,6 +191,16 @@ def _refuse_rivals(entry: Entry) -> None:
 def _origin(factory: Any) -> str:
     name = getattr(factory, "__qualname__", None) or type(factory).__qualname__
     return f"{getattr(factory, '__module__', None) or '__main__'}.{name}"
+
+
+def _name(kind: str, factory: Any, fields: Mapping[str, Any]) -> str:
+    modality = (fields.get("modality") or _own_modality(factory)) if kind == "readers" else None
+    return modality or _own_name(factory)
+
+
+def _own_modality(factory: Any) -> str | None:
+    modality: object = getattr(factory, "modality", None)
+    return modality if isinstance(modality, str) else None
 
 
 def _own_name(factory: Any) -> str:

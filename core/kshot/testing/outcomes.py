@@ -83,6 +83,6 @@ def _run(name: str, check: Check, arguments: tuple[Any, ...]) -> Outcome:
         return Outcome(name, "skipped", str(skip))
     except AssertionError as error:
         return Outcome(name, "failed", one_line(error))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Outcome(name, "failed", f"raised {type(error).__name__}: {one_line(error)}")
     return Outcome(name, "passed")

@@ -14,6 +14,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from kshot.errors import CellError, KshotError, ProcessError
+from kshot.registry.report import reason as folded
 
 STEP_TIMEOUT = timedelta(minutes=10)
 """How long a process waits for the others within a training step."""
@@ -41,7 +42,9 @@ class Messages:
         self._steps: Any = dist.new_group(backend="gloo", timeout=STEP_TIMEOUT)
         self._waits: Any = dist.new_group(backend="gloo", timeout=WAIT_TIMEOUT)
 
-    def agree(self, failure: Exception | None, votes: Sequence[float], within_step: bool) -> list[float]:
+    def agree(
+        self, failure: Exception | SystemExit | None, votes: Sequence[float], within_step: bool
+    ) -> list[float]:
         """The least of each vote.
 
         Args:
@@ -109,9 +112,9 @@ class Messages:
         del self._steps, self._waits
 
 
-def reason(error: Exception) -> str:
+def reason(error: Exception | SystemExit) -> str:
     """An error as one line for people."""
-    return str(error) if isinstance(error, KshotError) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, KshotError) else folded(error)
 
 
 @contextmanager

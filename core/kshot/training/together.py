@@ -86,7 +86,7 @@ class Together(Processes):
             value, taken = fitting(len(mine), compute, undo)
             statistics = self._placed(learner, taken, own, total)
             _refuse_changed(others)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             failure = error
         # A parameter that no process's loss reaches has no gradient, as in one process.
         without = [float(parameter.grad is None) for parameter in parameters]
@@ -111,10 +111,10 @@ class Together(Processes):
     def everywhere(self, function: Callable[[], T]) -> T:
         """In each, and agree on whether it went well."""
         made: list[T] = []
-        failure: Exception | None = None
+        failure: Exception | SystemExit | None = None
         try:
             made.append(function())
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             failure = error
         self._messages.agree(failure, [], within_step=False)
         return made[0]
@@ -128,7 +128,7 @@ class Together(Processes):
             return heard["value"]
         try:
             value = function()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._messages.say({"error": reason(error)})
             raise
         self._messages.say({"value": value})
@@ -141,7 +141,7 @@ class Together(Processes):
             yield
         except ProcessError:
             raise
-        except Exception:
+        except (Exception, SystemExit):
             self._messages.say({"call": None})
             raise
         self._messages.say({"call": None})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 
 import torch
@@ -42,13 +43,18 @@ def told(title: str, spoil: Callable[[Prototypical, int], None]) -> None:
         training = train(learner, loader, sampler, Train(episodes=12, meta_batch=3), processes=group)
         at_once = "" if training.at_once is None else f", {training.at_once} at once"
         print(f"{title}: trained{at_once}", flush=True)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         print(f"{title}: {type(error).__name__}: {error}", flush=True)
 
 
 def raises(learner: Prototypical, count: int) -> None:
     if count == 2 and not group.leads:
         raise RuntimeError("out of memory, say")
+
+
+def leaves(learner: Prototypical, count: int) -> None:
+    if count == 2 and not group.leads:
+        sys.exit(7)
 
 
 def breaks(learner: Prototypical, count: int) -> None:
@@ -77,6 +83,7 @@ try:
 except CellError as error:
     print(f"apart: {error}", flush=True)
 told("raises", raises)
+told("leaves", leaves)
 told("breaks", breaks)
 told("good", lambda learner, count: None)
 told("short", runs_short)

@@ -9,6 +9,7 @@ from kshot.benchmark.cell import Surroundings, identity, run_cell
 from kshot.benchmark.plan import PlannedCell
 from kshot.errors import KshotError, ProcessError, StorageError
 from kshot.functional.fitting import roomy
+from kshot.registry.report import reason
 
 
 def attempt(cell: PlannedCell, around: Surroundings) -> results.Cell:
@@ -23,13 +24,12 @@ def attempt(cell: PlannedCell, around: Surroundings) -> results.Cell:
             return run_cell(cell, around)
     except (ProcessError, StorageError):
         raise
-    except Exception as error:
-        # Anything may go wrong inside somebody's encoder; the other cells still run.
+    except (Exception, SystemExit) as error:
+        # Anything may go wrong inside somebody's encoder, or it may ask to leave; the other cells still run.
         around.keep_traceback(cell, traceback.format_exc())
-        reason = str(error) if isinstance(error, KshotError) else f"{type(error).__name__}: {error}"
-        return failed(cell, reason)
+        return failed(cell, str(error) if isinstance(error, KshotError) else reason(error))
 
 
-def failed(cell: PlannedCell, reason: str) -> results.Cell:
+def failed(cell: PlannedCell, why: str) -> results.Cell:
     """The entry of a cell that has no result."""
-    return results.Cell(**identity(cell), status="failed", error=reason)
+    return results.Cell(**identity(cell), status="failed", error=why)

@@ -22,6 +22,7 @@ from kshot.errors import (
     listing,
 )
 from kshot.interfaces import Source
+from kshot.making import make_reader
 from kshot.options import OptionsOf
 from kshot.registry import Registry, load_registry
 from kshot.results.text import printable
@@ -141,7 +142,7 @@ def _of_files(registry: Registry, encoder: str, folder: Path) -> str:
     counts: dict[str, int] = {}
     for entry in registry.entries("readers"):
         with contextlib.suppress(PluginError):  # what cannot be imported reads nothing here
-            counts[entry.modality] = sum(there[suffix] for suffix in entry.resolve()().suffixes)
+            counts[entry.modality] = sum(there[suffix] for suffix in make_reader(entry).suffixes)
     most = max(counts, key=lambda modality: counts[modality], default=own)
     if counts.get(own) or not counts.get(most):
         return ""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import torch
 from torch import Tensor
 
 from kshot.episode import Episodes
+from kshot.interfaces import BatchStatistics
 from kshot.testing.expectations import expect, expect_close, expect_finite, name_of
 from kshot.testing.making import LearnerFactory, logits_of, made, trained
 from kshot.testing.subject import Subject
@@ -21,10 +24,16 @@ UNEVEN = (0, 3, 5)
 
 
 def check_shapes(make: LearnerFactory, subject: Subject) -> None:
-    """Logits are (T, Q, way), float32 and finite for several T, way, shots and query counts."""
+    """Logits are (T, Q, way), float32 and finite for several T, way, shots and query counts; the policy
+    that they follow is one that there is."""
+    policies = get_args(BatchStatistics)
     for count, way, shots, queries in SHAPES:
         learner = made(make, subject, way)
         who = name_of(learner, subject)
+        policy = learner.batch_statistics
+        expect(
+            policy in policies, who, f"batch_statistics is {policy!r}", f"take one of {', '.join(policies)}"
+        )
         episodes = subject.episodes(count, way, shots, queries)
         classify = learner.adapt(episodes.support)
         _expect_logits(classify(episodes.query_inputs), episodes, way * queries, who)

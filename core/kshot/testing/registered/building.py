@@ -23,7 +23,7 @@ def wanting(entry: Entry) -> str:
     trial = entry.spec.trial
     if trial.needs:
         return f"needs {trial.needs}"
-    missing = [name for name in trial.modules if importlib.util.find_spec(name) is None]
+    missing = [name for name in trial.modules if not _installed(name)]
     return f"needs {', '.join(missing)}, not installed here" if missing else ""
 
 
@@ -77,6 +77,13 @@ def built(entry: Entry, options: Mapping[str, Any]) -> Callable[[], Any]:
         reasons = "; ".join(error.problems)
         raise KshotError(f"{reasons}; say in the spec's trial which options it is tried with") from error
     return lambda: factory(**resolved.arguments)
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # a package that it lies in is not there
+        return False
 
 
 def _without_name(spec: SourceSpec, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -136,7 +136,7 @@ def _tried(entry: Entry, registry: Registry) -> list[Outcome]:
             tried = try_entry(entry, workshop)
         except (AssertionError, KshotError) as error:
             return [Outcome(BUILDS, "failed", one_line(error))]
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return [Outcome(BUILDS, "failed", f"raised {type(error).__name__}: {one_line(error)}")]
         outcomes = run_checks(tried.checks, *tried.arguments, exceptions=entry.spec.trial.exceptions)
         return [Outcome(BUILDS, "passed"), *outcomes]

@@ -22,7 +22,9 @@ def kshot_encoders():
         _encoder("misnamed", exceptions={"hostil": "it takes whatever comes"}),
         _encoder("lost", f"{_PARTS}:nowhere"),
         _encoder("extra", f"{_PARTS}:extra", modules=("kshot_fixture_absent",)),
+        _encoder("deeper", f"{_PARTS}:extra", modules=("kshot_fixture_absent.parts.inner", "math.inner")),
         _encoder("weights", needs="weights that nobody has"),
+        _encoder("leaving", f"{_PARTS}:leaving"),
         _encoder("elsewhere", modality="place"),
         _encoder("lonely", f"{_PARTS}:Lonely", modality="place"),
     ]

@@ -1,6 +1,7 @@
 """What the specs of ``kshot_fixture_tried`` name."""
 
 import json
+import sys
 
 import numpy as np
 import torch
@@ -29,6 +30,11 @@ class Blind(Encoder):
 
     def forward(self, inputs):
         return self.layer(inputs["values"])
+
+
+def leaving():
+    """Ends the process that would build it."""
+    sys.exit(7)
 
 
 class Lonely(Blind):
