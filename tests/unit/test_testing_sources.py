@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from kshot.errors import DataError
 from kshot.interfaces import Presentation, Reader, Source, Split
 from kshot.metrics import accuracy, cross_entropy, equal_error_rate
@@ -239,7 +240,17 @@ METRICS = [
 ]
 
 
-@pytest.mark.parametrize("metric", [accuracy, cross_entropy, equal_error_rate])
+def brier(logits: Tensor, labels: Tensor) -> Tensor:
+    right = F.one_hot(labels, logits.shape[-1])
+    return (logits.softmax(-1) - right).square().sum(-1).mean(-1)
+
+
+def surprise(logits: Tensor, labels: Tensor) -> Tensor:
+    """In the logits' own type, and told in another."""
+    return F.cross_entropy(logits.mT, labels, reduction="none").mean(-1).double()
+
+
+@pytest.mark.parametrize("metric", [accuracy, cross_entropy, equal_error_rate, brier, surprise])
 def test_sound_metrics_pass(metric: Any) -> None:
     assert failures(run_checks(METRIC_CHECKS, metric)) == {}
 
