@@ -12,7 +12,8 @@ import torch
 from kshot.episode import Inputs
 from kshot.errors import DataError
 from kshot.interfaces import Encoder
-from kshot.testing import ENCODER_CHECKS, Subject, run_checks
+from kshot.learners.prototypical import Prototypical
+from kshot.testing import ENCODER_CHECKS, LEARNER_CHECKS, Subject, learner_factory, run_checks
 from torch import Tensor, nn
 
 WIDTH = 3
@@ -55,6 +56,19 @@ class Sound(Encoder):
     def parameter_groups(self) -> Mapping[str, Sequence[str]]:
         names = [name for name, _ in self.named_parameters()]
         return {"last": [name for name in names if name.startswith("last.")], "all": names}
+
+
+class Waves(Sound):
+    """Turns what it pooled, in complex numbers of its inputs' type."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(5, 5, dtype=torch.complex64))
+        self.register_buffer("turn", torch.polar(torch.ones(5), torch.arange(5.0)))
+
+    def pooled(self, hidden: Tensor, inputs: Inputs) -> Tensor:
+        pooled = super().pooled(hidden, inputs)
+        return (((pooled * self.turn) @ self.weight) * self.turn).imag
 
 
 class WrongWidth(Sound):
@@ -380,9 +394,15 @@ def subject(build: Callable[[], Encoder]) -> Subject:
     return Subject("sequences", build, raw, hostile=hostile)
 
 
+@pytest.mark.parametrize("encoder", [Sound, Waves])
 @pytest.mark.parametrize("check", ENCODER_CHECKS)
-def test_a_sound_encoder_passes(check: str) -> None:
-    ENCODER_CHECKS[check](subject(Sound))
+def test_a_sound_encoder_passes(check: str, encoder: type[Encoder]) -> None:
+    ENCODER_CHECKS[check](subject(encoder))
+
+
+@pytest.mark.parametrize("check", LEARNER_CHECKS)
+def test_a_learner_around_an_encoder_with_complex_weights_passes(check: str) -> None:
+    LEARNER_CHECKS[check](learner_factory(Prototypical), subject(Waves))
 
 
 IDS = [f"{check}-{encoder.__name__}" for check, encoder, _ in BREAKAGES]
