@@ -336,6 +336,28 @@ class FusedNorm(Sound):
         return self.norm(super().pooled(hidden, inputs))
 
 
+class BranchesInTraining(Sound):
+    """Looks at a value, which vmap forbids, where it trains."""
+
+    def pooled(self, hidden: Tensor, inputs: Inputs) -> Tensor:
+        pooled = super().pooled(hidden, inputs)
+        return pooled * 2 if self.training and pooled.abs().max() > 1e9 else pooled
+
+
+class FusedNormInTraining(FusedNorm):
+    def pooled(self, hidden: Tensor, inputs: Inputs) -> Tensor:
+        pooled = Sound.pooled(self, hidden, inputs)
+        return self.norm(pooled) if self.training else pooled + 0 * self.norm.weight + 0 * self.norm.bias
+
+
+class OverflowsInTraining(DropsInTraining):
+    """Draws, and divides by nothing."""
+
+    def pooled(self, hidden: Tensor, inputs: Inputs) -> Tensor:
+        pooled = super().pooled(hidden, inputs)
+        return pooled / (1 - self.training)
+
+
 BREAKAGES = [
     ("shapes", WrongWidth, "dim = 6"),
     ("shapes", NoModality, "modality is ''"),
@@ -373,6 +395,9 @@ BREAKAGES = [
     ("gradients", InfiniteGradient, "not finite"),
     ("second_order", FirstOrder, "second derivatives are wrong"),
     ("vmap", FusedNorm, "than a loop"),
+    ("vmap", BranchesInTraining, "in training mode: vmap cannot map it"),
+    ("vmap", FusedNormInTraining, "in training mode: vmap gives another meta-gradient of"),
+    ("vmap", OverflowsInTraining, "in training mode: mapped by vmap its loss is not finite"),
 ]
 
 
