@@ -243,7 +243,9 @@ class Encoder(nn.Module, ABC):
         """Names of the parameters in each subset that may be trained or adapted.
 
         Keys are of ``last`` and ``all``; default: ``all``, and where the encoder names its blocks
-        ``last``, the last of them and the parameters registered after it.
+        ``last``, the last of them and the parameters registered after it. What trains a subset sets
+        ``requires_grad`` of all of it: a parameter that is never to train, which no default can tell
+        from one that a run freezes, is left out here, or is a buffer.
         """
         names = [name for name, _ in self.named_parameters()]
         blocks = self.ordered_blocks()

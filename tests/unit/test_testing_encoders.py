@@ -291,6 +291,22 @@ class LeavesOut(Groups):
     groups = MappingProxyType({"all": ["last.weight"]})
 
 
+class TrainsWhatIsFixed(Sound):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first.requires_grad_(False)
+
+
+class KeepsWhatIsFixed(TrainsWhatIsFixed):
+    """As it may be."""
+
+    def parameter_groups(self) -> Mapping[str, Sequence[str]]:
+        groups = super().parameter_groups()
+        return {
+            group: [one for one in names if not one.startswith("first.")] for group, names in groups.items()
+        }
+
+
 class Unused(Sound):
     def __init__(self) -> None:
         super().__init__()
@@ -391,6 +407,7 @@ BREAKAGES = [
     ("groups", UnknownName, "third.weight"),
     ("groups", EmptyGroup, "is empty"),
     ("groups", LeavesOut, "leaves out"),
+    ("groups", TrainsWhatIsFixed, "group 'all' would train first.bias, first.weight"),
     ("gradients", Unused, "unused.weight"),
     ("gradients", InfiniteGradient, "not finite"),
     ("second_order", FirstOrder, "second derivatives are wrong"),
@@ -419,7 +436,7 @@ def subject(build: Callable[[], Encoder]) -> Subject:
     return Subject("sequences", build, raw, hostile=hostile)
 
 
-@pytest.mark.parametrize("encoder", [Sound, Waves])
+@pytest.mark.parametrize("encoder", [Sound, Waves, KeepsWhatIsFixed])
 @pytest.mark.parametrize("check", ENCODER_CHECKS)
 def test_a_sound_encoder_passes(check: str, encoder: type[Encoder]) -> None:
     ENCODER_CHECKS[check](subject(encoder))

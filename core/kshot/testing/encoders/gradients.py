@@ -27,20 +27,25 @@ Weights = dict[str, Tensor]
 
 
 def check_groups(subject: Subject) -> None:
-    """Every parameter subset names parameters, at least one; ``all`` is all that train."""
+    """Every parameter subset names parameters that train, at least one; ``all`` is all of them."""
     encoder = subject.encoder()
     who, groups = name_of(encoder, subject), encoder.parameter_groups()
     names = {name for name, _ in encoder.named_parameters()}
     odd = sorted(set(groups) - set(GROUPS))
     expect(not odd and "all" in groups, who, f"groups are {sorted(groups)}", f"use {', '.join(GROUPS)}")
+    trained = {name for name, parameter in encoder.named_parameters() if parameter.requires_grad}
     for group, members in groups.items():
         unknown = sorted(set(members) - names)
         expect(
             not unknown, who, f"group '{group}' names no parameters of its own: {unknown}", "mend the names"
         )
-        filled = bool(members) or not names
+        filled = bool(members) or not trained
         expect(filled, who, f"group '{group}' is empty", "leave it out, or mend the names")
-    trained = {name for name, parameter in encoder.named_parameters() if parameter.requires_grad}
+        # Whoever trains a group lets all of it train, whatever requires_grad was.
+        still = sorted(set(members) - trained)
+        what = f"group '{group}' would train {', '.join(still[:4])}, made with requires_grad = False"
+        mend = "leave it out in parameter_groups(), make it a buffer, or let it train"
+        expect(not still, who, what, mend)
     left = sorted(trained - set(groups["all"]))
     expect(not left, who, f"group 'all' leaves out {left[:4]}", "name every parameter that trains")
 
