@@ -289,11 +289,13 @@ class Words(Source):
 
 
 class SoundReader(Reader):
-    """A text file."""
+    """A text, or a file that holds one."""
 
     suffixes = (".txt",)
 
     def read(self, given: Any) -> str:
+        if isinstance(given, str):
+            return given
         if not isinstance(given, Path):
             raise ValueError(f"a {type(given).__name__} is no text")
         text = given.read_text(encoding="utf-8")
@@ -311,7 +313,19 @@ class Shouts(SoundReader):
 
 class Cuts(SoundReader):
     def read(self, given: Any) -> str:
-        return super().read(given)[:5]
+        return super().read(given)[:5] if isinstance(given, Path) else super().read(given)
+
+
+class PathsOnly(SoundReader):
+    def read(self, given: Any) -> str:
+        if isinstance(given, str):
+            raise ValueError("a text is no path")
+        return super().read(given)
+
+
+class Capitals(SoundReader):
+    def read(self, given: Any) -> str:
+        return super().read(given).upper() if isinstance(given, str) else super().read(given)
 
 
 class PresentsNothing(SoundReader):
@@ -321,7 +335,7 @@ class PresentsNothing(SoundReader):
 
 class TakesAll(SoundReader):
     def read(self, given: Any) -> str:
-        return super().read(given) if isinstance(given, Path) else str(given)
+        return super().read(given) if isinstance(given, Path | str) else str(given)
 
 
 class Stumbles(SoundReader):
@@ -360,6 +374,8 @@ class BreaksOnDamage(Uploads):
 READERS = [
     ("suffixes", Shouts, "['.TXT']"),
     ("present", PresentsNothing, "no audio/wav"),
+    ("raw", PathsOnly, "read() of the raw example 0 raises ValueError: a text is no path"),
+    ("raw", Capitals, "makes another of the raw example 0"),
     ("files", Cuts, "another example"),
     ("refusals", TakesAll, "is accepted"),
     ("refusals", Stumbles, "raises AttributeError"),
