@@ -209,6 +209,11 @@ class Encoder(nn.Module, ABC):
 
         By the encoder's options and buffers, not by its weights, which processes that prepare ahead lack.
 
+        Batches are joined, their other dimensions padded with zeros on the right. Where a leaf (B, L) is
+        called ``attention_mask``, what it leaves out for all examples of a batch is cut off dimension 1 of
+        every leaf that begins by (B, L), and off no other dimension: where inputs have L in another one too,
+        such as an adjacency (B, L, L), the mask is named otherwise, and nothing is cut.
+
         Raises:
             DataError: an example that cannot be prepared.
         """
