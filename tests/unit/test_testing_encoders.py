@@ -107,6 +107,19 @@ class AveragesPadding(Sound):
         return hidden.mean(1)
 
 
+class PairsPositions(Sound):
+    """Has the sequence's length in two dimensions."""
+
+    def prepare(self, raw: Sequence[Any]) -> Inputs:
+        inputs = super().prepare(raw)
+        mask = inputs["attention_mask"].float()
+        return {**inputs, "adjacency": mask.unsqueeze(2) * mask.unsqueeze(1)}
+
+    def pooled(self, hidden: Tensor, inputs: Inputs) -> Tensor:
+        adjacency = inputs["adjacency"].to(hidden.dtype)
+        return super().pooled(adjacency @ hidden / adjacency.sum(2, keepdim=True).clamp(min=1), inputs)
+
+
 class LeansOnZeros(Sound):
     """Right as long as padding is zero."""
 
@@ -388,6 +401,7 @@ BREAKAGES = [
     ("companions", KnowsItsPlace, "companions|place"),
     ("companions", ScalesTheBatch, "prepared with"),
     ("padding", AveragesPadding, "more padding changes"),
+    ("padding", PairsPositions, "with more padding it raises.*name it otherwise"),
     ("padding", LeansOnZeros, "stands in the padding"),
     ("determinism", PreparesByChance, "in two ways"),
     ("determinism", DropsAlways, "embeds the same inputs in two ways"),
