@@ -209,6 +209,11 @@ class Encoder(nn.Module, ABC):
 
         By the encoder's options and buffers, not by its weights, which processes that prepare ahead lack.
 
+        Batches are joined, their other dimensions padded with zeros on the right. Where a leaf (B, L) is
+        called ``attention_mask``, what it leaves out for all examples of a batch is cut off dimension 1 of
+        every leaf that begins by (B, L), and off no other dimension: where inputs have L in another one too,
+        such as an adjacency (B, L, L), the mask is named otherwise, and nothing is cut.
+
         Raises:
             DataError: an example that cannot be prepared.
         """
@@ -243,7 +248,9 @@ class Encoder(nn.Module, ABC):
         """Names of the parameters in each subset that may be trained or adapted.
 
         Keys are of ``last`` and ``all``; default: ``all``, and where the encoder names its blocks
-        ``last``, the last of them that has parameters and the parameters registered after it.
+        ``last``, the last of them that has parameters and the parameters registered after it. What
+        trains a subset sets ``requires_grad`` of all of it: a parameter that is never to train, which
+        no default can tell from one that a run freezes, is left out here, or is a buffer.
 
         Raises:
             ValueError: that block is no part of the encoder.

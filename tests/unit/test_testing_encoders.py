@@ -12,7 +12,8 @@ import torch
 from kshot.episode import Inputs
 from kshot.errors import DataError
 from kshot.interfaces import Encoder
-from kshot.testing import ENCODER_CHECKS, Subject, run_checks
+from kshot.learners.prototypical import Prototypical
+from kshot.testing import ENCODER_CHECKS, LEARNER_CHECKS, Subject, learner_factory, run_checks
 from torch import Tensor, nn
 
 WIDTH = 3
@@ -57,6 +58,19 @@ class Sound(Encoder):
         return {"last": [name for name in names if name.startswith("last.")], "all": names}
 
 
+class Waves(Sound):
+    """Turns what it pooled, in complex numbers of its inputs' type."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(5, 5, dtype=torch.complex64))
+        self.register_buffer("turn", torch.polar(torch.ones(5), torch.arange(5.0)))
+
+    def pooled(self, hidden: Tensor, inputs: Inputs) -> Tensor:
+        pooled = super().pooled(hidden, inputs)
+        return (((pooled * self.turn) @ self.weight) * self.turn).imag
+
+
 class WrongWidth(Sound):
     def __init__(self) -> None:
         super().__init__()
@@ -91,6 +105,19 @@ class ScalesTheBatch(Sound):
 class AveragesPadding(Sound):
     def pooled(self, hidden: Tensor, inputs: Inputs) -> Tensor:
         return hidden.mean(1)
+
+
+class PairsPositions(Sound):
+    """Has the sequence's length in two dimensions."""
+
+    def prepare(self, raw: Sequence[Any]) -> Inputs:
+        inputs = super().prepare(raw)
+        mask = inputs["attention_mask"].float()
+        return {**inputs, "adjacency": mask.unsqueeze(2) * mask.unsqueeze(1)}
+
+    def pooled(self, hidden: Tensor, inputs: Inputs) -> Tensor:
+        adjacency = inputs["adjacency"].to(hidden.dtype)
+        return super().pooled(adjacency @ hidden / adjacency.sum(2, keepdim=True).clamp(min=1), inputs)
 
 
 class LeansOnZeros(Sound):
@@ -277,6 +304,22 @@ class LeavesOut(Groups):
     groups = MappingProxyType({"all": ["last.weight"]})
 
 
+class TrainsWhatIsFixed(Sound):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first.requires_grad_(False)
+
+
+class KeepsWhatIsFixed(TrainsWhatIsFixed):
+    """As it may be."""
+
+    def parameter_groups(self) -> Mapping[str, Sequence[str]]:
+        groups = super().parameter_groups()
+        return {
+            group: [one for one in names if not one.startswith("first.")] for group, names in groups.items()
+        }
+
+
 class Unused(Sound):
     def __init__(self) -> None:
         super().__init__()
@@ -322,6 +365,28 @@ class FusedNorm(Sound):
         return self.norm(super().pooled(hidden, inputs))
 
 
+class BranchesInTraining(Sound):
+    """Looks at a value, which vmap forbids, where it trains."""
+
+    def pooled(self, hidden: Tensor, inputs: Inputs) -> Tensor:
+        pooled = super().pooled(hidden, inputs)
+        return pooled * 2 if self.training and pooled.abs().max() > 1e9 else pooled
+
+
+class FusedNormInTraining(FusedNorm):
+    def pooled(self, hidden: Tensor, inputs: Inputs) -> Tensor:
+        pooled = Sound.pooled(self, hidden, inputs)
+        return self.norm(pooled) if self.training else pooled + 0 * self.norm.weight + 0 * self.norm.bias
+
+
+class OverflowsInTraining(DropsInTraining):
+    """Draws, and divides by nothing."""
+
+    def pooled(self, hidden: Tensor, inputs: Inputs) -> Tensor:
+        pooled = super().pooled(hidden, inputs)
+        return pooled / (1 - self.training)
+
+
 BREAKAGES = [
     ("shapes", WrongWidth, "dim = 6"),
     ("shapes", NoModality, "modality is ''"),
@@ -336,6 +401,7 @@ BREAKAGES = [
     ("companions", KnowsItsPlace, "companions|place"),
     ("companions", ScalesTheBatch, "prepared with"),
     ("padding", AveragesPadding, "more padding changes"),
+    ("padding", PairsPositions, "with more padding it raises.*name it otherwise"),
     ("padding", LeansOnZeros, "stands in the padding"),
     ("determinism", PreparesByChance, "in two ways"),
     ("determinism", DropsAlways, "embeds the same inputs in two ways"),
@@ -355,10 +421,14 @@ BREAKAGES = [
     ("groups", UnknownName, "third.weight"),
     ("groups", EmptyGroup, "is empty"),
     ("groups", LeavesOut, "leaves out"),
+    ("groups", TrainsWhatIsFixed, "group 'all' would train first.bias, first.weight"),
     ("gradients", Unused, "unused.weight"),
     ("gradients", InfiniteGradient, "not finite"),
     ("second_order", FirstOrder, "second derivatives are wrong"),
     ("vmap", FusedNorm, "than a loop"),
+    ("vmap", BranchesInTraining, "in training mode: vmap cannot map it"),
+    ("vmap", FusedNormInTraining, "in training mode: vmap gives another meta-gradient of"),
+    ("vmap", OverflowsInTraining, "in training mode: mapped by vmap its loss is not finite"),
 ]
 
 
@@ -380,9 +450,15 @@ def subject(build: Callable[[], Encoder]) -> Subject:
     return Subject("sequences", build, raw, hostile=hostile)
 
 
+@pytest.mark.parametrize("encoder", [Sound, Waves, KeepsWhatIsFixed])
 @pytest.mark.parametrize("check", ENCODER_CHECKS)
-def test_a_sound_encoder_passes(check: str) -> None:
-    ENCODER_CHECKS[check](subject(Sound))
+def test_a_sound_encoder_passes(check: str, encoder: type[Encoder]) -> None:
+    ENCODER_CHECKS[check](subject(encoder))
+
+
+@pytest.mark.parametrize("check", LEARNER_CHECKS)
+def test_a_learner_around_an_encoder_with_complex_weights_passes(check: str) -> None:
+    LEARNER_CHECKS[check](learner_factory(Prototypical), subject(Waves))
 
 
 IDS = [f"{check}-{encoder.__name__}" for check, encoder, _ in BREAKAGES]

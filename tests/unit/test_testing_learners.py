@@ -15,6 +15,7 @@ from kshot.functional import embed, per_episode_norms, query_pass, support_pass
 from kshot.interfaces import Classifier, Learner
 from kshot.testing import LEARNER_CHECKS, learner_factory, toy_subject
 from torch import Tensor, nn
+from torch.func import functional_call
 
 
 class Sound(Learner):
@@ -174,6 +175,47 @@ class ForgetsBase(Sound):
         return super().logits(query * (1 + self.mean), means)
 
 
+class AdaptsInSecret(Sound):
+    """One inner step on the encoder's weights for each episode, which it does not tell."""
+
+    def adapt(self, support: tuple[Examples, ...]) -> Classifier:
+        inputs, labels, way = support[0].inputs, labels_of(support), support[0].way
+        with torch.enable_grad():
+            fast = [self.stepped(_of(inputs, t), one, way) for t, one in enumerate(labels)]
+
+        def classify(query: tuple[Inputs, ...]) -> Tensor:
+            logits: list[Tensor] = []
+            for t, weights in enumerate(fast):
+                z = functional_call(self.encoder, weights, (_of(inputs, t),)).unsqueeze(0)
+                asked = functional_call(self.encoder, weights, (_of(query[0], t),)).unsqueeze(0)
+                logits.append(self.logits(asked, self.means(z, labels[t : t + 1], way)))
+            return torch.cat(logits)
+
+        return classify
+
+    def stepped(self, inputs: Inputs, labels: Tensor, way: int) -> dict[str, Tensor]:
+        weights = dict(self.encoder.named_parameters())
+        if not weights:
+            return weights
+        z = self.encoder(inputs).unsqueeze(0)
+        logits = self.logits(z, self.means(z, labels.unsqueeze(0), way))
+        gradients = torch.autograd.grad(F.cross_entropy(logits[0], labels), list(weights.values()))
+        return {name: w - 0.1 * slope for (name, w), slope in zip(weights.items(), gradients, strict=True)}
+
+
+def _of(inputs: Inputs, task: int) -> Inputs:
+    return {name: leaf[task] for name, leaf in inputs.items()}
+
+
+class HoldsTheEncoderTwice(Sound):
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__(encoder)
+        self.network = nn.Sequential(self.encoder)
+
+    def adapt(self, support: tuple[Examples, ...]) -> Classifier:
+        return Sound.adapt(self.around(self.network), support)
+
+
 class ScalesOverEpisodes(Sound):
     def means(self, support: Tensor, labels: Tensor, way: int) -> Tensor:
         return super().means(support / support.std(), labels, way)
@@ -319,6 +361,9 @@ BREAKAGES = [
     ("adapt_changes_nothing", DrawsPython, "Python's random state"),
     ("round_trip", KeepsUnsaved, "other logits"),
     ("round_trip", ForgetsBase, "other logits"),
+    ("embedded", AdaptsInSecret, "its logits are others.*adapts_encoder = True"),
+    ("embedded", HoldsTheEncoderTwice, "raises KeyError"),
+    ("embedded", PeeksPastTheEncoder, "raises KeyError"),
     ("episodes_apart", MixesEpisodes, "other episodes"),
     ("episodes_apart", ScalesOverEpisodes, "other episodes"),
     ("companions", SeesCompanions, "depend on its companions"),
@@ -371,6 +416,14 @@ def test_what_does_not_train_is_not_asked_for_a_loss(check: str) -> None:
 
     with pytest.raises(SkipTest, match="no training episodes"):
         LEARNER_CHECKS[check](learner_factory(Untrained), toy_subject())
+
+
+def test_a_learner_that_says_that_it_adapts_the_encoder_is_not_tried_around_embeddings() -> None:
+    class Honest(AdaptsInSecret):
+        adapts_encoder = True
+
+    with pytest.raises(SkipTest, match="adapts the encoder"):
+        LEARNER_CHECKS["embedded"](learner_factory(Honest), toy_subject())
 
 
 def test_the_way_is_given_to_a_learner_that_asks() -> None:

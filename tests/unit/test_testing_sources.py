@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from kshot.errors import DataError
 from kshot.interfaces import Presentation, Reader, Source, Split
 from kshot.metrics import accuracy, cross_entropy, equal_error_rate
@@ -239,7 +240,17 @@ METRICS = [
 ]
 
 
-@pytest.mark.parametrize("metric", [accuracy, cross_entropy, equal_error_rate])
+def brier(logits: Tensor, labels: Tensor) -> Tensor:
+    right = F.one_hot(labels, logits.shape[-1])
+    return (logits.softmax(-1) - right).square().sum(-1).mean(-1)
+
+
+def surprise(logits: Tensor, labels: Tensor) -> Tensor:
+    """In the logits' own type, and told in another."""
+    return F.cross_entropy(logits.mT, labels, reduction="none").mean(-1).double()
+
+
+@pytest.mark.parametrize("metric", [accuracy, cross_entropy, equal_error_rate, brier, surprise])
 def test_sound_metrics_pass(metric: Any) -> None:
     assert failures(run_checks(METRIC_CHECKS, metric)) == {}
 
@@ -278,11 +289,13 @@ class Words(Source):
 
 
 class SoundReader(Reader):
-    """A text file."""
+    """A text, or a file that holds one."""
 
     suffixes = (".txt",)
 
     def read(self, given: Any) -> str:
+        if isinstance(given, str):
+            return given
         if not isinstance(given, Path):
             raise ValueError(f"a {type(given).__name__} is no text")
         text = given.read_text(encoding="utf-8")
@@ -300,7 +313,19 @@ class Shouts(SoundReader):
 
 class Cuts(SoundReader):
     def read(self, given: Any) -> str:
-        return super().read(given)[:5]
+        return super().read(given)[:5] if isinstance(given, Path) else super().read(given)
+
+
+class PathsOnly(SoundReader):
+    def read(self, given: Any) -> str:
+        if isinstance(given, str):
+            raise ValueError("a text is no path")
+        return super().read(given)
+
+
+class Capitals(SoundReader):
+    def read(self, given: Any) -> str:
+        return super().read(given).upper() if isinstance(given, str) else super().read(given)
 
 
 class PresentsNothing(SoundReader):
@@ -310,7 +335,7 @@ class PresentsNothing(SoundReader):
 
 class TakesAll(SoundReader):
     def read(self, given: Any) -> str:
-        return super().read(given) if isinstance(given, Path) else str(given)
+        return super().read(given) if isinstance(given, Path | str) else str(given)
 
 
 class Stumbles(SoundReader):
@@ -349,6 +374,8 @@ class BreaksOnDamage(Uploads):
 READERS = [
     ("suffixes", Shouts, "['.TXT']"),
     ("present", PresentsNothing, "no audio/wav"),
+    ("raw", PathsOnly, "read() of the raw example 0 raises ValueError: a text is no path"),
+    ("raw", Capitals, "makes another of the raw example 0"),
     ("files", Cuts, "another example"),
     ("refusals", TakesAll, "is accepted"),
     ("refusals", Stumbles, "raises AttributeError"),

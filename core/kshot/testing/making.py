@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from kshot.episode import Episodes
 from kshot.functional import embed_flat
 from kshot.interfaces import Learner
-from kshot.testing.subject import Subject
+from kshot.testing.subject import Subject, cast
 
 LearnerFactory = Callable[[nn.Module, int], Learner]
 """(encoder, way) → a learner around it whose episodes have that way."""
@@ -53,7 +53,8 @@ def made(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         learner = make(subject.encoder(dtype) if encoder is None else encoder, way)
-    learner = learner.to(subject.device, dtype).eval()
+    cast(learner, dtype)
+    learner = learner.to(subject.device).eval()
     if learner.wants_base:
         with torch.no_grad():
             learner.begin(embed_flat(learner.encoder, subject.inputs(dtype)), subject.labels)

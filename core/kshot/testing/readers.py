@@ -44,6 +44,23 @@ def check_present(make: ReaderFactory, source: Source) -> None:
         expect_presentation(reader.present(source.fetch(int(row))), who)
 
 
+def check_raw(make: ReaderFactory, source: Source) -> None:
+    """A raw example is taken as it is: what is read of it is drawn for people as it was, and it stays so."""
+    reader = make()
+    who = _who(reader)
+    for number, row in enumerate(source.catalogue("train").rows[:COUNT]):
+        raw = source.fetch(int(row))
+        shown = reader.present(raw)
+        mend = "give back an example that encoders of the modality prepare already"
+        try:
+            taken = reader.read(raw)
+        except Exception as error:
+            what = f"read() of the raw example {number} raises {type(error).__name__}: {one_line(error)}"
+            raise AssertionError(f"{who}: {what}; {mend}") from error
+        same = reader.present(taken) == shown and reader.present(raw) == shown
+        expect(same, who, f"read() makes another of the raw example {number}", mend)
+
+
 def check_files(make: ReaderFactory, source: Source) -> None:
     """A file of the modality, named by its path, is read as what it holds."""
     reader = make()
@@ -113,6 +130,7 @@ READER_CHECKS: Mapping[str, Callable[[ReaderFactory, Source], None]] = MappingPr
     {
         "suffixes": check_suffixes,
         "present": check_present,
+        "raw": check_raw,
         "files": check_files,
         "refusals": check_refusals,
         "uploads": check_uploads,

@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from typing import Any, final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from kshot.episode import Episodes, Examples, Inputs
 from kshot.interfaces import Encoder, Source
@@ -82,18 +82,17 @@ class Subject:
 
     def encoder(self, dtype: torch.dtype = torch.float32) -> Encoder:
         """A fitted encoder in training mode, always of the same weights."""
-        return copy.deepcopy(self._fitted).to(self.device, dtype)
+        encoder = copy.deepcopy(self._fitted)
+        cast(encoder, dtype)
+        return encoder.to(self.device)
 
     def inputs(self, dtype: torch.dtype = torch.float32) -> Inputs:
         """All examples, prepared together: each leaf (N, …), classes in order."""
         return self.place(self._prepared, dtype)
 
     def place(self, inputs: Inputs, dtype: torch.dtype = torch.float32) -> Inputs:
-        """Inputs on the subject's device, the floating-point ones of ``dtype``."""
-        return {
-            name: leaf.to(self.device, dtype if leaf.is_floating_point() else leaf.dtype)
-            for name, leaf in inputs.items()
-        }
+        """Inputs on the subject's device, the floating-point ones of ``dtype``, complex ones of its numbers."""
+        return {name: leaf.to(self.device, _type_in(leaf, dtype)) for name, leaf in inputs.items()}
 
     def episodes(
         self,
@@ -164,6 +163,20 @@ class Subject:
         rows = torch.stack([one for one, _ in drawn]).to(self.device)
         labels = torch.stack([one for _, one in drawn]).to(self.device)
         return Examples({name: leaf[rows] for name, leaf in inputs.items()}, labels, way)
+
+
+def cast(module: nn.Module, dtype: torch.dtype) -> None:
+    """Let a module compute in another floating-point type, its complex tensors in complex numbers of it,
+    which ``module.to(dtype)`` would make real."""
+    for tensor in (*module.parameters(), *module.buffers()):
+        tensor.data = tensor.data.to(_type_in(tensor, dtype))
+
+
+def _type_in(tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
+    """What a tensor's type becomes where ``dtype`` is computed in."""
+    if tensor.is_complex():
+        return dtype.to_complex()
+    return dtype if tensor.is_floating_point() else tensor.dtype
 
 
 def _flat(raw: Sequence[Sequence[Any]]) -> list[Any]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from kshot.episode import Inputs
 from kshot.interfaces import Encoder
 from kshot.testing.expectations import expect, expect_close, expect_finite, name_of
+from kshot.testing.outcomes import one_line
 from kshot.testing.subject import Subject
 
 MASK = "attention_mask"
@@ -65,11 +66,19 @@ def check_padding(subject: Subject) -> None:
     inputs = subject.place(encoder.prepare(subject.flat[::7]), torch.float64)
     if MASK not in inputs:
         raise SkipTest(f"{name_of(encoder, subject)} pads nothing: its inputs have no '{MASK}'")
-    who, mend = name_of(encoder, subject), f"use '{MASK}' wherever positions of an example meet"
+    who = name_of(encoder, subject)
+    mend = (
+        f"use '{MASK}' wherever positions of an example meet, and where their number is the size of another "
+        "dimension too, name it otherwise"
+    )
     expected = embed(encoder, inputs)
     length = inputs[MASK].shape[1]
     wider = {name: _padded(leaf, length) for name, leaf in inputs.items()}
-    expect_close(embed(encoder, wider), expected, who, "more padding changes an embedding", mend)
+    try:
+        padded = embed(encoder, wider)
+    except RuntimeError as error:
+        raise AssertionError(f"{who}: with more padding it raises: {one_line(error)}; {mend}") from error
+    expect_close(padded, expected, who, "more padding changes an embedding", mend)
     filled = {name: leaf if name == MASK else _filled(leaf, wider[MASK]) for name, leaf in wider.items()}
     expect_close(embed(encoder, filled), expected, who, "what stands in the padding is seen", mend)
 

@@ -14,7 +14,7 @@ from kshot.functional.cudnn import without_cudnn
 from kshot.functional.strategy import choose, over_tasks
 from kshot.interfaces import Encoder
 from kshot.testing.expectations import EXACT, expect, expect_close, expect_finite, name_of
-from kshot.testing.outcomes import DeclaredExceptionError
+from kshot.testing.outcomes import DeclaredExceptionError, one_line
 from kshot.testing.subject import Subject
 
 GROUPS = ("last", "lora", "all")
@@ -27,20 +27,25 @@ Weights = dict[str, Tensor]
 
 
 def check_groups(subject: Subject) -> None:
-    """Every parameter subset names parameters, at least one; ``all`` is all that train."""
+    """Every parameter subset names parameters that train, at least one; ``all`` is all of them."""
     encoder = subject.encoder()
     who, groups = name_of(encoder, subject), encoder.parameter_groups()
     names = {name for name, _ in encoder.named_parameters()}
     odd = sorted(set(groups) - set(GROUPS))
     expect(not odd and "all" in groups, who, f"groups are {sorted(groups)}", f"use {', '.join(GROUPS)}")
+    trained = {name for name, parameter in encoder.named_parameters() if parameter.requires_grad}
     for group, members in groups.items():
         unknown = sorted(set(members) - names)
         expect(
             not unknown, who, f"group '{group}' names no parameters of its own: {unknown}", "mend the names"
         )
-        filled = bool(members) or not names
+        filled = bool(members) or not trained
         expect(filled, who, f"group '{group}' is empty", "leave it out, or mend the names")
-    trained = {name for name, parameter in encoder.named_parameters() if parameter.requires_grad}
+        # Whoever trains a group lets all of it train, whatever requires_grad was.
+        still = sorted(set(members) - trained)
+        what = f"group '{group}' would train {', '.join(still[:4])}, made with requires_grad = False"
+        mend = "leave it out in parameter_groups(), make it a buffer, or let it train"
+        expect(not still, who, what, mend)
     left = sorted(trained - set(groups["all"]))
     expect(not left, who, f"group 'all' leaves out {left[:4]}", "name every parameter that trains")
 
@@ -74,7 +79,9 @@ def check_second_order(subject: Subject) -> None:
         return _after_inner_step(encoder, moved, inputs)
 
     gradients = torch.autograd.grad(at(0.0), list(weights.values()), materialize_grads=True)
-    along = torch.stack([(g * d).sum() for g, d in zip(gradients, direction.values(), strict=True)]).sum()
+    pairs = zip(gradients, direction.values(), strict=True)
+    # Of a complex weight the real and the imaginary part are moved, each along its own slope.
+    along = torch.stack([(g.conj() * d).real.sum() for g, d in pairs]).sum()
     slopes = [(at(step) - at(-step)).detach() / (2 * step) for step in STEPS]
     expect_close(
         along,
@@ -88,24 +95,59 @@ def check_second_order(subject: Subject) -> None:
 
 
 def check_vmap(subject: Subject) -> None:
-    """``torch.func.vmap`` over tasks gives loss and meta-gradient of a loop over them. For an encoder
-    that says ``vmap = False`` that is an exception, once the loop is seen to serve it."""
+    """``torch.func.vmap`` over tasks gives loss and meta-gradient of a loop over them, in evaluation mode
+    and in training mode, in which outer loops map it. Of one that varies in training mode, where no two
+    passes agree, both are finite. For an encoder that says ``vmap = False`` that is an exception, once the
+    loop is seen to serve it."""
     encoder = _converted(subject)
     weights = _detached(encoder, subject)
     tasks = [_task(subject, number) for number in range(2)]
     stacked = {name: torch.stack([task[name] for task in tasks]) for name in tasks[0]}
     who = name_of(encoder, subject)
 
+    def one_by_one() -> Tensor:
+        return torch.stack([_after_inner_step(encoder, weights, task) for task in tasks])
+
+    if not encoder.vmap:
+        _expect_fallback(encoder, weights, stacked, one_by_one(), who)
+        raise DeclaredExceptionError("vmap = False; the loop over tasks that takes its place was tried")
+    _expect_alike(_mapped(encoder, weights, stacked, who), one_by_one(), weights, who)
+    encoder.train()
+    who = f"{who} in training mode"
+    alone = one_by_one()
+    varies = not torch.equal(alone, one_by_one())
+    together = _mapped(encoder, weights, stacked, who)
+    if not varies:
+        _expect_alike(together, alone, weights, who)
+        return
+    expect_finite(together, who, "mapped by vmap its loss is not finite", _MEND)
+    gradients = torch.autograd.grad(together.sum(), list(weights.values()), materialize_grads=True)
+    for name, gradient in zip(weights, gradients, strict=True):
+        expect_finite(gradient, who, f"vmap gives a meta-gradient of {name} that is not finite", _MEND)
+
+
+_MEND = (
+    "write its norms out, give masks their full shape, branch on no values and write into no buffers, "
+    "or set vmap = False"
+)
+
+
+def _mapped(encoder: Encoder, weights: Weights, stacked: Inputs, who: str) -> Tensor:
+    """(T,) losses of T tasks at once, each leaf (T, B, …)."""
+
     def adapted(inputs: Inputs) -> Tensor:
         return _after_inner_step(encoder, weights, inputs, mapped=True)
 
-    alone = torch.stack([_after_inner_step(encoder, weights, task) for task in tasks])
-    if not encoder.vmap:
-        _expect_fallback(encoder, weights, stacked, alone, who)
-        raise DeclaredExceptionError("vmap = False; the loop over tasks that takes its place was tried")
-    together: Tensor = vmap(adapted)(stacked)
-    mend = "write its norms out, give masks their full shape, or set vmap = False"
-    expect_close(together, alone, who, "vmap and a loop over tasks disagree", mend)
+    try:
+        # Different, as in inner loops: what draws does so for every task anew.
+        return vmap(adapted, randomness="different")(stacked)
+    except RuntimeError as error:
+        raise AssertionError(f"{who}: vmap cannot map it: {one_line(error)}; {_MEND}") from error
+
+
+def _expect_alike(together: Tensor, alone: Tensor, weights: Weights, who: str) -> None:
+    """Losses (T,) of tasks that were mapped and of a loop over them, and what these send to the weights."""
+    expect_close(together, alone, who, "vmap and a loop over tasks disagree", _MEND)
     pairs = zip(
         torch.autograd.grad(together.sum(), list(weights.values()), materialize_grads=True),
         torch.autograd.grad(alone.sum(), list(weights.values()), materialize_grads=True),
@@ -115,7 +157,7 @@ def check_vmap(subject: Subject) -> None:
         # Sums round by the size of their terms: of an element that nearly cancels, by that of the others.
         size = max(1.0, float(other.detach().abs().max())) if other.numel() else 1.0
         what = f"vmap gives another meta-gradient of {name} than a loop"
-        expect_close(one, other, who, what, mend, atol=EXACT * size)
+        expect_close(one, other, who, what, _MEND, atol=EXACT * size)
 
 
 def _expect_fallback(encoder: Encoder, weights: Weights, stacked: Inputs, alone: Tensor, who: str) -> None:

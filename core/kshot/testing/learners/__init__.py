@@ -9,6 +9,7 @@ and the mend, and ``unittest.SkipTest`` (which pytest shows as skipped) where it
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from kshot.testing.learners.embedded import check_embedded
 from kshot.testing.learners.invariance import (
     check_companions,
     check_episodes_apart,
@@ -35,6 +36,7 @@ LEARNER_CHECKS: Mapping[str, Callable[[LearnerFactory, Subject], None]] = Mappin
         "loss": check_loss,
         "adapt_changes_nothing": check_adapt_changes_nothing,
         "round_trip": check_round_trip,
+        "embedded": check_embedded,
         "episodes_apart": check_episodes_apart,
         "companions": check_companions,
         "label_equivariance": check_label_equivariance,
@@ -55,6 +57,7 @@ __all__ = [
     "check_autocast",
     "check_companions",
     "check_constant_encoder",
+    "check_embedded",
     "check_episodes_apart",
     "check_gradients",
     "check_label_equivariance",

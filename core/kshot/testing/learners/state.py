@@ -64,7 +64,7 @@ def _one_step(learner: Learner, subject: Subject) -> None:
     with torch.no_grad():
         for parameter in learner.parameters():
             if parameter.grad is not None:
-                parameter -= 0.01 * parameter.grad.sign()
+                parameter -= 0.01 * parameter.grad.sgn()
 
 
 def _expect_unchanged(learner: Learner, subject: Subject, when: str) -> None:

@@ -47,6 +47,8 @@ class Rows(Reader):
     suffixes = (".csv",)
 
     def read(self, given):
+        if isinstance(given, np.ndarray):
+            return given
         return np.loadtxt(given, delimiter=",", dtype=np.float32) if hasattr(given, "open") else _no(given)
 
     def present(self, raw):
@@ -54,4 +56,4 @@ class Rows(Reader):
 
 
 def _no(given):
-    raise ValueError(f"a {type(given).__name__} is no file")
+    raise ValueError(f"a {type(given).__name__} is neither a row nor a file")
