@@ -185,6 +185,33 @@ def test_class_interval_against_all_draws() -> None:
     assert class_interval(one, draws=20_000) == pytest.approx((min(every), max(every)))
 
 
+def test_class_interval_weighs_episodes_of_any_size_alike() -> None:
+    """Small episodes are easy and large ones hard; against draws whose mean is taken episode by episode."""
+    generator = np.random.default_rng(30)
+    queries = np.array([2, 30] * 40)
+    easy = np.repeat(queries == 2, queries)
+    right = generator.random(len(easy)) < np.where(easy, 0.95, 0.4)
+    labels = generator.integers(0, 30, len(easy))
+    episode = np.repeat(np.arange(len(queries)), queries)
+    one = Outcomes(
+        accuracy=np.bincount(episode, weights=right) / queries,
+        queries=queries,
+        labels=labels,
+        predicted=labels,
+        rank=1 - right.astype(int),
+        confidence=np.ones(len(easy)),
+        classes=tuple(map(str, range(30))),
+    )
+    means: list[float] = []
+    for _ in range(1000):
+        taken = np.bincount(generator.integers(0, 30, 30), minlength=30)
+        total = np.bincount(episode, weights=taken[labels]) / queries
+        means.append((np.bincount(episode, weights=taken[labels] * right) / queries).sum() / total.sum())
+    low, high = class_interval(one, draws=5000) or (1.0, 0.0)
+    assert low < one.accuracy.mean() < high
+    assert (low, high) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.006)
+
+
 def test_class_interval_covers() -> None:
     """Classes differ in difficulty; the interval must hold the mean over the population they come from."""
     generator = np.random.default_rng(6)
