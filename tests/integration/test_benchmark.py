@@ -681,6 +681,7 @@ def test_what_was_said_of_every_query_is_kept(tmp_path: Path) -> None:
             hits = (one.labels == one.predicted).astype(float)
             assert np.bincount(one.episode, hits) / one.queries == pytest.approx(one.accuracy)
             assert ((one.rank == 0) == (one.labels == one.predicted)).all()
+            assert (one.tied == 1).all()
             assert one.confidence.min() >= 1 / score.way - 1e-6
             assert one.confidence.max() <= 1
 
