@@ -34,7 +34,8 @@ def class_interval(
     Args:
         outcomes: of N queries.
         groups: (C,) the group of each of ``outcomes.classes``, such as its alphabet. Groups are then
-            taken in place of classes, as suits episodes that are drawn within one.
+            taken in place of classes, as suits episodes that are drawn within one, and classes that were
+            made of one (``Catalogue.origins``).
         draws: of the bootstrap.
         seed: of its random numbers.
 
