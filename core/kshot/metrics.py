@@ -30,7 +30,8 @@ def hits(logits: Tensor, labels: Tensor) -> Tensor:
     """(T, Q, way) and (T, Q) → (T, Q) what :func:`accuracy` is the mean of: 1 where right, shares of ties."""
     best = logits == logits.amax(dim=-1, keepdim=True)
     hit = best.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
-    return (hit / best.sum(dim=-1)).double()
+    # Double before the division: in single, a guess among five would be 3e-9 above a fifth, and differ from it.
+    return hit.double() / best.sum(dim=-1)
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:

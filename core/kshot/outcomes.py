@@ -23,6 +23,9 @@ OUTCOMES = "outcomes.npz"
 _KNOWN, _UNKNOWN, _RIGHT = "known_by", "unknown_by", "right"
 """Names of what is kept of unknown queries; the first two are followed by a score's own."""
 
+_TIED = "tied"
+"""Name of what files written before it was kept do without."""
+
 _FIELDS = ("accuracy", "queries", "labels", "predicted", "rank", "confidence", "classes")
 
 
@@ -55,6 +58,8 @@ class Outcomes:
         confidence: (N,) the softmax's probability of the predicted class.
         classes: names of all classes that episodes are drawn from.
         unknown: how known all queries looked, those of unknown classes too; none where there were none of these.
+        tied: (N,) how many classes of the episode had the logit of the right one, itself among them; none in
+            files that were written before this was kept.
     """
 
     accuracy: Floats
@@ -65,6 +70,7 @@ class Outcomes:
     confidence: Floats
     classes: tuple[str, ...]
     unknown: Knownness | None = None
+    tied: Integers | None = None
 
     @property
     def episode(self) -> Integers:
@@ -91,6 +97,8 @@ def write_outcomes(path: Path, outcomes: Sequence[Outcomes]) -> None:
             # Bytes and not numpy's fixed-width text, which would cut a name's trailing NULs.
             "classes": np.frombuffer("\0".join(one.classes).encode("utf-8", "backslashreplace"), dtype="u1"),
         }
+        if one.tied is not None:
+            fields[_TIED] = one.tied.astype("<i4")
         if one.unknown is not None:
             fields[_RIGHT] = one.unknown.right.astype("<f8")
             fields |= {f"{_KNOWN}/{name}": values.astype("<f4") for name, values in one.unknown.known.items()}
@@ -128,7 +136,8 @@ def _one(stored: Mapping[str, NDArray[Any]], prefix: str) -> Outcomes:
     names = own.pop("classes").tobytes().decode("utf-8")
     known, unknown = (_below(stored, f"{prefix}{start}/") for start in (_KNOWN, _UNKNOWN))
     looks = Knownness(known, unknown, stored[prefix + _RIGHT]) if known else None
-    return Outcomes(**own, classes=tuple(names.split("\0")), unknown=looks)
+    tied = stored.get(prefix + _TIED)
+    return Outcomes(**own, classes=tuple(names.split("\0")), unknown=looks, tied=tied)
 
 
 def _below(stored: Mapping[str, NDArray[Any]], start: str) -> dict[str, NDArray[Any]]:

@@ -742,6 +742,7 @@ def test_what_was_said_of_every_query_is_kept(tmp_path: Path) -> None:
             hits = (one.labels == one.predicted).astype(float)
             assert np.bincount(one.episode, hits) / one.queries == pytest.approx(one.accuracy)
             assert ((one.rank == 0) == (one.labels == one.predicted)).all()
+            assert (one.tied == 1).all()
             assert one.confidence.min() >= 1 / score.way - 1e-6
             assert one.confidence.max() <= 1
 
@@ -770,6 +771,24 @@ def test_classes_that_share_a_group_are_resampled_by_group(tmp_path: Path) -> No
     [kept] = read_outcomes(tmp_path / "cells" / cell.id / "outcomes.npz")
     families = [f"test-{int(name[-3:]) % 2}" for name in kept.classes]
     assert cell.scores[0].class_ci95 == class_interval(kept, families)
+
+
+def test_classes_that_were_made_of_one_are_resampled_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = Catalogue.build.__func__
+
+    def copied(cls: type[Catalogue], labels: list[str], *more: Any, **named: Any) -> Catalogue:
+        return build(cls, labels, *more, **named, origins={name: str(int(name[-3:]) // 3) for name in labels})
+
+    monkeypatch.setattr(Catalogue, "build", classmethod(copied))
+    shapes = {"shapes": ["3w1s", FAMILIES], "episodes": 20, "queries": 3}
+    [cell] = run(tmp_path, evaluate=shapes).cells
+    kept = read_outcomes(tmp_path / "cells" / cell.id / "outcomes.npz")
+    numbers = [int(name[-3:]) for name in kept[0].classes]
+    origins, families = [str(one // 3) for one in numbers], [f"test-{one % 2}" for one in numbers]
+    assert cell.scores[0].class_ci95 == class_interval(kept[0], origins) != class_interval(kept[0])
+    assert cell.scores[1].class_ci95 == class_interval(kept[1], families)
 
 
 def test_a_run_compares_and_ranks_its_rows(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from kshot.benchmark.variants import expand
-from kshot.config import EncoderVariant, Variant, check, parse, read
+from kshot.config import EncoderVariant, Variant, check, parse, read, settings_of
 from kshot.errors import ConfigurationError
 from kshot.shapes import Shape
 
@@ -58,12 +58,34 @@ def test_short_forms_mean_the_long_ones() -> None:
             "evaluate.episodes: input should be a valid integer (given: True)",
         ),
         ({"seeds": [0, -0.5]}, "seeds.1: input should be a valid integer"),
+        ({"seeds": [1, 0, 1]}, "seeds: 1 stands twice; leave one out"),
         ({"sources": {}}, "sources: dictionary should have at least 1 item"),
         ({"encoders": {"image": [{"width": 3}]}}, "encoders.image.0.use: is missing"),
     ],
 )
 def test_each_problem_names_key_value_and_mend(changes: dict[str, Any], expected: str) -> None:
     assert any(problem.startswith(expected) for problem in problems(**changes)), problems(**changes)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "named"),
+    [
+        (["5w1s", "5w5s", "5w1s"], "5w1s"),
+        (["5w1s", {"way": 5, "shot": 1}], "5w1s"),
+        (["5w1s", {"way": 5, "shot": 1, "queries": 15}], "5w1s"),
+        (["2-5w 1s", {"way": [2, 5], "shot": 1}], "2-5w 1s"),
+        ([{"fixed": "runs"}, {"fixed": "runs"}], "fixed runs"),
+        (["5w1s", {"way": 5, "shot": 1, "queries": 5}, {"way": 5, "shot": 1, "within": "family"}], None),
+    ],
+)
+def test_a_shape_that_stands_twice_is_refused_in_whatever_form(shapes: list[Any], named: str | None) -> None:
+    expected = [f"evaluate.shapes: {named} stands twice; leave one out"] if named else []
+    assert problems(evaluate={"shapes": shapes}) == expected
+    own: Any = {"evaluate": {"shapes": shapes}}
+    configuration, found = check({**GOOD, "sources": {"mine": {"use": "glyphs", **own}}})
+    assert configuration and not found  # who asks for the queries tells
+    _, found = settings_of(configuration, ("sources.mine", configuration.sources["mine"]))
+    assert found == [f"sources.mine.{one}" for one in expected]
 
 
 SHAPE = {"way": 5, "shot": 1}

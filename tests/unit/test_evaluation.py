@@ -9,13 +9,14 @@ from kshot.config import Loading
 from kshot.encoders import Embedded
 from kshot.errors import CellError
 from kshot.evaluation import evaluate
-from kshot.evaluation.answers import Answers
+from kshot.evaluation.answers import Answers, outcomes_of
 from kshot.interfaces import Classifier, Learner
 from kshot.learners.prototypical import Prototypical
 from kshot.loading import Loader, make_loader
-from kshot.metrics import cross_entropy
+from kshot.metrics import accuracy, cross_entropy, hits
 from kshot.sampling import Sampler
 from kshot.shapes import Shape
+from kshot.statistics import credit
 from kshot.testing import Toy, toy_encoder
 
 CPU = torch.device("cpu")
@@ -129,6 +130,26 @@ def test_answers_of_many_episodes_are_those_of_each_query_by_itself() -> None:
         assert found.predicted[episode, query] == classes[episode, int(own.argmax())]
         assert found.rank[episode, query] == sorted(own.tolist(), reverse=True).index(float(own[label]))
         assert found.confidence[episode, query] == pytest.approx(float(own.softmax(0).max()), rel=1e-6)
+
+
+def test_answers_tell_how_many_classes_tied_with_the_right_one() -> None:
+    logits, labels = (
+        torch.tensor([[[1.0, 1.0, 0.0], [2.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]),
+        torch.tensor([[0, 0, 2]]),
+    )
+    found = Answers.of(np.arange(1), logits, labels, np.arange(3)[None], None)
+    assert found.tied.tolist() == [[2, 1, 2]]
+    assert found.rank.tolist() == [[0, 0, 1]]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_outcomes_credit_is_what_accuracy_counted(dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randint(3, (8, 6, 5), generator=generator).to(dtype)
+    labels = torch.randint(5, (8, 6), generator=generator)
+    answers = Answers.of(np.arange(8), logits, labels, np.tile(np.arange(5), (8, 1)), None)
+    kept = outcomes_of(accuracy(logits, labels), [answers], tuple("abcde"))
+    np.testing.assert_array_equal(credit(kept), hits(logits, labels).reshape(-1).numpy())
 
 
 def test_confidence_of_half_logits_is_computed_in_full() -> None:

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from kshot.metrics import accuracy, cross_entropy, equal_error_rate, interval
+from kshot.metrics import accuracy, cross_entropy, equal_error_rate, hits, interval
+from kshot.statistics import difference
 from scipy.optimize import brentq
 from sklearn.metrics import roc_curve
 
@@ -21,6 +22,17 @@ def test_accuracy_counts_hits() -> None:
 def test_a_collapsed_model_scores_chance_whatever_the_labels() -> None:
     for label in range(4):
         assert accuracy(torch.zeros(1, 6, 4), torch.full((1, 6), label)).item() == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("way", [3, 5, 20])
+def test_a_share_of_a_tie_is_a_fraction_to_the_last_bit(way: int) -> None:
+    labels = torch.arange(way).expand(6, -1)
+    tied = hits(torch.zeros(6, way, way), labels)
+    np.testing.assert_array_equal(tied.numpy(), 1 / np.full((6, way), way))
+    # Always the first class: right once in every episode, and no better than a guess.
+    first = accuracy(torch.eye(way)[0].expand(6, way, way), labels).numpy()
+    found = difference(tied.mean(dim=-1).numpy(), first)
+    assert (found.mean, found.p) == (0, 1)
 
 
 def test_cross_entropy_against_its_formula() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,19 @@ def test_classes_of_one_part_alone_are_left_out_and_listed() -> None:
         "test: 1 classes of 'a' have no counterpart and are left out: only",
         "test: 1 classes of 'b' have no counterpart and are left out: other",
     ]
+
+
+def test_what_a_parts_classes_were_made_of_is_known_of_those_in_common() -> None:
+    class Turned(Named):
+        def catalogue(self, split: Split) -> Catalogue:
+            return replace(self._catalogue, origins=tuple(name[0] for name in self._catalogue.classes))
+
+    plain, turned = Named("image", ["x1", "y1", "only"]), Turned("audio", ["y1", "x2", "x1"])
+    made = Aligned(of={"plain": plain, "turned": turned}, mapping={"turned": {"x2": "only"}}).catalogue(
+        "test"
+    )
+    assert (made.classes, made.origins) == (("only", "x1", "y1"), ("x", "x", "y"))
+    assert Aligned(of={"one": plain, "two": Named("text", ["x1"])}).catalogue("test").origins is None
 
 
 def test_names_may_be_normalised_or_mapped(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ def outcomes(names: tuple[str, ...], queries: list[int]) -> Outcomes:
         rank=generator.integers(0, 3, total),
         confidence=generator.random(total).astype(np.float32),
         classes=names,
+        tied=generator.integers(1, 4, total),
     )
 
 
@@ -29,8 +31,16 @@ def test_written_outcomes_are_read_as_they_were(tmp_path: Path) -> None:
     write_outcomes(tmp_path / "outcomes.npz", kept)
     for one, other in zip(read_outcomes(tmp_path / "outcomes.npz"), kept, strict=True):
         assert one.classes == other.classes
-        for name in ("accuracy", "queries", "labels", "predicted", "rank", "confidence"):
+        for name in ("accuracy", "queries", "labels", "predicted", "rank", "confidence", "tied"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_a_file_that_was_written_before_ties_were_kept_is_read(tmp_path: Path) -> None:
+    kept = outcomes(("a", "b"), [2, 3])
+    write_outcomes(tmp_path / "outcomes.npz", [replace(kept, tied=None)])
+    [one] = read_outcomes(tmp_path / "outcomes.npz")
+    assert one.tied is None
+    np.testing.assert_array_equal(one.rank, kept.rank)
 
 
 def test_equal_outcomes_give_equal_bytes(tmp_path: Path) -> None:

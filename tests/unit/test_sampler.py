@@ -222,3 +222,15 @@ def test_catalogue_refuses_two_examples_under_one_key() -> None:
 def test_catalogue_wants_a_value_for_every_class() -> None:
     with pytest.raises(DataError, match="no value for the classes b"):
         Catalogue.build(["a", "b"], ["1", "1"], version="1", class_groups={"g": {"a": "x"}})
+    with pytest.raises(DataError, match="no value for the classes b"):
+        Catalogue.build(["a", "b"], ["1", "1"], version="1", origins={"a": "x"})
+
+
+def test_what_classes_were_made_of_does_not_change_the_episodes() -> None:
+    labels, keys = list("bab"), list("122")
+    plain, made = (
+        Catalogue.build(labels, keys, version="1", origins=origins)
+        for origins in (None, {"a": "x", "b": "y"})
+    )
+    assert (plain.origins, made.origins) == (None, ("x", "y"))
+    assert plain.fingerprint == made.fingerprint

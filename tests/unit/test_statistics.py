@@ -7,6 +7,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,6 +50,7 @@ def outcomes(logits: np.ndarray, drawn: np.ndarray, labels: np.ndarray, names: S
         rank=(logits > own).sum(axis=2).reshape(-1),
         confidence=(odds.max(axis=2) / odds.sum(axis=2)).reshape(-1),
         classes=tuple(names),
+        tied=(logits == own).sum(axis=2).reshape(-1),
     )
 
 
@@ -91,6 +93,42 @@ def test_top_k_against_scikit_learn() -> None:
         ]
         assert top_k(one, k).tolist() == pytest.approx(expected)
     assert top_k(collapsed(), 2).tolist() == pytest.approx([0.5] * 3)
+
+
+def tied_logits(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(30, 20, 5) logits of which some tie, and (30, 20) labels."""
+    generator = np.random.default_rng(seed)
+    return generator.integers(0, 3, size=(30, 20, 5)).astype(float), generator.integers(0, 5, size=(30, 20))
+
+
+def test_a_tied_query_counts_its_own_share_and_not_its_episodes() -> None:
+    logits, labels = tied_logits(31)
+    one = outcomes(logits, np.tile(np.arange(5), (30, 1)), labels, "abcde")
+    for found, own, label in zip(credit(one), logits.reshape(-1, 5), labels.reshape(-1), strict=True):
+        assert found == (own[label] == own.max()) / np.sum(own == own.max())
+    np.testing.assert_allclose(np.bincount(one.episode, credit(one)) / one.queries, one.accuracy)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 5])
+def test_top_k_of_ties_is_what_breaking_them_in_any_order_gives(k: int) -> None:
+    logits, labels = tied_logits(32)
+    one = outcomes(logits, np.tile(np.arange(5), (30, 1)), labels, "abcde")
+    expected = np.zeros(30)
+    orders = [np.array(order) for order in itertools.permutations(range(5))]
+    for order in orders:  # of equal classes the first in the order goes first
+        first = np.argsort(-logits[..., order], axis=-1, kind="stable")[..., :k]
+        expected += (order[first] == labels[..., None]).any(axis=-1).mean(axis=-1)
+    np.testing.assert_allclose(top_k(one, k), expected / len(orders))
+
+
+def test_outcomes_that_do_not_tell_ties_share_an_episodes_hits() -> None:
+    logits, labels = tied_logits(33)
+    one = replace(outcomes(logits, np.tile(np.arange(5), (30, 1)), labels, "abcde"), tied=None)
+    np.testing.assert_allclose(np.bincount(one.episode, credit(one)) / one.queries, one.accuracy)
+    assert top_k(replace(collapsed(), tied=None), 2).tolist() == pytest.approx([0.5] * 3)
+    exact = drawn_outcomes(34)  # no ties
+    for k in (1, 2, 3):
+        np.testing.assert_allclose(top_k(replace(exact, tied=None), k), top_k(exact, k))
 
 
 def test_macro_f1_is_of_the_classes_pooled() -> None:
@@ -183,6 +221,33 @@ def test_class_interval_against_all_draws() -> None:
         every.append(right[queries].mean())
     # 27 equally likely draws: the outermost 2.5 % lie within the rarest one's 1/27.
     assert class_interval(one, draws=20_000) == pytest.approx((min(every), max(every)))
+
+
+def test_class_interval_weighs_episodes_of_any_size_alike() -> None:
+    """Small episodes are easy and large ones hard; against draws whose mean is taken episode by episode."""
+    generator = np.random.default_rng(30)
+    queries = np.array([2, 30] * 40)
+    easy = np.repeat(queries == 2, queries)
+    right = generator.random(len(easy)) < np.where(easy, 0.95, 0.4)
+    labels = generator.integers(0, 30, len(easy))
+    episode = np.repeat(np.arange(len(queries)), queries)
+    one = Outcomes(
+        accuracy=np.bincount(episode, weights=right) / queries,
+        queries=queries,
+        labels=labels,
+        predicted=labels,
+        rank=1 - right.astype(int),
+        confidence=np.ones(len(easy)),
+        classes=tuple(map(str, range(30))),
+    )
+    means: list[float] = []
+    for _ in range(1000):
+        taken = np.bincount(generator.integers(0, 30, 30), minlength=30)
+        total = np.bincount(episode, weights=taken[labels]) / queries
+        means.append((np.bincount(episode, weights=taken[labels] * right) / queries).sum() / total.sum())
+    low, high = class_interval(one, draws=5000) or (1.0, 0.0)
+    assert low < one.accuracy.mean() < high
+    assert (low, high) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.006)
 
 
 def test_class_interval_covers() -> None:

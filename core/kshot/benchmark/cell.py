@@ -421,9 +421,12 @@ def identity(cell: PlannedCell) -> dict[str, Any]:
 
 
 def _groups(sampler: AnySampler) -> Sequence[str] | None:
-    """What the classes of an episode share, for each class; none where they share nothing."""
-    within = sampler.shape.within
-    return sampler.catalogue.class_groups[within] if within else None
+    """Of each class what it shares with those that tell no more than it does; none where all stand for themselves.
+
+    It is the group that the classes of an episode share, else what several were made of.
+    """
+    within, catalogue = sampler.shape.within, sampler.catalogue
+    return catalogue.class_groups[within] if within else catalogue.origins
 
 
 def _measures(intervals: Mapping[str, Interval]) -> dict[str, results.Measure]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from kshot.config.forms import OneOrMany, Short
+from kshot.config.once import each_once
 from kshot.config.parts import EncoderVariant, LearnerVariant, SourceEntry
 from kshot.config.stages import Evaluate, Loading, Pretrain, Train
 from kshot.config.strategy import Strategies
@@ -49,6 +50,12 @@ class Configuration(Strict):
     loading: Loading = Field(default_factory=Loading)
     leave_out: list[str] = Field(default_factory=list[str])
     strategy: Strategies = Field(default_factory=Strategies)
+
+    @field_validator("seeds")
+    @classmethod
+    def _each_seed_once(cls, seeds: list[int]) -> list[int]:
+        each_once(seeds)
+        return seeds
 
     @field_validator("name")
     @classmethod

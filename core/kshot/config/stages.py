@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
 
+from kshot.config.once import each_once
 from kshot.config.shapes import ShapeEntry, TestedShape
 from kshot.config.sizes import QueriesEntry, ShotEntry, WayEntry
 from kshot.config.strict import Strict
@@ -138,6 +140,22 @@ class Evaluate(Strict):
     batch_statistics: Literal["frozen", "support", "query"] | None = None
     metrics: list[str] = Field(default_factory=list[str])
     unknown: Unknown | Literal[False] = False
+
+    @model_validator(mode="after")
+    def _each_shape_once(self) -> Self:
+        """Twice the same, in whatever form, it would count as two seeds of one row."""
+        try:
+            each_once(self.all_shapes())
+        except ValueError as error:
+            # Only here are the queries known that an entry does without, but it is the list that is wrong.
+            details: InitErrorDetails = {
+                "type": "value_error",
+                "loc": ("shapes",),
+                "input": self.shapes,
+                "ctx": {"error": error},
+            }
+            raise ValidationError.from_exception_data(type(self).__name__, [details]) from error
+        return self
 
     def all_shapes(self) -> list[Shape | Fixed]:
         """The shapes with their query counts, and fixed lists by name."""

@@ -16,12 +16,13 @@ from kshot.rejection import Looks
 @dataclass(frozen=True, eq=False)
 class Answers:
     """Of a batch of (T,) episodes: (T, Q) labels and predicted labels, which are the catalogue's class numbers
-    and not the episode's, ranks and confidences; and how known queries looked, where that was asked."""
+    and not the episode's, ranks, ties and confidences; and how known queries looked, where that was asked."""
 
     numbers: np.ndarray
     labels: np.ndarray
     predicted: np.ndarray
     rank: np.ndarray
+    tied: np.ndarray
     confidence: np.ndarray
     looks: Looks | None
 
@@ -32,11 +33,13 @@ class Answers:
         # Classes come first, since sums over a short last dimension are slow.
         by_class = logits.movedim(-1, 0).contiguous()
         best, predicted = by_class.max(dim=0)
-        rank = (by_class > by_class.gather(0, labels.unsqueeze(0))).sum(dim=0, dtype=torch.int32)
+        own = by_class.gather(0, labels.unsqueeze(0))
+        rank, tied = (one.sum(dim=0, dtype=torch.int32) for one in (by_class > own, by_class == own))
         # The softmax's largest value.
         confidence = (by_class.float() - best.float()).exp().sum(dim=0).reciprocal()
         meant, said = (np.take_along_axis(classes, one.cpu().numpy(), axis=1) for one in (labels, predicted))
-        return cls(numbers, meant, said, rank.cpu().numpy(), confidence.cpu().numpy(), looks)
+        ranks, ties, sure = (one.cpu().numpy() for one in (rank, tied, confidence))
+        return cls(numbers, meant, said, ranks, ties, sure, looks)
 
 
 def outcomes_of(accuracies: Tensor, answers: Sequence[Answers], classes: tuple[str, ...]) -> Outcomes:
@@ -57,6 +60,7 @@ def outcomes_of(accuracies: Tensor, answers: Sequence[Answers], classes: tuple[s
         confidence=joined("confidence"),
         classes=classes,
         unknown=_knownness(answers, order),
+        tied=joined("tied"),
     )
 
 

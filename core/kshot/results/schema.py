@@ -34,8 +34,9 @@ class Score(Entry):
         episodes: number of test episodes.
         accuracy: mean accuracy, a fraction.
         ci95: half-width of its 95 % interval over episodes; null for a single episode.
-        class_ci95: ends of the 95 % interval of accuracy over a bootstrap of the test classes, or where the
-            classes of an episode share a group, of the groups; null where there is one alone.
+        class_ci95: ends of the 95 % interval of accuracy over a bootstrap of the test classes (of those that
+            were made of one, such as turned copies, together), or where the classes of an episode share a
+            group, of the groups; null where there is one alone.
         chance: accuracy of a guess, a mean over the ways.
         manifest: content hash of the test episodes.
         batch_statistics: where batch-dependent norms took their statistics from.

@@ -29,6 +29,8 @@ class Catalogue:
         example_groups: for each group's name (such as ``"utterance"``) an (N,) array of codes.
         fingerprint: hash of class names, example keys and the content version.
         blocks: where a class's examples come from several parts; none: from one.
+        origins: of each class what it was made of, where several are made of one (a character that is turned
+            is four classes), which then tell no more of other classes than one does; none: each of its own.
     """
 
     classes: tuple[str, ...]
@@ -38,6 +40,7 @@ class Catalogue:
     class_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     example_groups: Mapping[str, IntArray] = field(default_factory=dict[str, IntArray])
     blocks: Blocks | None = None
+    origins: tuple[str, ...] | None = None
 
     @classmethod
     def build(
@@ -49,6 +52,7 @@ class Catalogue:
         rows: Sequence[int] | IntArray | None = None,
         class_groups: Mapping[str, Mapping[str, str]] | None = None,
         example_groups: Mapping[str, Sequence[str]] | None = None,
+        origins: Mapping[str, str] | None = None,
     ) -> Catalogue:
         """Sort examples into a catalogue.
 
@@ -59,10 +63,11 @@ class Catalogue:
             rows: number by which the source fetches each example; default 0 … N-1.
             class_groups: group name → class name → value.
             example_groups: group name → value of each of the N examples.
+            origins: class name → what it was made of, where several are made of one.
 
         Raises:
             DataError: no examples, two examples of a class under one key, or a class without
-                a group's value.
+                a group's value or an origin.
         """
         if not labels:
             raise DataError("a split without examples; check the split's definition")
@@ -91,7 +96,8 @@ class Catalogue:
             rows=np.asarray(sources[order], dtype=np.int64),
             fingerprint="sha256:" + digest.hexdigest(),
             class_groups={
-                name: _values_of(classes, values, name) for name, values in (class_groups or {}).items()
+                name: _values_of(classes, values, f"class group '{name}'")
+                for name, values in (class_groups or {}).items()
             },
             example_groups={
                 name: np.unique(np.asarray([values[i] for i in order.tolist()]), return_inverse=True)[
@@ -99,6 +105,7 @@ class Catalogue:
                 ].astype(np.int64)
                 for name, values in (example_groups or {}).items()
             },
+            origins=None if origins is None else _values_of(classes, origins, "origins"),
         )
 
     def __len__(self) -> int:
@@ -122,8 +129,8 @@ def firsts(catalogue: Catalogue) -> IntArray:
     return np.zeros(1, dtype=np.int64) if blocks is None else np.unique(blocks.of, return_index=True)[1]
 
 
-def _values_of(classes: Sequence[str], values: Mapping[str, str], name: str) -> tuple[str, ...]:
+def _values_of(classes: Sequence[str], values: Mapping[str, str], what: str) -> tuple[str, ...]:
     missing = [c for c in classes if c not in values]
     if missing:
-        raise DataError(f"class group '{name}' has no value for the classes {listing(missing)}")
+        raise DataError(f"{what} has no value for the classes {listing(missing)}")
     return tuple(values[c] for c in classes)

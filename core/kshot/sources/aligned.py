@@ -186,6 +186,7 @@ class Aligned(Source):
             fingerprint="sha256:" + hashlib.sha256(version.encode()).hexdigest(),
             class_groups=_class_groups(joined, own),
             blocks=Blocks(self._names, tuple(part.modality for part in self._list), blocks, places, sides),
+            origins=_origins(joined, own),
         )
 
     def _nothing_shared(self, every: Mapping[str, Sequence[str]], match: Match) -> str:
@@ -227,10 +228,23 @@ def _class_groups(joined: Joined, own: Mapping[str, Catalogue]) -> dict[str, tup
     """The first part's that has a group of a name."""
     groups: dict[str, tuple[str, ...]] = {}
     for part, one in own.items():
-        number = {name: place for place, name in enumerate(one.classes)}
         for group, values in one.class_groups.items():
-            groups.setdefault(group, tuple(values[number[named[part]]] for named in joined.shared.values()))
+            groups.setdefault(group, _of_shared(joined, part, one, values))
     return groups
+
+
+def _origins(joined: Joined, own: Mapping[str, Catalogue]) -> tuple[str, ...] | None:
+    """The first part's that has some."""
+    for part, one in own.items():
+        if one.origins is not None:
+            return _of_shared(joined, part, one, one.origins)
+    return None
+
+
+def _of_shared(joined: Joined, part: str, own: Catalogue, values: Sequence[str]) -> tuple[str, ...]:
+    """A part's values, one per class of its own, of the classes in common."""
+    value = dict(zip(own.classes, values, strict=True))
+    return tuple(value[named[part]] for named in joined.shared.values())
 
 
 def _all_alone(own: Mapping[str, Catalogue]) -> Joined:

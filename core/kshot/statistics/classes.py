@@ -24,7 +24,9 @@ def class_interval(
     Test episodes can be drawn without end; the classes they are drawn from cannot, and the same few
     appear in many episodes. Each draw takes as many classes as there are, with replacement, and
     weighs every query by how often its own class was taken: Σ m_c·S_c / Σ m_c·N_c, where class c was
-    taken m_c times and its N_c queries add S_c to accuracy. The other classes of a query's episode, which
+    taken m_c times and N_c and S_c are sums over its queries, of 1/Q and of what a query adds to
+    accuracy by 1/Q, with Q the queries of its episode: accuracy is a mean over episodes, in which a
+    large one counts as much as a small one. The other classes of a query's episode, which
     it was told apart from, are not weighed. This is a cluster bootstrap with classes as clusters
     (Davison and Hinkley 1997, section 3.8); with few classes (less than about twenty) such intervals
     are known to be too narrow.
@@ -32,7 +34,8 @@ def class_interval(
     Args:
         outcomes: of N queries.
         groups: (C,) the group of each of ``outcomes.classes``, such as its alphabet. Groups are then
-            taken in place of classes, as suits episodes that are drawn within one.
+            taken in place of classes, as suits episodes that are drawn within one, and classes that were
+            made of one (``Catalogue.origins``).
         draws: of the bootstrap.
         seed: of its random numbers.
 
@@ -41,8 +44,9 @@ def class_interval(
     """
     _, units = np.unique(np.asarray(groups or outcomes.classes), return_inverse=True)
     unit = units[outcomes.labels]
-    counts = np.bincount(unit)
-    sums = np.bincount(unit, weights=credit(outcomes))[counts > 0]
+    share = np.repeat(1 / np.maximum(outcomes.queries, 1), outcomes.queries)
+    counts = np.bincount(unit, weights=share)
+    sums = np.bincount(unit, weights=share * credit(outcomes))[counts > 0]
     counts = counts[counts > 0]
     if len(counts) < 2:
         return None

@@ -11,13 +11,15 @@ from kshot.outcomes import Outcomes
 
 
 def credit(outcomes: Outcomes) -> NDArray[np.floating[Any]]:
-    """(N,) what each query counts: its mean over an episode is the episode's accuracy.
+    """(N,) what each query counts: 1/t where its class and t - 1 others share the largest logit, 0 where one beats it.
 
-    Outcomes keep a query's rank, which does not tell how many classes tied with the right one. So the
-    queries of an episode whose class no other beat share the episode's hits equally. Without ties each
-    counts 1; where all logits are equal each counts 1/way.
+    Its mean over an episode is the episode's accuracy. Files that were written before t was kept do not tell
+    how many classes tied: there the queries of an episode whose class no other beat share the episode's hits
+    equally, which is the same where none tied, or all alike.
     """
     unbeaten = (outcomes.rank == 0).astype(np.float64)
+    if outcomes.tied is not None:
+        return unbeaten / np.maximum(outcomes.tied, 1)
     episode = outcomes.episode
     count = np.bincount(episode, weights=unbeaten, minlength=len(outcomes.queries))
     hits = outcomes.accuracy * outcomes.queries

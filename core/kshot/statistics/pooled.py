@@ -30,9 +30,14 @@ def macro_f1(outcomes: Outcomes) -> float:
 def top_k(outcomes: Outcomes, k: int) -> NDArray[np.float64]:
     """(E,) of each episode the share of queries for which fewer than k classes beat the right one.
 
-    A tie for the first place counts by its share, as it does in accuracy: of t classes that nothing
-    beats, k are taken. Where all logits are equal this is k/way. Ties further down count as hits.
+    A tie counts by its share, as it does in accuracy: of t equal classes that r others beat, k - r are
+    taken. Where all logits are equal this is k/way. Of files that do not tell t, ties for the first
+    place count by what :func:`credit` makes of them, and those further down as hits.
     """
-    counted = np.where(outcomes.rank == 0, np.minimum(1.0, k * credit(outcomes)), outcomes.rank < k)
+    rank = outcomes.rank
+    if outcomes.tied is not None:
+        counted = np.clip((k - rank) / np.maximum(outcomes.tied, 1), 0.0, 1.0)
+    else:
+        counted = np.where(rank == 0, np.minimum(1.0, k * credit(outcomes)), rank < k)
     hits = np.bincount(outcomes.episode, weights=counted, minlength=len(outcomes.queries))
     return np.divide(hits, outcomes.queries, out=np.zeros_like(hits), where=outcomes.queries > 0)

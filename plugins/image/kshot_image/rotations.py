@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, final
 
@@ -30,7 +31,8 @@ class Rotated(Source):
     """Another source of pictures with four times as many classes, in every split.
 
     As Santoro et al. (ICML 2016) and Vinyals et al. (NeurIPS 2016) have it on Omniglot. A picture and
-    its turned copies share their groups, so that ``apart`` keeps them together.
+    its turned copies share their groups, so that ``apart`` keeps them together; a class and its turned
+    copies share their origin, so that the interval over classes does not take them for four.
 
     Args:
         source: gives the pictures.
@@ -71,21 +73,21 @@ class Rotated(Source):
 def _fourfold(plain: Catalogue) -> Catalogue:
     numbers = [(position, turn) for position in range(len(plain)) for turn in range(len(TURNS))]
     names = [plain.classes[label] for label in plain.labels]
+
+    def fourfold(values: Sequence[str]) -> dict[str, str]:
+        """One value per class → that of each of its four."""
+        own = zip(plain.classes, values, strict=True)
+        return {f"{name}/{ending}": value for name, value in own for ending, _ in TURNS}
+
     return Catalogue.build(
         [f"{names[position]}/{TURNS[turn][0]}" for position, turn in numbers],
         [f"{position:09d}" for position, _ in numbers],
         version=f"rotations:{plain.fingerprint}",
         rows=[int(plain.rows[position]) * len(TURNS) + turn for position, turn in numbers],
-        class_groups={
-            group: {
-                f"{name}/{ending}": value
-                for name, value in zip(plain.classes, values, strict=True)
-                for ending, _ in TURNS
-            }
-            for group, values in plain.class_groups.items()
-        },
+        class_groups={group: fourfold(values) for group, values in plain.class_groups.items()},
         example_groups={
             group: [f"{codes[position]:09d}" for position, _ in numbers]
             for group, codes in plain.example_groups.items()
         },
+        origins=fourfold(plain.origins or plain.classes),
     )

@@ -115,6 +115,8 @@ def test_rotations_are_classes(folder: Path) -> None:
     many, few = turned.catalogue("test"), plain.catalogue("test")
     assert len(many.classes) == 4 * len(few.classes)
     assert many.classes[:4] == tuple(f"{few.classes[0]}/rot{angle}" for angle in ("000", "090", "180", "270"))
+    assert many.origins == tuple(name for name in few.classes for _ in range(4))
+    assert few.origins is None
     upright = np.asarray(plain.fetch(int(few.rows[0])))
     for quarter in range(4):
         row = int(many.rows[many.offsets[quarter]])

@@ -29,6 +29,7 @@ def test_every_class_is_four_turned_by_a_quarter_each(tmp_path: Path) -> None:
     catalogue, original = source.catalogue("test"), plain.catalogue("test")
     assert catalogue.classes == tuple(f"{name}/{ending}" for name in "bc" for ending, _ in TURNS)
     assert catalogue.sizes.tolist() == [3] * 8
+    assert catalogue.origins == ("b",) * 4 + ("c",) * 4
     assert source.catalogue("test") is catalogue
     assert catalogue.fingerprint != original.fingerprint
     for number, (_, transpose) in enumerate(TURNS):

@@ -90,7 +90,7 @@ def _shapes(configuration: Configuration, part: Part, split: Split) -> list[Shap
         return [settings.train.shape]
     if split == "validation":
         return [settings.validation_shape]
-    return list(dict.fromkeys(settings.evaluate.all_shapes()))
+    return settings.evaluate.all_shapes()
 
 
 def _asked(configuration: Configuration, data: Data, part: Part, shape: Shape | Fixed, split: Split) -> Asked:

@@ -122,6 +122,7 @@ def _catalogue(layout: Layout, numbers: Sequence[int], rotations: bool) -> Catal
     rows: list[int] = []
     drawers: list[str] = []
     alphabets: dict[str, str] = {}
+    origins: dict[str, str] = {}
     for number in numbers:
         character, drawer = layout.drawings[number]
         name = f"{character.alphabet}/{character.character}"
@@ -132,6 +133,7 @@ def _catalogue(layout: Layout, numbers: Sequence[int], rotations: bool) -> Catal
             rows.append(number * len(TURNS) + turn)
             drawers.append(drawer)
             alphabets[label] = character.alphabet
+            origins[label] = name
     return Catalogue.build(
         labels,
         keys,
@@ -139,4 +141,5 @@ def _catalogue(layout: Layout, numbers: Sequence[int], rotations: bool) -> Catal
         rows=rows,
         class_groups={"alphabet": alphabets},
         example_groups={"drawer": drawers},
+        origins=origins if rotations else None,
     )
