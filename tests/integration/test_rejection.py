@@ -85,6 +85,52 @@ def test_a_source_may_have_none_and_a_misspelt_key_is_told(tmp_path: Path) -> No
         run(tmp_path, evaluate={**SMALL, "unknown": {"clases": 4}})
 
 
+def test_rows_that_answer_different_questions_are_not_compared(tmp_path: Path) -> None:
+    own = {
+        "one": {"unknown": {"classes": 1, "queries": 9}},
+        "cosine": {"unknown": {"classes": 4, "queries": 3, "score": "cosine"}},
+        "none": {"unknown": False},
+    }
+    learners = [
+        "prototypical",
+        *({"id": name, "use": "prototypical", "evaluate": evaluate} for name, evaluate in own.items()),
+        "simpleshot",
+    ]
+    asked = {**SMALL, "shapes": ["5w1s"], "unknown": {"classes": 4, "queries": 3}}
+    found = run(tmp_path, learners=learners, evaluate=asked, train={"episodes": 0})
+    tables = {table.title: [row.learner for row in table.rows] for table in results.rejection_tables(found)}
+    assert tables == {
+        "toy 5w1s: 4 × 3 unknown, max logit": ["prototypical", "simpleshot"],
+        "toy 5w1s: 1 × 9 unknown, max logit": ["one"],
+        "toy 5w1s: 4 × 3 unknown, cosine": ["cosine"],
+    }
+    best = {row.learner: any(row.best) for table in results.rejection_tables(found) for row in table.rows}
+    assert not best["one"]
+    assert not best["cosine"]
+    page = write_report(tmp_path).read_text()
+    assert all(f"{title}</bdi></caption>" in page for title in tables)
+    with (tmp_path / "results.csv").open() as stream:
+        lines = {line["learner"]: line for line in csv.DictReader(stream)}
+    names = ("unknown_classes", "unknown_queries", "unknown_score")
+    assert [lines["one"][name] for name in names] == ["1", "9", "max_logit"]
+    assert [lines["none"][name] for name in names] == ["", "", ""]
+
+
+def test_rows_of_other_episodes_have_a_table_that_names_them(tmp_path: Path) -> None:
+    asked = {**SMALL, "shapes": ["5w1s"], "unknown": {"classes": 4, "queries": 3}}
+    found = run(tmp_path, learners=["prototypical", "simpleshot"], evaluate=asked, train={"episodes": 0})
+    first, second = found.cells
+    [score] = second.scores
+    moved = second.model_copy(update={"scores": [score.model_copy(update={"manifest": "sha256:" + "e" * 64})]})
+    tables = results.rejection_tables(found.model_copy(update={"cells": [first, moved]}))
+    unknown = score.unknown.manifest.removeprefix("sha256:")[:12]
+    assert [table.title for table in tables] == [
+        f"toy 5w1s: 4 × 3 unknown, max logit (episodes {one}, unknown queries {unknown})"
+        for one in (score.manifest.removeprefix("sha256:")[:12], "e" * 12)
+    ]
+    assert not any(one for table in tables for row in table.rows for one in row.best)
+
+
 def sentences(folder: Path) -> dict[str, object]:
     lines = ["text,label"]
     for label in range(24):
