@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from contextlib import suppress
 from typing import Final, Literal, final, overload
 
 import numpy as np
 import torch
 
 from kshot.benchmark.drawing import Drawing
+from kshot.benchmark.learner import unserved
 from kshot.benchmark.plan import Part, Plan, PlannedCell
 from kshot.config import Configuration, Evaluate, settings_of
 from kshot.errors import DataError, KshotError, listing, nearest
@@ -213,6 +215,7 @@ def data_problems(plan: Plan, data: Data) -> list[str]:
             except KshotError as error:
                 mend = f" ({MENDS[split]})" if split in MENDS else ""
                 problems.append(f"{error}{mend}")
+        problems += _way_problems(plan, data, part)
         problems += _unseen(plan, data, part)
         problems += _rejection_problems(plan, data, part)
     return list(dict.fromkeys(problems))
@@ -228,6 +231,19 @@ def _unseen(plan: Plan, data: Data, part: Part) -> list[str]:
     except DataError as error:
         return [f"sources.{part.id}: {error} ({who} looks at all of them)" for who in seen_by if who]
     return []
+
+
+def _way_problems(plan: Plan, data: Data, part: Part) -> list[str]:
+    """Learners of one number of classes that are to be tested on another."""
+    told: dict[str, list[str]] = {}
+    for cell in _cells(plan, part):
+        shapes: list[Shape] = []
+        for shape in cell.settings.evaluate.all_shapes():
+            with suppress(KshotError):  # told of the shape itself
+                shapes.append(data.sampler(part, "test", shape, 0).shape)
+        for problem in unserved(cell, shapes):
+            told.setdefault(problem, []).append(cell.id)
+    return [f"{listing(cells, 3)}: {problem}" for problem, cells in told.items()]
 
 
 def rejection_of(evaluate: Evaluate, source: Source) -> Rejection | None:
