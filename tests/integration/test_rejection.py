@@ -121,7 +121,9 @@ def test_rows_of_other_episodes_have_a_table_that_names_them(tmp_path: Path) -> 
     found = run(tmp_path, learners=["prototypical", "simpleshot"], evaluate=asked, train={"episodes": 0})
     first, second = found.cells
     [score] = second.scores
-    moved = second.model_copy(update={"scores": [score.model_copy(update={"manifest": "sha256:" + "e" * 64})]})
+    moved = second.model_copy(
+        update={"scores": [score.model_copy(update={"manifest": "sha256:" + "e" * 64})]}
+    )
     tables = results.rejection_tables(found.model_copy(update={"cells": [first, moved]}))
     unknown = score.unknown.manifest.removeprefix("sha256:")[:12]
     assert [table.title for table in tables] == [
@@ -132,10 +134,12 @@ def test_rows_of_other_episodes_have_a_table_that_names_them(tmp_path: Path) -> 
 
 
 def sentences(folder: Path) -> dict[str, object]:
-    lines = ["text,label"]
+    """The column ``part`` has the training classes first, and calls what is out of scope ``strays``."""
+    lines = ["text,label,part"]
     for label in range(24):
-        lines += [f"w{label} v{label} n{number},class {label:02d}" for number in range(8)]
-    lines += [f"stray s{number},oos" for number in range(12)]
+        part = ("train", "validation", "test")[label // 8]
+        lines += [f"w{label} v{label} n{number},class {label:02d},{part}" for number in range(8)]
+    lines += [f"stray s{number},oos,strays" for number in range(12)]
     (folder / "texts.csv").write_text("\n".join(lines))
     return {"use": "text_table", "path": str(folder / "texts.csv"), "out_of_scope": "oos"}
 
@@ -170,3 +174,25 @@ def test_examples_of_no_class_are_asked_about(tmp_path: Path) -> None:
 def test_a_source_without_such_examples_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"sources.toy: the source has no examples of no class"):
         run(tmp_path, evaluate={**SMALL, "unknown": {"out_of_scope": 5}})
+
+
+def test_a_label_without_rows_in_the_test_split_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("datasets", reason="tables need kshot[tables]")
+    source = sentences(tmp_path)
+    told = {
+        "none of the rows labelled 'oos' is in the test split, .* add their 'part' to split.test, or": {
+            "split": {"column": "part"}
+        },
+        "no row that can be used has the label 'nothing'; name that": {"out_of_scope": "nothing"},
+    }
+    given = {
+        "encoders": {"text": [{"use": "tfidf", "words": 64}]},
+        "train": {"episodes": 0},
+        "evaluate": {**SMALL, "unknown": {"out_of_scope": 5}},
+    }
+    for message, options in told.items():
+        with pytest.raises(ConfigurationError, match=f"sources.texts: {message}"):
+            run(tmp_path, load_registry(), sources={"texts": {**source, **options}}, **given)
+    mended = {**source, "split": {"column": "part", "test": ["test", "strays"]}}
+    found = run(tmp_path / "run", load_registry(), sources={"texts": mended}, **given)
+    assert found.cells[0].scores[0].unknown is not None
