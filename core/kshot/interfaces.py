@@ -300,6 +300,19 @@ class Learner(nn.Module, ABC):
     pretrain_head: PretrainHead = "linear"
     batch_statistics: BatchStatistics = "frozen"
 
+    @classmethod
+    def way_of(cls, way: int, options: Mapping[str, Any]) -> int | None:
+        """The only number of classes that a learner made with these options will serve; none: any.
+
+        A benchmark's plan asks before anything is built. Default: the class's own ``way``.
+
+        Args:
+            way: of the training episodes.
+            options: those of the constructor, every one with its value.
+        """
+        del way, options
+        return cls.way
+
     @abstractmethod
     def adapt(self, support: tuple[Examples, ...]) -> Classifier:
         """A classifier for the support's classes; differentiable, stores nothing on the learner."""

@@ -22,16 +22,33 @@ from kshot.sampling import AnySampler, Catalogue, OtherClasses, OutOfScope, Unkn
 Queries = Sequence[Inputs]
 """Queries of T episodes in parts, each leaf (T, n, …)."""
 
+
+def log_odds(logits: Tensor) -> Tensor:
+    """log p / (1 - p) of the largest probability p of the softmax: the largest logit less the others' logsumexp.
+
+    It ranks as p does. The logarithm of p itself rounds to zero where a logit stands 37 above the others, in
+    double precision, and queries that differ would be equal.
+
+    Args:
+        logits: (T, n, way) with a way of two at least, as every shape has: one class alone has p = 1.
+
+    Returns:
+        (T, n).
+    """
+    ordered = logits.sort(dim=-1, descending=True).values
+    return ordered[..., 0] - ordered[..., 1:].logsumexp(dim=-1)
+
+
 BY_LOGITS: Final[Mapping[str, Callable[[Tensor], Tensor]]] = {
     "max_logit": lambda logits: logits.amax(dim=-1),
-    "max_softmax": lambda logits: logits.log_softmax(dim=-1).amax(dim=-1),
+    "max_softmax": log_odds,
     "energy": lambda logits: logits.logsumexp(dim=-1),
 }
 """(T, n, way) logits → (T, n) how known a query looks, by the name of the score.
 
 The largest logit (Vaze, Han, Vedaldi and Zisserman, ICLR 2022), the largest probability of the softmax, by
-its logarithm, which ranks alike and does not round to one (Hendrycks and Gimpel, ICLR 2017), and the negative
-free energy (Liu, Wang, Owens and Li, NeurIPS 2020).
+its log-odds, which rank alike and do not round (Hendrycks and Gimpel, ICLR 2017), and the negative free energy
+(Liu, Wang, Owens and Li, NeurIPS 2020).
 """
 
 COSINE: Final = "cosine"

@@ -823,11 +823,23 @@ def test_a_mistake_in_a_sources_settings_names_its_place() -> None:
         plan(sources={"toy": {"train": {"episode": 3}}})
 
 
-def test_a_head_of_fixed_way_is_told_before_it_trains(tmp_path: Path) -> None:
-    [cell] = run(tmp_path, learners=["maml"]).cells
-    assert cell.status == "failed"
-    assert "serves 5 classes" in (cell.error or "")
-    assert "cannot be tested on 3w2s" in (cell.error or "")
+@pytest.mark.parametrize("use", ["maml", "meta_lstm"])
+def test_a_head_of_fixed_way_is_told_before_anything_runs(tmp_path: Path, use: str) -> None:
+    learners = ["prototypical", use, {"id": "any", "use": use, "head": "prototype"}]
+    with pytest.raises(ConfigurationError) as raised:
+        run(tmp_path, learners=learners, seeds=[0, 1])
+    [problem] = raised.value.problems
+    assert problem.startswith(
+        f"{use}.toy_encoder.toy.0, {use}.toy_encoder.toy.1: learner '{use}' serves 5 classes"
+    )
+    assert "cannot be tested on 3w2s; set its head to one that serves any way" in problem
+    assert not (tmp_path / "results.json").exists()
+
+
+def test_a_head_of_fixed_way_may_have_a_training_of_its_own(tmp_path: Path) -> None:
+    learner = {"use": "maml", "train": {"episodes": 2, "way": 3}, "evaluate": {"shapes": ["3w2s"]}}
+    [cell] = run(tmp_path, learners=[learner]).cells
+    assert cell.status == "finished"
 
 
 def test_a_mistake_in_a_learners_settings_names_its_place() -> None:

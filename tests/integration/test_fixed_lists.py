@@ -140,6 +140,13 @@ def test_a_learner_of_another_way_fails_by_name(tmp_path: Path) -> None:
     assert "cannot be tested on 4w2s fixed published" in (cell.error or "")
 
 
+def test_a_head_of_another_way_is_told_before_anything_runs(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"'maml' serves 5 .* cannot be tested on 4w2s fixed published"
+    ):
+        score(tmp_path, learners=["maml"], train={"episodes": 0})
+
+
 def test_the_commands_speak_of_lists(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

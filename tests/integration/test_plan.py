@@ -152,6 +152,17 @@ def test_all_problems_of_a_configuration_come_at_once() -> None:
     assert "8 problems" in text
 
 
+@pytest.mark.parametrize(
+    ("learner", "option"),
+    [("prototypical", "scale"), ("matching", "scale"), ("baseline++", "scale"), ("maml", "inner_rate")],
+)
+def test_a_factor_that_no_learner_can_use_is_told(learner: str, option: str) -> None:
+    wrong = [-1.0, 0.0, float("inf"), float("nan")]
+    text = problems(learners=[{"use": learner, "id": f"x{n}", option: one} for n, one in enumerate(wrong)])
+    for number in range(len(wrong)):
+        assert f"learners.x{number}.{option}: " in text
+
+
 def test_a_source_without_an_encoder_and_an_encoder_without_a_source() -> None:
     text = problems(sources={"toy": None}, encoders={"toy": "toy_encoder", "image": "conv4"})
     assert "pip install kshot-image" in text

@@ -85,11 +85,61 @@ def test_a_source_may_have_none_and_a_misspelt_key_is_told(tmp_path: Path) -> No
         run(tmp_path, evaluate={**SMALL, "unknown": {"clases": 4}})
 
 
+def test_rows_that_answer_different_questions_are_not_compared(tmp_path: Path) -> None:
+    own = {
+        "one": {"unknown": {"classes": 1, "queries": 9}},
+        "cosine": {"unknown": {"classes": 4, "queries": 3, "score": "cosine"}},
+        "none": {"unknown": False},
+    }
+    learners = [
+        "prototypical",
+        *({"id": name, "use": "prototypical", "evaluate": evaluate} for name, evaluate in own.items()),
+        "simpleshot",
+    ]
+    asked = {**SMALL, "shapes": ["5w1s"], "unknown": {"classes": 4, "queries": 3}}
+    found = run(tmp_path, learners=learners, evaluate=asked, train={"episodes": 0})
+    tables = {table.title: [row.learner for row in table.rows] for table in results.rejection_tables(found)}
+    assert tables == {
+        "toy 5w1s: 4 × 3 unknown, max logit": ["prototypical", "simpleshot"],
+        "toy 5w1s: 1 × 9 unknown, max logit": ["one"],
+        "toy 5w1s: 4 × 3 unknown, cosine": ["cosine"],
+    }
+    best = {row.learner: any(row.best) for table in results.rejection_tables(found) for row in table.rows}
+    assert not best["one"]
+    assert not best["cosine"]
+    page = write_report(tmp_path).read_text()
+    assert all(f"{title}</bdi></caption>" in page for title in tables)
+    with (tmp_path / "results.csv").open() as stream:
+        lines = {line["learner"]: line for line in csv.DictReader(stream)}
+    names = ("unknown_classes", "unknown_queries", "unknown_score")
+    assert [lines["one"][name] for name in names] == ["1", "9", "max_logit"]
+    assert [lines["none"][name] for name in names] == ["", "", ""]
+
+
+def test_rows_of_other_episodes_have_a_table_that_names_them(tmp_path: Path) -> None:
+    asked = {**SMALL, "shapes": ["5w1s"], "unknown": {"classes": 4, "queries": 3}}
+    found = run(tmp_path, learners=["prototypical", "simpleshot"], evaluate=asked, train={"episodes": 0})
+    first, second = found.cells
+    [score] = second.scores
+    moved = second.model_copy(
+        update={"scores": [score.model_copy(update={"manifest": "sha256:" + "e" * 64})]}
+    )
+    tables = results.rejection_tables(found.model_copy(update={"cells": [first, moved]}))
+    unknown = score.unknown.manifest.removeprefix("sha256:")[:12]
+    assert [table.title for table in tables] == [
+        f"toy 5w1s: 4 × 3 unknown, max logit (episodes {one}, unknown queries {unknown})"
+        for one in (score.manifest.removeprefix("sha256:")[:12], "e" * 12)
+    ]
+    assert not any(one for table in tables for row in table.rows for one in row.best)
+
+
 def sentences(folder: Path) -> dict[str, object]:
-    lines = ["text,label"]
+    """The column ``part`` has the training classes first, and calls what is out of scope ``strays``."""
+    lines = ["text,label,part"]
     for label in range(24):
-        lines += [f"w{label} v{label} n{number},class {label:02d}" for number in range(8)]
-    lines += [f"stray s{number},oos" for number in range(12)]
+        part = ("train", "validation", "test")[label // 8]
+        lines += [f"w{label} v{label} n{number},class {label:02d},{part}" for number in range(8)]
+    lines += [f"stray s{number},oos,strays" for number in range(12)]
     (folder / "texts.csv").write_text("\n".join(lines))
     return {"use": "text_table", "path": str(folder / "texts.csv"), "out_of_scope": "oos"}
 
@@ -124,3 +174,25 @@ def test_examples_of_no_class_are_asked_about(tmp_path: Path) -> None:
 def test_a_source_without_such_examples_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"sources.toy: the source has no examples of no class"):
         run(tmp_path, evaluate={**SMALL, "unknown": {"out_of_scope": 5}})
+
+
+def test_a_label_without_rows_in_the_test_split_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("datasets", reason="tables need kshot[tables]")
+    source = sentences(tmp_path)
+    told = {
+        "none of the rows labelled 'oos' is in the test split, .* add their 'part' to split.test, or": {
+            "split": {"column": "part"}
+        },
+        "no row that can be used has the label 'nothing'; name that": {"out_of_scope": "nothing"},
+    }
+    given = {
+        "encoders": {"text": [{"use": "tfidf", "words": 64}]},
+        "train": {"episodes": 0},
+        "evaluate": {**SMALL, "unknown": {"out_of_scope": 5}},
+    }
+    for message, options in told.items():
+        with pytest.raises(ConfigurationError, match=f"sources.texts: {message}"):
+            run(tmp_path, load_registry(), sources={"texts": {**source, **options}}, **given)
+    mended = {**source, "split": {"column": "part", "test": ["test", "strays"]}}
+    found = run(tmp_path / "run", load_registry(), sources={"texts": mended}, **given)
+    assert found.cells[0].scores[0].unknown is not None

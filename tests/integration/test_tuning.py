@@ -106,6 +106,46 @@ def test_a_head_lifts_a_frozen_encoder(tmp_path: Path) -> None:
     assert head > frozen
 
 
+@final
+class Normed(Encoder):
+    """A linear map and a batch norm."""
+
+    modality = "toy"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dim = 8
+        self.layers = nn.Sequential(nn.Linear(16, 8), nn.BatchNorm1d(8))
+
+    def prepare(self, raw: Any) -> Inputs:
+        return {"values": torch.stack([torch.as_tensor(one) for one in raw])}
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        return self.layers(inputs["values"])
+
+
+def test_the_recorded_policy_is_the_one_that_norms_followed(tmp_path: Path) -> None:
+    spec = EncoderSpec("normed", "a batch norm", f"{__name__}:Normed", modality="toy")
+    encoders = [{"use": "normed", "id": "head", "train": "head"}, {"use": "normed", "id": "all"}]
+    learners = [
+        {"use": "prototypical", "id": policy, "evaluate": {"batch_statistics": policy}}
+        for policy in ("frozen", "support", "query")
+    ]
+    train = {**TRAIN, "episodes": 4, "validations": 0}
+    registry = toy_registry(("encoders", spec))
+    found = run(tmp_path, registry, encoders={"toy": encoders}, learners=learners, train=train)
+    scores = {(cell.encoder, cell.learner): cell.scores[0] for cell in found.cells}
+    told = {place: score.batch_statistics for place, score in scores.items()}
+    assert [told["head", policy] for policy in ("frozen", "support", "query")] == ["frozen"] * 3
+    assert [told["all", policy] for policy in ("frozen", "support", "query")] == [
+        "frozen",
+        "support",
+        "query",
+    ]
+    assert len({scores["head", policy].accuracy for policy in ("frozen", "support", "query")}) == 1
+    assert len({scores["all", policy].accuracy for policy in ("frozen", "support", "query")}) == 3
+
+
 def test_blocks_near_the_input_move_less(tmp_path: Path) -> None:
     train = {**TRAIN, "episodes": 4, "optimizer": "sgd", "learning_rate": 0.1, "validations": 0}
     entries = [{"id": "even", "use": "deep"}, {"id": "decayed", "use": "deep", "layer_decay": 0.5}]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import math
+from decimal import Decimal, localcontext
 from pathlib import Path
 
 import numpy as np
@@ -102,8 +104,35 @@ def test_a_tie_between_classes_counts_by_its_share() -> None:
 def test_scores_rank_as_their_formulas_do() -> None:
     logits = torch.randn(2, 8, 5, generator=torch.Generator().manual_seed(0)).double()
     assert torch.equal(BY_LOGITS["max_logit"](logits), logits.amax(-1))
-    assert torch.allclose(BY_LOGITS["max_softmax"](logits).exp(), logits.softmax(-1).amax(-1))
+    assert torch.allclose(BY_LOGITS["max_softmax"](logits).sigmoid(), logits.softmax(-1).amax(-1))
     assert torch.allclose(BY_LOGITS["energy"](logits), logits.exp().sum(-1).log())
+
+
+def log_odds_of(logits: list[float]) -> float:
+    """Of the largest probability, in a thousand digits, by its definition."""
+    with localcontext(prec=1000):
+        powers = sorted(Decimal(one).exp() for one in logits)
+        p = powers[-1] / sum(powers)
+        return float((p / (1 - p)).ln())
+
+
+@pytest.mark.parametrize("scale", [0.1, 1, 30, 300])
+def test_the_softmax_is_told_exactly_however_far_apart_logits_lie(scale: float) -> None:
+    logits = scale * torch.randn(1, 20, 3, generator=torch.Generator().manual_seed(0)).double()
+    logits[0, 0] = scale  # a tie of all
+    logits[0, 1, 0] = logits[0, 1, 1] = logits[0, 1].max()  # and of two
+    [found] = BY_LOGITS["max_softmax"](logits)
+    assert found.tolist() == pytest.approx([log_odds_of(one) for one in logits[0].tolist()])
+    assert found[0].item() == pytest.approx(-math.log(2))
+
+
+def test_between_two_classes_the_softmax_rejects_alike_at_every_scale() -> None:
+    generator = torch.Generator().manual_seed(0)
+    known, unknown = (torch.randn(4, 30, 2, generator=generator).double() * one for one in (2, 1))
+    score = BY_LOGITS["max_softmax"]
+    found = [auroc(score(scale * known), score(scale * unknown)) for scale in (1, 1024)]
+    assert torch.equal(*found)
+    assert found[0].mean() > 0.6
 
 
 def test_unknown_queries_are_distinct_and_of_classes_that_the_support_does_not_show() -> None:

@@ -22,10 +22,10 @@ from kshot.benchmark.tuned import build_encoder
 from kshot.errors import DataError
 from kshot.evaluation import Scored, scoring
 from kshot.files import content_hash
-from kshot.functional import following
+from kshot.functional import following, keeps_running_statistics
 from kshot.functional.fitting import Fitting
 from kshot.functional.noting import Watcher
-from kshot.interfaces import Learner
+from kshot.interfaces import BatchStatistics, Learner
 from kshot.loading import Loader, embed_examples
 from kshot.metrics import Interval, interval
 from kshot.outcomes import Outcomes
@@ -374,7 +374,7 @@ class _Cell:
             ci95=scored.accuracy.ci95,
             chance=shape.chance,
             manifest=sampler.manifest(episodes),
-            batch_statistics=self._learner.batch_statistics,
+            batch_statistics=self._policy(),
             episodes_per_second=episodes / scored.seconds,
             class_ci95=class_interval(scored.outcomes, _groups(sampler)),
             metrics=_derived(scored.outcomes, shape.way) | _measures(scored.metrics),
@@ -383,6 +383,11 @@ class _Cell:
             unknown=self._unknown(sampler, scored.outcomes),
             at_once=scored.at_once,
         )
+
+    def _policy(self) -> BatchStatistics:
+        """What the norms went by: where none can follow the learner's policy, their running statistics."""
+        settled = keeps_running_statistics(self._learner.encoder)
+        return "frozen" if settled else self._learner.batch_statistics
 
     def _unknown(self, sampler: AnySampler, outcomes: Outcomes) -> results.UnknownQueries | None:
         asked = rejection_of(self._settings.evaluate, self._data.source(self._cell.source))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from contextlib import suppress
 from typing import Final, Literal, final, overload
 
 import numpy as np
 import torch
 
 from kshot.benchmark.drawing import Drawing
+from kshot.benchmark.learner import unserved
 from kshot.benchmark.plan import Part, Plan, PlannedCell
 from kshot.config import Configuration, Evaluate, settings_of
 from kshot.errors import DataError, KshotError, listing, nearest
@@ -27,6 +29,7 @@ from kshot.resolving import Resolved
 from kshot.results import Sample
 from kshot.sampling import AnySampler, Catalogue, FixedSampler, Sampler
 from kshot.shapes import SPLITS, Fixed, Shape
+from kshot.splits import ColumnSplit
 
 NOTE = 400
 """Characters of a source's note in a plan; `kshot sources show --json` has all of it."""
@@ -56,10 +59,7 @@ def catalogue_of(source: Source, pool: Pool) -> Catalogue:
         return source.catalogue(pool)
     found = source.out_of_scope()
     if found is None:
-        raise DataError(
-            "the source has no examples of no class; name their label by its option `out_of_scope`, or ask for "
-            "{classes: 5, queries: 5}"
-        )
+        raise DataError("the source has no examples of no class")
     return found
 
 
@@ -213,6 +213,7 @@ def data_problems(plan: Plan, data: Data) -> list[str]:
             except KshotError as error:
                 mend = f" ({MENDS[split]})" if split in MENDS else ""
                 problems.append(f"{error}{mend}")
+        problems += _way_problems(plan, data, part)
         problems += _unseen(plan, data, part)
         problems += _rejection_problems(plan, data, part)
     return list(dict.fromkeys(problems))
@@ -228,6 +229,19 @@ def _unseen(plan: Plan, data: Data, part: Part) -> list[str]:
     except DataError as error:
         return [f"sources.{part.id}: {error} ({who} looks at all of them)" for who in seen_by if who]
     return []
+
+
+def _way_problems(plan: Plan, data: Data, part: Part) -> list[str]:
+    """Learners of one number of classes that are to be tested on another."""
+    told: dict[str, list[str]] = {}
+    for cell in _cells(plan, part):
+        shapes: list[Shape] = []
+        for shape in cell.settings.evaluate.all_shapes():
+            with suppress(KshotError):  # told of the shape itself
+                shapes.append(data.sampler(part, "test", shape, 0).shape)
+        for problem in unserved(cell, shapes):
+            told.setdefault(problem, []).append(cell.id)
+    return [f"{listing(cells, 3)}: {problem}" for problem, cells in told.items()]
 
 
 def rejection_of(evaluate: Evaluate, source: Source) -> Rejection | None:
@@ -247,7 +261,12 @@ def rejection_of(evaluate: Evaluate, source: Source) -> Rejection | None:
 def _rejection_problems(plan: Plan, data: Data, part: Part) -> list[str]:
     """Where a source has too little for unknown queries beside its test episodes."""
     problems: list[str] = []
+    mend = f"set sources.{part.id}.evaluate.unknown, false: none"
     for cell in _cells(plan, part):
+        asked = cell.settings.evaluate.unknown
+        if asked and asked.out_of_scope and data.source(part).out_of_scope() is None:
+            problems.append(f"sources.{part.id}: {_no_strangers(part)} ({mend})")
+            continue
         for shape in cell.settings.evaluate.all_shapes():
             try:
                 sampler = data.sampler(part, "test", shape, 0)
@@ -257,9 +276,25 @@ def _rejection_problems(plan: Plan, data: Data, part: Part) -> list[str]:
                 if rejection := rejection_of(cell.settings.evaluate, data.source(part)):
                     rejection.sampler(sampler)
             except DataError as error:
-                mend = f"set sources.{part.id}.evaluate.unknown, false: none"
                 problems.append(f"sources.{part.id}: {error} ({mend})")
     return problems
+
+
+def _no_strangers(part: Part) -> str:
+    """Why a source has no examples of no class: it names no label, or none of its rows serves."""
+    label, split = (part.options.get(name) for name in ("out_of_scope", "split"))
+    others = "ask for {classes: 5, queries: 5}"
+    if label is None:
+        return (
+            "the source has no examples of no class; name their label by its option `out_of_scope`, if its kind has "
+            f"one, or {others}"
+        )
+    if isinstance(split, ColumnSplit):
+        return (
+            f"none of the rows labelled '{label}' is in the test split, which alone is asked about where a column "
+            f"splits rows; add their '{split.column}' to split.test, or {others}"
+        )
+    return f"no row that can be used has the label '{label}'; name that of the rows out of scope, or {others}"
 
 
 def left_out(plan: Plan, data: Data) -> list[str]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from kshot.benchmark.plan import PlannedCell
+from kshot.benchmark.plan import Part, PlannedCell
 from kshot.errors import CellError
 from kshot.interfaces import Encoder, Learner
 from kshot.making import make_learner
 from kshot.sampling import AnySampler
-from kshot.shapes import Range
+from kshot.shapes import Range, Shape, Way
 
 
 def build_learner(cell: PlannedCell, encoder: Encoder, samplers: Sequence[AnySampler]) -> Learner:
@@ -28,17 +28,43 @@ def build_learner(cell: PlannedCell, encoder: Encoder, samplers: Sequence[AnySam
     way = settings.train.way
     takes = inspect.signature(part.factory).parameters.get("way")
     if takes and takes.default is takes.empty and isinstance(way, Range):
-        raise CellError(
-            f"learner '{part.id}' serves one number of classes, and train.way is {way}: set it to a number"
-        )
+        raise CellError(_needs_a_number(part, way))
     learner = make_learner(part.what, encoder, way if takes and isinstance(way, int) else None)
     for sampler in samplers:
         if learner.way not in (None, sampler.shape.way):
-            raise CellError(
-                f"learner '{part.id}' serves {learner.way} classes, as many as its training episodes "
-                f"have, and cannot be tested on {sampler.shape}; set its head to one that serves any way, "
-                f"or its evaluate.shapes to {learner.way}-way ones"
-            )
+            raise CellError(_of_another_way(part, learner.way, sampler.shape))
     if settings.evaluate.batch_statistics:
         learner.batch_statistics = settings.evaluate.batch_statistics
     return learner
+
+
+def unserved(cell: PlannedCell, shapes: Iterable[Shape]) -> list[str]:
+    """Why a cell's learner cannot serve its episodes, as far as is known before it is built.
+
+    Args:
+        cell: whose.
+        shapes: of the test episodes.
+    """
+    part, train = cell.learner, cell.settings.train
+    asked = getattr(part.factory, "way_of", None)
+    if asked is None:  # a function that makes learners: known once one is built
+        return []
+    served: set[int | None] = {asked(end, part.options) for end in train.shape.ways}
+    if len(served) > 1:
+        return [_needs_a_number(part, train.way)]
+    way = served.pop()
+    return [_of_another_way(part, way, one) for one in shapes if way not in (None, one.way)]
+
+
+def _needs_a_number(part: Part, way: Way) -> str:
+    return (
+        f"learner '{part.id}' serves one number of classes, and train.way is {way}: set it to a number, or its "
+        "head to one that serves any way"
+    )
+
+
+def _of_another_way(part: Part, way: int | None, shape: Shape) -> str:
+    return (
+        f"learner '{part.id}' serves {way} classes, as many as its training episodes have, and cannot be tested "
+        f"on {shape}; set its head to one that serves any way, or its evaluate.shapes to {way}-way ones"
+    )

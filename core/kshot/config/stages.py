@@ -107,9 +107,9 @@ class Unknown(Strict):
         queries: queries of each.
         out_of_scope: as many examples of no class in their place, which then count for nothing; the source must have
             such.
-        score: what tells how known a query looks: its largest logit, the softmax's largest probability, the free
-            energy (logsumexp), or the cosine of its embedding with the nearest class of the support, before a
-            learner adapts anything. All are kept; this one's measures are shown.
+        score: what tells how known a query looks: its largest logit, the softmax's largest probability (by its
+            log-odds), the free energy (logsumexp), or the cosine of its embedding with the nearest class of the
+            support, before a learner adapts anything. All are kept; this one's measures are shown.
     """
 
     classes: int = Field(default=5, ge=1)

@@ -20,6 +20,7 @@ from kshot.functional.norms import (
     EpisodicBatchNorm,
     Pass,
     fix_untrained_norms,
+    keeps_running_statistics,
     per_episode_norms,
     statistics,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "following",
     "in_turn",
     "is_watched",
+    "keeps_running_statistics",
     "largest_list",
     "layerwise_rates",
     "lstm_outputs",

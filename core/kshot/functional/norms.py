@@ -222,3 +222,9 @@ def fix_untrained_norms(encoder: nn.Module) -> None:
     for module in per_episode_norms(encoder).modules():
         if isinstance(module, EpisodicBatchNorm):
             module.fixed = not any(parameter.requires_grad for parameter in module.parameters())
+
+
+def keeps_running_statistics(encoder: nn.Module) -> bool:
+    """True where it has batch norms, and every one keeps to its running statistics whatever the policy."""
+    norms = [module for module in encoder.modules() if isinstance(module, EpisodicBatchNorm)]
+    return bool(norms) and all(norm.fixed and norm.running_mean is not None for norm in norms)

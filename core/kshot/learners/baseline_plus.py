@@ -47,11 +47,11 @@ class BaselinePlusPlus(EmbeddingLearner):
         self,
         encoder: nn.Module,
         *,
-        scale: Annotated[float, Field(gt=0)] = 10.0,
+        scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 10.0,
         steps: Annotated[int, Field(ge=1)] = 100,
-        learning_rate: Annotated[float, Field(gt=0)] = 0.1,
+        learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1,
         momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9,
-        weight_decay: Annotated[float, Field(ge=0)] = 0.001,
+        weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.001,
         seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         super().__init__()

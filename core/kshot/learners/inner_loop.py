@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal, final
+from typing import Any, Literal, final
 
 import torch
 from torch import Tensor, nn
@@ -73,6 +73,11 @@ class InnerLoopLearner(Learner, ABC):
         self.batch_statistics: BatchStatistics = "support" if self.adapts_encoder else "frozen"
         if strategy == "vmap":
             choose(strategy, self.encoder, torch.device("cpu"), 0)
+
+    @classmethod
+    def way_of(cls, way: int, options: Mapping[str, Any]) -> int | None:
+        """That of training, where the head has an output for each of its classes."""
+        return way if options["head"] == "linear" else None
 
     @abstractmethod
     def descend(self, tasks: Tasks, start: Weights) -> list[Weights]:

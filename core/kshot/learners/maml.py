@@ -70,7 +70,7 @@ class MAML(InnerLoopLearner):
         head: HeadName = "linear",
         inner_steps: Annotated[int, Field(ge=1)] = 1,
         test_steps: Annotated[int, Field(ge=1)] | None = None,
-        inner_rate: Annotated[float, Field(gt=0)] = 0.4,
+        inner_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.4,
         order: Literal[1, 2] = 2,
         learned_rates: LearnedRates = "none",
         multi_step_episodes: Annotated[int, Field(ge=0)] = 0,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Annotated, final
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from kshot.episode import Episodes
@@ -33,6 +34,9 @@ class Prototypical(EmbeddingLearner):
         distance: ``squared_euclidean`` or ``cosine``.
         scale: factor of the logits; default 1 for squared Euclidean, 10 for cosine.
         learn_scale: train the scale along with the encoder (kept positive).
+
+    Raises:
+        ValueError: a scale that cannot be used.
     """
 
     def __init__(
@@ -40,7 +44,7 @@ class Prototypical(EmbeddingLearner):
         encoder: nn.Module,
         *,
         distance: Distance = "squared_euclidean",
-        scale: float | None = None,
+        scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None,
         learn_scale: bool = False,
     ) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ from kshot.results import RejectionRow, RejectionTable, Results, rejection_legen
 
 
 def rejection_section(results: Results) -> Html:
-    """A table for each source and shape with unknown queries; empty where no score has any."""
+    """A table for each question about unknown queries; empty where no score has any."""
     tables = rejection_tables(results)
     if not tables:
         return Html()
@@ -16,8 +16,8 @@ def rejection_section(results: Results) -> Html:
     lead = element(
         "p",
         "Beside its own classes each test episode had queries of classes that its support does not show, or of no "
-        "class at all. Each table names the score that says how known a query looks. "
-        f"{rejection_legend(tables)}",
+        "class at all. Each table is of rows that met the same queries, and names the score that says how known a "
+        f"query looks. {rejection_legend(tables)}",
         class_="lead",
     )
     return join(heading, lead, *map(_table, tables))

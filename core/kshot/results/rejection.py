@@ -1,10 +1,12 @@
-"""How well unknown queries were told from known ones: a table for each source and shape."""
+"""How well unknown queries were told from known ones: a table for each question that was asked."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from kshot.results import text
 from kshot.results.schema import Measure, Results, Score
@@ -39,7 +41,7 @@ class RejectionRow:
 
 @dataclass(frozen=True)
 class RejectionTable:
-    """Rows of one source and shape."""
+    """Rows that answered one question: the same episodes and unknown queries, by the same score."""
 
     title: str
     rows: tuple[RejectionRow, ...]
@@ -50,18 +52,33 @@ class RejectionTable:
         return ("learner", "encoder", *MEASURES.values())
 
 
+class _Question(NamedTuple):
+    """What tells one table from another: rows of different ones are not to be compared.
+
+    Attributes:
+        title: source and shape, what was asked and by which score.
+        episodes: content hash of the test episodes.
+        unknown: content hash of the unknown queries.
+    """
+
+    title: str
+    episodes: str
+    unknown: str
+
+
 def rejection_tables(results: Results) -> list[RejectionTable]:
-    """One for each source and shape with unknown queries; none where no score has any."""
+    """One for each question about unknown queries; none where no score has any."""
     label = labeller(results.cells)
-    groups: dict[tuple[str, str], dict[tuple[str, str], list[Score]]] = {}
+    groups: dict[_Question, dict[tuple[str, str], list[Score]]] = {}
     for cell in results.cells:
         for score in cell.scores:
             if score.unknown is not None:
-                rows = groups.setdefault((cell.source, label(score)), {})
+                asked = f"{_asked(score.unknown)}, {score.unknown.score.replace('_', ' ')}"
+                title = text.printable(f"{cell.source} {label(score)}: {asked}")
+                rows = groups.setdefault(_Question(title, score.manifest, score.unknown.manifest), {})
                 rows.setdefault((cell.learner, cell.encoder), []).append(score)
-    return [
-        RejectionTable(_title(source, shape, rows), _rows(rows)) for (source, shape), rows in groups.items()
-    ]
+    titles = Counter(question.title for question in groups)
+    return [RejectionTable(_title(question, titles), _rows(rows)) for question, rows in groups.items()]
 
 
 def rejection_legend(tables: Sequence[RejectionTable]) -> str:
@@ -76,14 +93,12 @@ def rejection_legend(tables: Sequence[RejectionTable]) -> str:
     )
 
 
-def _title(source: str, shape: str, rows: dict[tuple[str, str], list[Score]]) -> str:
-    asked = {
-        f"{_asked(one.unknown)}, {one.unknown.score.replace('_', ' ')}"
-        for scores in rows.values()
-        for one in scores
-        if one.unknown is not None
-    }
-    return text.printable(f"{source} {shape}: {'; '.join(sorted(asked))}")
+def _title(question: _Question, titles: Mapping[str, int]) -> str:
+    """Names the hashes only where other episodes, or other unknown queries, have a table of the same title."""
+    if titles[question.title] == 1:
+        return question.title
+    episodes, unknown = (one.removeprefix("sha256:")[:12] for one in question[1:])
+    return text.printable(f"{question.title} (episodes {episodes}, unknown queries {unknown})")
 
 
 def _asked(unknown: UnknownQueries) -> str:

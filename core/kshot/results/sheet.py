@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from kshot.results.relations import Relations
@@ -29,6 +30,8 @@ _SCORE = (
     "manifest",
     "episodes_per_second",
 )
+_UNKNOWN = ("classes", "queries", "score", "manifest")
+"""What was asked about unknown queries; with columns only where something was."""
 _CLASSES = ("class_ci95_low", "class_ci95_high")
 _COMPARED = ("accuracy", "seeds", "seeds_ci95", "difference", "ci95", "p", "p_adjusted", "not_worse")
 """Of the row that a cell belongs to: the same on the lines of all its seeds."""
@@ -38,17 +41,19 @@ _TRAIN = ("episodes", "seconds", "episodes_per_second", "parameters", "peak_memo
 def sheet(results: Results) -> str:
     """The CSV text; text that a spreadsheet would run as a formula is neutralised."""
     metrics = sorted({name for cell in results.cells for score in cell.scores for name in score.metrics})
+    asked = any(score.unknown for cell in results.cells for score in cell.scores)
+    unknown = _UNKNOWN if asked else ()
     relations = Relations(results)
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([_field(title) for title in _header(metrics)])
+    writer.writerow([_field(title) for title in _header(unknown, metrics)])
     for cell in results.cells:
         for score in cell.scores or [None]:
-            writer.writerow([_field(value) for value in _line(cell, score, metrics, relations)])
+            writer.writerow([_field(value) for value in _line(cell, score, unknown, metrics, relations)])
     return stream.getvalue()
 
 
-def _header(metrics: list[str]) -> list[str]:
+def _header(unknown: Sequence[str], metrics: list[str]) -> list[str]:
     measured = [title for name in metrics for title in (name, f"{name}_ci95")]
     trained = [f"train_{name}" for name in _TRAIN]
     compared = [f"row_{name}" for name in _COMPARED]
@@ -57,6 +62,7 @@ def _header(metrics: list[str]) -> list[str]:
         *_CELL[1:],
         *_SCORE,
         *_CLASSES,
+        *(f"unknown_{name}" for name in unknown),
         *measured,
         *compared,
         "row_average_rank",
@@ -67,9 +73,12 @@ def _header(metrics: list[str]) -> list[str]:
     ]
 
 
-def _line(cell: Cell, score: Score | None, metrics: list[str], relations: Relations) -> list[Any]:
+def _line(
+    cell: Cell, score: Score | None, unknown: Sequence[str], metrics: list[str], relations: Relations
+) -> list[Any]:
     row = relations.compared(cell, score) if score else None
     scored = [getattr(score, name) if score else None for name in _SCORE]
+    asked = [getattr(score.unknown, name) if score and score.unknown else None for name in unknown]
     measured: list[Any] = []
     for name in metrics:
         measure = score.metrics.get(name) if score else None
@@ -80,6 +89,7 @@ def _line(cell: Cell, score: Score | None, metrics: list[str], relations: Relati
         *(getattr(cell, name) for name in _CELL),
         *scored,
         *((score.class_ci95 if score else None) or (None, None)),
+        *asked,
         *measured,
         *(getattr(row, name) if row else None for name in _COMPARED),
         relations.rank(cell) if score else None,
