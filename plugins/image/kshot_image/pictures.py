@@ -14,6 +14,8 @@ from kshot.interfaces import Presentation
 from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
+from kshot_image.greys import shallow
+
 MAX_PIXELS = 64_000_000
 """A picture of more is refused: no camera that feeds a few-shot set makes one, a bomb does."""
 
@@ -73,8 +75,7 @@ def plain(image: Image.Image) -> Image.Image:
     if image.mode == "1":
         return image.convert("L")
     if image.mode.startswith("I"):
-        # Pillow's own conversion cuts 16-bit greys off at 255.
-        return Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+        return shallow(image)  # Pillow's own conversion cuts 16-bit greys off at 255
     if image.mode == "F":
         raise ValueError("floating-point pixels have no agreed range; store 8-bit or 16-bit pixels")
     if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
