@@ -53,7 +53,7 @@ def fit(
         typer.Option(
             metavar="FOLDER_OR_CSV",
             help="Things of no class, by which the threshold of unknown is set: a folder of files, or a table like "
-            "DATA, whose labels do not matter.",
+            "DATA, of which labels are not read.",
             show_default=False,
         ),
     ] = None,
