@@ -157,6 +157,33 @@ def test_the_name_of_a_file_is_no_text(model: str, tmp_path: Path, capsys: Captu
     assert len(json.loads(capsys.readouterr().out)) == 2
 
 
+@pytest.mark.parametrize("blank", ["", "   "])
+def test_a_blank_text_is_told_and_the_rest_answered(model: str, capsys: Capture, blank: str) -> None:
+    assert main(["predict", model, "stir the oven", blank, "engine", "--json"]) == 1
+    said = capsys.readouterr()
+    assert [(one["input"], one["label"]) for one in json.loads(said.out)] == [
+        ("stir the oven", "cook"),
+        (blank, None),
+        ("engine", "drive"),
+    ]
+    shown = " ".join(repr(blank).split())
+    assert said.err == f"kshot: {shown} cannot be used: the text is empty\n"
+    assert main(["enroll", model, "cook", "stir", blank]) == 2
+    assert "' cannot be used: the text is empty" in capsys.readouterr().err
+
+
+def test_an_empty_argument_is_no_folder(
+    seeing: str, bars: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(bars / "lying")
+    assert main(["predict", seeing, "", "0.png", "--json"]) == 1
+    said = capsys.readouterr()
+    assert [(one["input"], one["label"]) for one in json.loads(said.out)] == [("", None), ("0.png", "lying")]
+    assert said.err == "kshot: '' cannot be used: No such file or directory\n"
+    assert main(["enroll", seeing, "lying", ""]) == 2
+    assert "enroll: '' cannot be used: No such file" in capsys.readouterr().err
+
+
 @pytest.fixture
 def bars(tmp_path: Path) -> Path:
     images, labels = pictures(6)

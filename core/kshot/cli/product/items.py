@@ -20,6 +20,9 @@ from kshot.results.text import printable
 from kshot.tables.folder import endings, files_below, left_out
 from kshot.tables.reading import FORMATS
 
+NOWHERE = Path(" ")
+"""Of no file: an empty path is the current folder's."""
+
 
 @dataclass(frozen=True)
 class Item:
@@ -32,6 +35,11 @@ class Item:
 
     name: str
     thing: Any
+
+    @property
+    def called(self) -> str:
+        """What messages call it: one that is blank is quoted, or nothing would be seen of it."""
+        return self.name if self.name.strip() else repr(self.name)
 
 
 def items(given: Sequence[str], modality: str, reader: Reader) -> list[Item]:
@@ -62,6 +70,8 @@ def _refuse_file(given: str, reader: Reader) -> None:
     Raises:
         KshotError: it is one.
     """
+    if not given:  # as a path it would be the current folder
+        return
     with contextlib.suppress(OSError, ValueError):  # too long, or of signs that no name has
         if Path(given).exists():
             raise KshotError(
@@ -90,6 +100,8 @@ def files(given: str, reader: Reader) -> list[Item]:
     Raises:
         KshotError: none is there.
     """
+    if not given:
+        return [Item(given, NOWHERE)]
     path = Path(given)
     if path.is_dir():
         below = files_below(path, tuple(reader.suffixes))
