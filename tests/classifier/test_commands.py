@@ -99,13 +99,33 @@ def test_predict_prints_for_people_programs_and_spreadsheets(model: str, capsys:
 def test_texts_come_from_the_standard_input(
     model: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.stdin", arriving("\ufeffsong and drum\r\n\nengine wheel\n".encode()))
+    monkeypatch.setattr("sys.stdin", arriving("\ufeffsong and drum\r\nengine wheel".encode()))
     assert main(["predict", model, "-", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [(one["input"], one["label"]) for one in found] == [
         ("song and drum", "sing"),
         ("engine wheel", "drive"),
     ]
+
+
+@pytest.mark.parametrize("how", ["--json", "--csv"])
+def test_a_blank_line_keeps_its_place(
+    model: str, how: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", arriving(b"\nsong and drum\r\n\r\n  \nengine wheel\n\n"))
+    assert main(["predict", model, "-", how]) == 1
+    said = capsys.readouterr()
+    found = json.loads(said.out) if how == "--json" else list(csv.DictReader(io.StringIO(said.out)))
+    assert [one["label"] or None for one in found] == [None, "sing", None, None, "drive", None]
+    assert said.err.count("cannot be used: the text is empty") == 4
+
+
+def test_a_standard_input_without_a_line_is_nothing_to_read(
+    model: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", arriving(b""))
+    assert main(["predict", model, "-"]) == 2
+    assert "nothing to read" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("encoding", ["latin1", "utf-16"])

@@ -45,9 +45,9 @@ class Item:
 def items(given: Sequence[str], modality: str, reader: Reader) -> list[Item]:
     """Arguments → things.
 
-    ``-`` stands for the lines of the standard input. Of texts, an argument is a text; of other
-    modalities the path of a file, a folder (all files in it and below that the modality reads), or a
-    pattern such as ``photos/*.jpg``.
+    ``-`` stands for the lines of the standard input, of which a blank one is a thing that cannot be used.
+    Of texts, an argument is a text; of other modalities the path of a file, a folder (all files in it and
+    below that the modality reads), or a pattern such as ``photos/*.jpg``.
 
     Raises:
         KshotError: nothing there, or the standard input is not in UTF-8.
@@ -89,7 +89,8 @@ def _stdin() -> list[str]:
         text = text_of(sys.stdin.buffer.read())
     except ValueError as error:
         raise KshotError(f"the standard input is {error}") from error
-    return [line for line in text.split("\n") if line.strip()]
+    lines = text.split("\n")
+    return lines if lines[-1] else lines[:-1]  # behind the last line's end none begins
 
 
 def files(given: str, reader: Reader) -> list[Item]:
