@@ -148,6 +148,27 @@ def test_a_text_that_is_too_long_is_not_repeated_whole(model: str, capsys: Captu
     assert len(said.err) < 11_000
 
 
+def test_the_table_for_people_shows_the_beginning_of_a_text(model: str, capsys: Capture) -> None:
+    long = "oven " * 20_000
+    asked = ["predict", model, long, "engine wheel"]
+    assert main(asked) == 0
+    _, first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(("oven " * 16)[:79] + "…  cook ")
+    assert second.index("drive") == first.index("cook")
+    assert main([*asked, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["input"] == long
+    assert main([*asked, "--csv"]) == 0
+    assert long.strip() in capsys.readouterr().out
+
+
+def test_the_table_for_people_shows_whole_paths(seeing: str, bars: Path, capsys: Capture) -> None:
+    deep = bars / ("a" * 70) / ("b" * 70) / "0.png"
+    deep.parent.mkdir(parents=True)
+    shutil.copy(bars / "lying" / "0.png", deep)
+    assert main(["predict", seeing, str(deep)]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith(f"{deep}  lying ")
+
+
 def test_classes_are_enrolled_and_forgotten(model: str, capsys: Capture) -> None:
     assert main(["enroll", model, "law", "the road stir", "stir road oven"]) == 0
     assert capsys.readouterr().out == f"law: 2 examples; 4 classes in {model}\n"

@@ -44,10 +44,10 @@ def answered(classifier: FewShotClassifier, things: Sequence[Any], top: int) -> 
 
 
 def print_plain(answers: Said) -> None:
-    """Aligned lines, of what was answered."""
+    """Aligned lines, of what was answered, each with the beginning of its text or its whole path."""
     rows = [
         [
-            printable(item.name),
+            item.shown,
             printable(one.label),
             ", ".join(f"{printable(label)} {percent(share)} %" for label, share in one.ranked),
         ]

@@ -20,6 +20,9 @@ from kshot.results.text import printable
 from kshot.tables.folder import endings, files_below, left_out
 from kshot.tables.reading import FORMATS
 
+SHOWN = 80
+"""Characters of a text that a table for people shows."""
+
 NOWHERE = Path(" ")
 """Of no file: an empty path is the current folder's."""
 
@@ -40,6 +43,12 @@ class Item:
     def called(self) -> str:
         """What messages call it: one that is blank is quoted, or nothing would be seen of it."""
         return self.name if self.name.strip() else repr(self.name)
+
+    @property
+    def shown(self) -> str:
+        """One line for people: of a long text its beginning, and a path whole, since people copy it."""
+        line = printable(self.name)
+        return f"{line[: SHOWN - 1]}…" if isinstance(self.thing, str) and len(line) > SHOWN else line
 
 
 def items(given: Sequence[str], modality: str, reader: Reader) -> list[Item]:
