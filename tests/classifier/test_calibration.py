@@ -218,6 +218,62 @@ def test_the_command_line_says_what_it_did(tmp_path: Path, capsys: pytest.Captur
     assert "unknown: nothing is" in capsys.readouterr().out
 
 
+def test_negatives_need_no_label_whatever_the_classes_are_called(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "data.csv"
+    with data.open("w") as stream:
+        pairs = ((text, label, "train") for text, label in zip(*texts(), strict=True))
+        csv.writer(stream).writerows([["say", "sort", "part"], *pairs])
+    named = ["--set", "data.label=sort", "--set", "data.text=say"]
+    named += ["--set", "data.class_groups=[part]"]
+    fit = ["fit", str(data), "--encoder", "tfidf", "--out", str(tmp_path / "m.kshot"), "--draws", "0", *named]
+    told: list[str] = []
+    for name, heading, more in (
+        ("bare", ["say"], []),
+        ("empty", ["say", "label"], [""]),
+        ("same", ["say", "sort", "part"], ["x", "test"]),
+    ):
+        others = tmp_path / f"{name}.csv"
+        with others.open("w") as stream:
+            csv.writer(stream).writerows([heading, *([one, *more] for one in NEGATIVES)])
+        assert main([*fit, "--negatives", str(others)]) == 0
+        told.append(capsys.readouterr().out)
+    assert "of 5 negatives" in told[0]
+    assert told[0] == told[1] == told[2]
+
+
+def test_negatives_in_another_column_are_named_beside_those_of_the_classes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit = ["fit", rows(tmp_path / "data.csv", *texts()), "--encoder", "tfidf", "--draws", "0"]
+    fit += ["--out", str(tmp_path / "m.kshot"), "--negatives", str(tmp_path / "others.csv")]
+    (tmp_path / "others.csv").write_text("\n".join(["query", *NEGATIVES, ""]))
+    assert main(fit) == 2
+    mend = "--set data.text=[text,COLUMN]"
+    assert capsys.readouterr().err.endswith(
+        f"no column 'text' (it has: query); name it beside DATA's own by {mend}\n"
+    )
+    assert main([*fit, *mend.replace("COLUMN", "query").split()]) == 0
+    assert "of 5 negatives" in capsys.readouterr().out
+
+
+def test_pictures_in_a_table_may_be_negatives_without_a_class(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, labels = pictures()
+    for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+        (tmp_path / "bars" / label).mkdir(parents=True, exist_ok=True)
+        image.save(tmp_path / "bars" / label / f"{number}.png")
+    files = [path.read_bytes() for path in sorted((tmp_path / "bars" / "lying").iterdir())]
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = pytest.importorskip("pyarrow").table({"image": files[:3]})
+    parquet.write_table(table, tmp_path / "others.parquet")
+    command = ["fit", str(tmp_path / "bars"), "--encoder", "pixels", "--out", str(tmp_path / "m.kshot")]
+    assert main([*command, "--draws", "0", "--negatives", str(tmp_path / "others.parquet")]) == 0
+    assert "of 3 negatives" in capsys.readouterr().out
+
+
 def test_negatives_may_be_a_folder_of_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     images, labels = pictures()
     for number, (image, label) in enumerate(zip(images, labels, strict=True)):

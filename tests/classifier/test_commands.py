@@ -99,13 +99,33 @@ def test_predict_prints_for_people_programs_and_spreadsheets(model: str, capsys:
 def test_texts_come_from_the_standard_input(
     model: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.stdin", arriving("\ufeffsong and drum\r\n\nengine wheel\n".encode()))
+    monkeypatch.setattr("sys.stdin", arriving("\ufeffsong and drum\r\nengine wheel".encode()))
     assert main(["predict", model, "-", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [(one["input"], one["label"]) for one in found] == [
         ("song and drum", "sing"),
         ("engine wheel", "drive"),
     ]
+
+
+@pytest.mark.parametrize("how", ["--json", "--csv"])
+def test_a_blank_line_keeps_its_place(
+    model: str, how: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", arriving(b"\nsong and drum\r\n\r\n  \nengine wheel\n\n"))
+    assert main(["predict", model, "-", how]) == 1
+    said = capsys.readouterr()
+    found = json.loads(said.out) if how == "--json" else list(csv.DictReader(io.StringIO(said.out)))
+    assert [one["label"] or None for one in found] == [None, "sing", None, None, "drive", None]
+    assert said.err.count("cannot be used: the text is empty") == 4
+
+
+def test_a_standard_input_without_a_line_is_nothing_to_read(
+    model: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", arriving(b""))
+    assert main(["predict", model, "-"]) == 2
+    assert "nothing to read" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("encoding", ["latin1", "utf-16"])
@@ -126,6 +146,27 @@ def test_a_text_that_is_too_long_is_not_repeated_whole(model: str, capsys: Captu
     assert said.out.splitlines()[1].startswith("engine wheel  drive")
     assert "characters are more than 2,000,000" in said.err
     assert len(said.err) < 11_000
+
+
+def test_the_table_for_people_shows_the_beginning_of_a_text(model: str, capsys: Capture) -> None:
+    long = "oven " * 20_000
+    asked = ["predict", model, long, "engine wheel"]
+    assert main(asked) == 0
+    _, first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(("oven " * 16)[:79] + "…  cook ")
+    assert second.index("drive") == first.index("cook")
+    assert main([*asked, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["input"] == long
+    assert main([*asked, "--csv"]) == 0
+    assert long.strip() in capsys.readouterr().out
+
+
+def test_the_table_for_people_shows_whole_paths(seeing: str, bars: Path, capsys: Capture) -> None:
+    deep = bars / ("a" * 70) / ("b" * 70) / "0.png"
+    deep.parent.mkdir(parents=True)
+    shutil.copy(bars / "lying" / "0.png", deep)
+    assert main(["predict", seeing, str(deep)]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith(f"{deep}  lying ")
 
 
 def test_classes_are_enrolled_and_forgotten(model: str, capsys: Capture) -> None:
@@ -155,6 +196,33 @@ def test_the_name_of_a_file_is_no_text(model: str, tmp_path: Path, capsys: Captu
         assert f"{tmp_path} is the name of a file or folder here" in capsys.readouterr().err
     assert main(["predict", model, "stir what is in a.txt", "x" * 5000, "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)) == 2
+
+
+@pytest.mark.parametrize("blank", ["", "   "])
+def test_a_blank_text_is_told_and_the_rest_answered(model: str, capsys: Capture, blank: str) -> None:
+    assert main(["predict", model, "stir the oven", blank, "engine", "--json"]) == 1
+    said = capsys.readouterr()
+    assert [(one["input"], one["label"]) for one in json.loads(said.out)] == [
+        ("stir the oven", "cook"),
+        (blank, None),
+        ("engine", "drive"),
+    ]
+    shown = " ".join(repr(blank).split())
+    assert said.err == f"kshot: {shown} cannot be used: the text is empty\n"
+    assert main(["enroll", model, "cook", "stir", blank]) == 2
+    assert "' cannot be used: the text is empty" in capsys.readouterr().err
+
+
+def test_an_empty_argument_is_no_folder(
+    seeing: str, bars: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(bars / "lying")
+    assert main(["predict", seeing, "", "0.png", "--json"]) == 1
+    said = capsys.readouterr()
+    assert [(one["input"], one["label"]) for one in json.loads(said.out)] == [("", None), ("0.png", "lying")]
+    assert said.err == "kshot: '' cannot be used: No such file or directory\n"
+    assert main(["enroll", seeing, "lying", ""]) == 2
+    assert "enroll: '' cannot be used: No such file" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -524,3 +524,28 @@ def test_an_example_of_two_classes_is_told(tmp_path: Path, caplog: pytest.LogCap
     [said] = caplog.messages
     assert said.count("('lying', 'standing')") == 2
     assert "one.png" in said
+
+
+def test_examples_that_the_encoder_cuts_are_told_once_a_call(caplog: pytest.LogCaptureFixture) -> None:
+    long, short = [tone(200), tone(2000)], [tone(pitch, 0.1) for pitch in (200, 2000)]
+    fitted = FewShotClassifier("mel_statistics", encoder_options={"seconds": 0.2})
+    fitted.fit(long + short, ["low", "high"] * 2, negatives=[tone(600)])
+    said = "{} examples are longer than 'mel_statistics' takes, and were cut; what follows is not seen"
+    assert [one for one in caplog.messages if "cut" in one] == [
+        "fit: " + said.format("2 of 4"),
+        "fit, negatives: " + said.format("1 of 1"),
+    ]
+    for call, who in (
+        (lambda: fitted.answers(long), "predict"),
+        (lambda: fitted.add_class("low", long[:1]), "partial_fit"),
+        (lambda: fitted.add_negatives([tone(650)]), "add_negatives"),
+    ):
+        caplog.clear()
+        call()
+        assert [one.partition(" examples")[0] for one in caplog.messages if "cut" in one] == [
+            f"{who}: {'2 of 2' if who == 'predict' else '1 of 1'}"
+        ]
+    caplog.clear()
+    fitted.predict(short)
+    fitted.learning_curve(2)
+    assert not caplog.messages

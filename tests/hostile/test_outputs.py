@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from kshot import cli, results
 from kshot.classifier import Answer
 from kshot.cli.product.answers import print_csv, print_json, print_plain
+from kshot.cli.product.items import Item
 from kshot.cli.sources.export import folder_name
 from kshot.report import write_report
 from kshot.results.sheet import sheet
@@ -154,7 +155,7 @@ def test_markdown_holds_names_as_they_are(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_answers_are_printed_without_force(capsys: pytest.CaptureFixture[str], name: str) -> None:
-    answers = [(name, Answer(name, ((name, 0.75), ("other", 0.25)), 0.5, ()))]
+    answers = [(Item(name, name), Answer(name, ((name, 0.75), ("other", 0.25)), 0.5, ()))]
     print_plain(answers)
     shown = capsys.readouterr().out
     assert "\x1b" not in shown

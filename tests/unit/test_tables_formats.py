@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kshot.errors import DataError
 from kshot.interfaces import Presentation
-from kshot.splits import ClassSplit, ColumnSplit
+from kshot.splits import ClassSplit, ColumnSplit, FractionSplit
 from kshot.tables import table_source
 
 datasets = pytest.importorskip("datasets", reason="tables need kshot[tables]")
@@ -391,7 +391,14 @@ def test_of_several_columns_the_first_that_a_table_has_counts(tmp_path: Path) ->
     with pytest.raises(DataError, match=r"has no column 'intents' \(it has: text, label, part\)"):
         texts(here, label=["intents", "topic"])
     with pytest.raises(DataError, match="an empty list of columns"):
-        texts(here, label=[])
+        texts(here, media=[])
+
+
+def test_without_a_column_of_classes_all_rows_are_of_one(tmp_path: Path) -> None:
+    path = write(tmp_path / "toy.csv", {"text": TEXTS})
+    catalogue = texts(path, label=[], split=FractionSplit(fractions=[1, 0, 0])).catalogue("train")
+    assert catalogue.classes == ("unlabelled",)
+    assert len(catalogue) == len(TEXTS)
 
 
 def test_paths_in_cells_may_start_from_a_folder_of_their_own(tmp_path: Path, files: list[str]) -> None:

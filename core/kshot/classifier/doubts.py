@@ -82,6 +82,18 @@ def tell_copies(
     )
 
 
+def tell_cut(who: str, encoder: str, cut: int, total: int) -> None:
+    """Tell how many of ``total`` examples are longer than an encoder takes, if any are."""
+    if cut:
+        log.warning(
+            "%s: %d of %d examples are longer than '%s' takes, and were cut; what follows is not seen",
+            who,
+            cut,
+            total,
+            encoder,
+        )
+
+
 def tell_poor_negatives(found: Threshold | None) -> None:
     """Tell where a threshold by negatives tells none of them from the known, or refuses most of these."""
     if found is None or found.accepted is None:

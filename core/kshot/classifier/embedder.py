@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from kshot.classifier.doubts import tell_cut
 from kshot.classifier.parts import build_encoder
 from kshot.classifier.recipe import Recipe
 from kshot.classifier.support import Support
@@ -20,6 +21,7 @@ from kshot.encoders.embedded import EMBEDDING
 from kshot.errors import DataError, InputError, KshotError, UnusableError
 from kshot.interfaces import Encoder
 from kshot.loading import collate, embed_positions, encoder_state_hash, refusals
+from kshot.loading.prepare import TRUNCATED
 from kshot.registry import Registry
 from kshot.training import lasting_encoder_state
 
@@ -124,20 +126,22 @@ class Embedder:
         """An encoder of its own for a learner that adapts it."""
         return copy.deepcopy(self._encoder)
 
-    def support(self, raw: Sequence[Any], labels: tuple[str, ...], *, adapts: bool) -> Support:
-        """Raw examples as a learner takes them.
+    def support(self, raw: Sequence[Any], labels: tuple[str, ...], *, adapts: bool, who: str) -> Support:
+        """Raw examples as a learner takes them; how many the encoder cuts is told in the log.
 
         Args:
             raw: N raw examples.
             labels: their classes.
             adapts: True for a learner that adapts the encoder, which must see the examples themselves.
+            who: to whom they were given, such as ``fit``.
 
         Raises:
             UnusableError: the encoder refuses some.
         """
         if isinstance(self._encoder, Joint):
-            return self._mixed(raw, labels, adapts=adapts)
+            return self._mixed(raw, labels, adapts=adapts, who=who)
         prepared = self._prepared(raw, range(len(raw)))
+        tell_cut(who, self._who, _cut(prepared), len(raw))
         # Kernels go by strides, and a file keeps none: those of a plain layout, now as after loading.
         inputs = {name: leaf.flatten().view(leaf.shape) for name, leaf in prepared.items()}
 
@@ -179,7 +183,7 @@ class Embedder:
                 f"{self._encoder.dim}; the file was changed"
             )
 
-    def _mixed(self, raw: Sequence[Any], labels: tuple[str, ...], *, adapts: bool) -> Support:
+    def _mixed(self, raw: Sequence[Any], labels: tuple[str, ...], *, adapts: bool, who: str) -> Support:
         """Examples of several modalities, of which embeddings alone are kept."""
         if adapts:
             raise KshotError(
@@ -188,14 +192,18 @@ class Embedder:
                 "batch statistics of the examples' own"
             )
         table = torch.zeros(len(raw), self._encoder.dim)
+        cut = 0
         for modality in dict.fromkeys(one.modality for one in raw):
             own = [number for number, one in enumerate(raw) if one.modality == modality]
 
             def gather(numbers: np.ndarray) -> Mapping[str, Tensor]:
+                nonlocal cut
                 prepared = self._prepared([raw[number] for number in numbers], numbers)
+                cut += _cut(prepared)
                 return {name: leaf.to(self._device) for name, leaf in prepared.items()}
 
             table[torch.tensor(own)] = embed_positions(self._encoder, gather, np.asarray(own)).cpu()
+        tell_cut(who, self._who, cut, len(raw))
         return Support({EMBEDDING: table}, table, labels)
 
     def _digest(self) -> str:
@@ -223,3 +231,8 @@ class Embedder:
         if reasons:
             raise UnusableError("the encoder", reasons)
         return collate(parts)
+
+
+def _cut(prepared: Mapping[str, Tensor]) -> int:
+    """How many of some prepared examples the encoder cut at its maximum length."""
+    return int(prepared[TRUNCATED].sum()) if TRUNCATED in prepared else 0

@@ -58,14 +58,15 @@ class _Parts:
 
     def support(self, given: Given, labels: tuple[str, ...]) -> Support:
         with given.told():
-            return self.embedder.support(given.raw, labels, adapts=self.method.adapts)
+            return self.embedder.support(given.raw, labels, adapts=self.method.adapts, who=given.who)
 
     def embeddings(self, given: Given) -> Tensor:
         """(n, dim) of examples that no learner sees."""
         if not given.raw:
             return torch.empty(0, self.embedder.stand_in().dim)
         with given.told():
-            return self.embedder.support(given.raw, ("",) * len(given.raw), adapts=False).embeddings
+            labels = ("",) * len(given.raw)
+            return self.embedder.support(given.raw, labels, adapts=False, who=given.who).embeddings
 
 
 @final

@@ -16,6 +16,9 @@ from kshot.tables.libraries import import_datasets
 from kshot.tables.outlines import outlines
 from kshot.tables.part import Layout, Part, read_file, refuse
 
+UNLABELLED = "unlabelled"
+"""The class of all rows of a table of which no column is asked for the class."""
+
 COMPARED = 200
 """Files of a folder that a missing one's name is compared with, at most."""
 
@@ -56,14 +59,14 @@ class ArrowPart(Part):
         if len(dataset) == 0:
             raise DataError(f"{name}: the table has no rows")
         self.media = self._first(layout.media)
-        self.label = self._first(layout.label)
+        self.label = self._first(layout.label) if layout.label else self.media
         self._cells = _undecoded(dataset.select_columns([self.media]), self.media)
 
     def __len__(self) -> int:
         return len(self._dataset)
 
     def labels(self) -> list[str | None]:
-        return self.column(self.label)
+        return self.column(self.label) if self._layout.label else [UNLABELLED] * len(self)
 
     def column(self, name: str) -> list[str | None]:
         self._require(name)

@@ -38,7 +38,7 @@ class FolderPart(Part):
         self.name = name
         self.folder = path
         self.media = layout.media[0]
-        self.label = layout.label[0]
+        self.label = (layout.label or layout.media)[0]
         self._layout = layout
         self._labels: list[str] = []
         self._files: list[str] = []  # relative to the folder, with its class folder in front

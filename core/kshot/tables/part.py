@@ -20,7 +20,7 @@ class Layout:
     Attributes:
         content: ``"bytes"`` of a media file, or ``"text"``.
         media: columns of the content: the first that a table has.
-        label: columns of the class: the first that a table has.
+        label: columns of the class: the first that a table has; of none all rows of a table are of one class.
         suffixes: lower-case endings, with their dot, of the files that count in a class folder.
         files: folder from which relative paths in cells start, itself relative to the table.
     """

@@ -47,7 +47,7 @@ def table_source(
             holds bytes, a ``{bytes, path}`` struct, or the path of a file, absolute or relative to
             the table.
         label: column of the class: text, number, boolean or ClassLabel; of several the first that
-            a table has.
+            a table has; of none all rows of a table are of one class.
         split: the classes of each split; None: :data:`DEFAULT_SPLIT`.
         decode: content → raw example; a module's function, which raises ValueError or OSError with a
             short reason.
@@ -67,6 +67,8 @@ def table_source(
     paths = [path] if isinstance(path, str) else path
     if not paths:
         raise DataError("an empty list of paths; name a table or a folder at least")
+    if not media:
+        raise DataError("an empty list of columns; name one at least")
     parts = open_parts(paths, Layout(content, _columns(media), _columns(label), endings, files))
     table = listing((part.name for part in parts), 3)
     rows = Rows(parts)
@@ -83,10 +85,7 @@ def table_source(
 
 
 def _columns(given: str | Sequence[str]) -> tuple[str, ...]:
-    columns = (given,) if isinstance(given, str) else tuple(given)
-    if not columns:
-        raise DataError("an empty list of columns; name one at least")
-    return columns
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 @final

@@ -36,7 +36,7 @@ def audio_table(
         audio: column of the recordings: bytes of an audio file, a ``{bytes, path}`` struct, or
             the path of a file; of several columns the first that a table has. In folders: files
             ending in wav, flac, ogg or mp3.
-        label: column of the class; of several the first that a table has.
+        label: column of the class; of several the first that a table has; of none all its rows are of one class.
         split: the classes of each split; default: fractions 0.6, 0.2, 0.2 under seed 0.
         class_groups: columns with one value per class (such as ``sex``), for ``within``.
         example_groups: columns of the examples' groups (such as ``utterance``), for ``apart``. A

@@ -14,6 +14,9 @@ from kshot.interfaces import Presentation
 from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
+from kshot_image.greys import shallow
+from kshot_image.quiet import quiet
+
 MAX_PIXELS = 64_000_000
 """A picture of more is refused: no camera that feeds a few-shot set makes one, a bomb does."""
 
@@ -38,13 +41,13 @@ def decode(data: bytes, most: float = MAX_PIXELS) -> Image.Image:
         ValueError: with a short reason.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with quiet(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _refuse_bomb(image, most)
             found = plain(image)
             return image.copy() if found is image else found  # free of the file
     except Image.UnidentifiedImageError as error:
         raise ValueError(f"not an image in a known format ({', '.join(FORMATS)})") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except Image.DecompressionBombError as error:
         raise ValueError(f"more than {most:,.0f} pixels") from error
     except Exception as error:  # Pillow's decoders raise anything on damaged files, SyntaxError included
         raise ValueError(str(error) or type(error).__name__) from error
@@ -73,8 +76,7 @@ def plain(image: Image.Image) -> Image.Image:
     if image.mode == "1":
         return image.convert("L")
     if image.mode.startswith("I"):
-        # Pillow's own conversion cuts 16-bit greys off at 255.
-        return Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+        return shallow(image)  # Pillow's own conversion cuts 16-bit greys off at 255
     if image.mode == "F":
         raise ValueError("floating-point pixels have no agreed range; store 8-bit or 16-bit pixels")
     if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
@@ -88,12 +90,13 @@ def plain(image: Image.Image) -> Image.Image:
 
 def _upright(image: Image.Image) -> Image.Image:
     """As its EXIF says, and as it lies where its EXIF cannot be read: the picture itself can be."""
-    image.load()  # what is wrong with the pixels is told, not swallowed below
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # Pillow's reader raises of many families on damaged blocks
-        return image
-    return image if orientation == 1 else ImageOps.exif_transpose(image)
+    with quiet():
+        image.load()  # what is wrong with the pixels is told, not swallowed below
+        try:
+            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        except Exception:  # Pillow's reader raises of many families on damaged blocks
+            return image
+        return image if orientation == 1 else ImageOps.exif_transpose(image)
 
 
 def present(image: Image.Image) -> Presentation:

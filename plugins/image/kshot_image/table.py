@@ -35,7 +35,7 @@ def image_table(
         path: a table, a folder with one sub-folder per class, a hub id, or a list of these.
         image: column of the picture: a file's bytes, a ``{bytes, path}`` struct, or the path of
             a file; of several columns the first that a table has.
-        label: column of the class; of several the first that a table has.
+        label: column of the class; of several the first that a table has; of none all its rows are of one class.
         split: the classes of each split; default: fractions 0.6, 0.2, 0.2 under seed 0.
         class_groups: columns with one value per class (such as a superclass), for ``within``.
         example_groups: columns of the examples' groups (such as a photographer), for ``apart``. A

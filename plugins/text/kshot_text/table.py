@@ -29,7 +29,7 @@ def text_table(
     Args:
         path: a table, a folder with one sub-folder per class, a hub id, or a list of these.
         text: column of the text; of several the first that a table has.
-        label: column of the class; of several the first that a table has.
+        label: column of the class; of several the first that a table has; of none all its rows are of one class.
         split: the classes of each split; default: fractions 0.6, 0.2, 0.2 under seed 0.
         class_groups: columns with one value per class (such as a domain), for ``within``.
         example_groups: columns of the examples' groups (such as an author), for ``apart``. A folder

@@ -63,3 +63,9 @@ def test_unfitted_and_unfit_are_refused() -> None:
         tfidf().prepare(SAMPLES)
     with pytest.raises(DataError, match="example 1 of the batch is a bytes"):
         fitted(["one word"]).prepare(["text", b"bytes"])
+
+
+@pytest.mark.parametrize("texts", [["?", "a b c", "... !"], [""]])
+def test_texts_without_a_word_are_told_where_they_are_given(texts: list[str]) -> None:
+    with pytest.raises(DataError, match=rf"tfidf: none of the {len(texts)} texts has a word that it keeps"):
+        tfidf().fit(texts)

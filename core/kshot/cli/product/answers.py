@@ -12,12 +12,13 @@ import typer
 
 from kshot.classifier import Answer, FewShotClassifier
 from kshot.classifier.things import read_each
+from kshot.cli.product.items import Item
 from kshot.cli.tables import plain_table
 from kshot.errors import KshotError, UnusableError
 from kshot.results.text import percent, printable, unformula
 
-Named = Sequence[tuple[str, Answer | str]]
-"""Things by name, each with what was said of it, or why it cannot be used."""
+Said = Sequence[tuple[Item, Answer | str]]
+"""Things, each with what was said of it, or why it cannot be used."""
 
 
 def answered(classifier: FewShotClassifier, things: Sequence[Any], top: int) -> list[Answer | str]:
@@ -42,46 +43,48 @@ def answered(classifier: FewShotClassifier, things: Sequence[Any], top: int) -> 
     return [found[number] for number in range(len(things))]
 
 
-def print_plain(answers: Named) -> None:
-    """Aligned lines, of what was answered."""
+def print_plain(answers: Said) -> None:
+    """Aligned lines, of what was answered, each with the beginning of its text or its whole path."""
     rows = [
         [
-            printable(name),
+            item.shown,
             printable(one.label),
             ", ".join(f"{printable(label)} {percent(share)} %" for label, share in one.ranked),
         ]
-        for name, one in answers
+        for item, one in answers
         if isinstance(one, Answer)
     ]
     if rows:
         typer.echo(plain_table(["", "class", "probability"], rows))
 
 
-def print_json(answers: Named) -> None:
+def print_json(answers: Said) -> None:
     """A list of objects; one that could not be used has no label and an ``error``."""
-    plain = [{"input": name, **_plain(one)} for name, one in answers]
+    plain = [{"input": item.name, **_plain(one)} for item, one in answers]
     typer.echo(json.dumps(plain, indent=1, ensure_ascii=False))
 
 
-def print_csv(answers: Named) -> None:
+def print_csv(answers: Said) -> None:
     """A line for each thing; what a spreadsheet would run as a formula is neutralised."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     most = max((len(one.ranked) for _, one in answers if isinstance(one, Answer)), default=0)
     pairs = [title for k in range(1, most + 1) for title in (f"class_{k}", f"probability_{k}")]
     writer.writerow(["input", "label", *pairs, "error"])
-    for name, one in answers:
+    for item, one in answers:
         if isinstance(one, Answer):
             ranked = [field for label, share in one.ranked for field in (unformula(label), f"{share:.6f}")]
-            writer.writerow([unformula(name), unformula(one.label), *ranked, ""])
+            writer.writerow([unformula(item.name), unformula(one.label), *ranked, ""])
         else:
-            writer.writerow([unformula(name), "", *[""] * len(pairs), unformula(one)])
+            writer.writerow([unformula(item.name), "", *[""] * len(pairs), unformula(one)])
 
 
-def tell_unusable(answers: Named) -> int:
+def tell_unusable(answers: Said) -> int:
     """Name on the standard error what could not be used, a line each; how much that was."""
-    reasons = [(name, one) for name, one in answers if isinstance(one, str)]
-    for name, reason in reasons:
-        told = KshotError(f"{name} cannot be used: {reason}")  # of bounded length, whatever a text's is
+    reasons = [(item, one) for item, one in answers if isinstance(one, str)]
+    for item, reason in reasons:
+        told = KshotError(
+            f"{item.called} cannot be used: {reason}"
+        )  # of bounded length, whatever a text's is
         typer.echo(f"kshot: {printable(str(told))}", err=True)
     return len(reasons)
 

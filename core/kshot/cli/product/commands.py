@@ -53,7 +53,7 @@ def fit(
         typer.Option(
             metavar="FOLDER_OR_CSV",
             help="Things of no class, by which the threshold of unknown is set: a folder of files, or a table like "
-            "DATA, whose labels do not matter.",
+            "DATA, of which labels are not read.",
             show_default=False,
         ),
     ] = None,
@@ -126,7 +126,7 @@ def predict(
     classifier = _load(model, device)
     items = _items(given, classifier)
     said = answered(classifier, [item.thing for item in items], top)
-    answers = list(zip([item.name for item in items], said, strict=True))
+    answers = list(zip(items, said, strict=True))
     (print_json if json_ else print_csv if csv_ else print_plain)(answers)
     if tell_unusable(answers):
         raise typer.Exit(1)
@@ -148,7 +148,7 @@ def enroll(
         with progress_told():
             classifier.add_class(name, [item.thing for item in items])
     except UnusableError as error:
-        raise UnusableError("enroll", error.reasons, [item.name for item in items]) from error
+        raise UnusableError("enroll", error.reasons, [item.called for item in items]) from error
     classifier.save(model)
     typer.echo(f"{name}: {classifier.counts_[name]} examples; {len(classifier.counts_)} classes in {model}")
 

@@ -28,6 +28,12 @@ from kshot.registry import Registry, load_registry
 from kshot.results.text import printable
 from kshot.tables.folder import files_below
 
+_OF_CLASSES = ("label", "split", "class_groups", "example_groups", "out_of_scope")
+"""Options of a table's source that say what its classes are."""
+
+_BY_OPTION = "name it by --set data.{option}=COLUMN"
+_BY_OPTION_TOO = "name it beside DATA's own by --set data.{option}=[{expected},COLUMN]"
+
 
 @dataclass(frozen=True, eq=False)
 class Examples:
@@ -58,8 +64,12 @@ def examples_of(encoder: str, data: str, options: Mapping[str, Any]) -> Examples
     Raises:
         KshotError: it is of another modality, or some cannot be read; names them.
     """
-    registry = load_registry()
-    source = _opened(registry, encoder, data, options)
+    return _read(encoder, data, options, _BY_OPTION)
+
+
+def _read(encoder: str, data: str, options: Mapping[str, Any], mend: str) -> Examples:
+    """All examples of a folder or a table; ``mend``: of a column that is missing."""
+    source = _opened(load_registry(), encoder, data, options, mend)
     for note in source.notes:
         typer.echo(printable(note), err=True)
     catalogue = source.catalogue("train")
@@ -88,6 +98,13 @@ def examples_of(encoder: str, data: str, options: Mapping[str, Any]) -> Examples
 def strangers_of(encoder: str, given: str, options: Mapping[str, Any]) -> Examples:
     """Things of no class: all files of a folder, however deep; or all of a table, or of class folders of texts.
 
+    Of a table the column of media alone is read.
+
+    Args:
+        encoder: as :func:`examples_of` has it.
+        given: the folder or the table.
+        options: of the source that reads the classes' examples; those that are about classes do not count.
+
     Raises:
         KshotError: as :func:`examples_of`.
     """
@@ -98,10 +115,11 @@ def strangers_of(encoder: str, given: str, options: Mapping[str, Any]) -> Exampl
         return Examples(
             [item.thing for item in found], (), [item.name for item in found], [None] * len(found)
         )
-    return examples_of(encoder, given, options)
+    own = {option: value for option, value in options.items() if option not in _OF_CLASSES}
+    return _read(encoder, given, {**own, "label": []}, _BY_OPTION_TOO)
 
 
-def _opened(registry: Registry, encoder: str, data: str, options: Mapping[str, Any]) -> Source:
+def _opened(registry: Registry, encoder: str, data: str, options: Mapping[str, Any], mend: str) -> Source:
     modality = modality_of(registry, encoder)
     factory = registry.find("sources", f"{modality}_table").resolve()
     values = {"path": data, "split": {"fractions": [1, 0, 0]}, **options}
@@ -110,7 +128,7 @@ def _opened(registry: Registry, encoder: str, data: str, options: Mapping[str, A
         return factory(**arguments)
     except MissingColumnError as error:
         raise KshotError(
-            f"{error}{_naming(error, arguments)}{_of_columns(registry, encoder, error)}"
+            f"{error}{_naming(error, arguments, mend)}{_of_columns(registry, encoder, error)}"
         ) from error
     except DataError as error:
         if other := _of_files(registry, encoder, Path(data).expanduser()):
@@ -118,11 +136,12 @@ def _opened(registry: Registry, encoder: str, data: str, options: Mapping[str, A
         raise
 
 
-def _naming(error: MissingColumnError, arguments: Mapping[str, Any]) -> str:
+def _naming(error: MissingColumnError, arguments: Mapping[str, Any], mend: str) -> str:
     """How a column is named by its option."""
     for option, value in arguments.items():
         if error.column == value or (isinstance(value, list) and error.column in value):
-            return f"; name it by --set data.{option}=COLUMN"
+            expected = value if isinstance(value, str) else ",".join(value)
+            return f"; {mend.format(option=option, expected=expected)}"
     return ""
 
 

@@ -20,6 +20,12 @@ from kshot.results.text import printable
 from kshot.tables.folder import endings, files_below, left_out
 from kshot.tables.reading import FORMATS
 
+SHOWN = 80
+"""Characters of a text that a table for people shows."""
+
+NOWHERE = Path(" ")
+"""Of no file: an empty path is the current folder's."""
+
 
 @dataclass(frozen=True)
 class Item:
@@ -33,13 +39,24 @@ class Item:
     name: str
     thing: Any
 
+    @property
+    def called(self) -> str:
+        """What messages call it: one that is blank is quoted, or nothing would be seen of it."""
+        return self.name if self.name.strip() else repr(self.name)
+
+    @property
+    def shown(self) -> str:
+        """One line for people: of a long text its beginning, and a path whole, since people copy it."""
+        line = printable(self.name)
+        return f"{line[: SHOWN - 1]}…" if isinstance(self.thing, str) and len(line) > SHOWN else line
+
 
 def items(given: Sequence[str], modality: str, reader: Reader) -> list[Item]:
     """Arguments → things.
 
-    ``-`` stands for the lines of the standard input. Of texts, an argument is a text; of other
-    modalities the path of a file, a folder (all files in it and below that the modality reads), or a
-    pattern such as ``photos/*.jpg``.
+    ``-`` stands for the lines of the standard input, of which a blank one is a thing that cannot be used.
+    Of texts, an argument is a text; of other modalities the path of a file, a folder (all files in it and
+    below that the modality reads), or a pattern such as ``photos/*.jpg``.
 
     Raises:
         KshotError: nothing there, or the standard input is not in UTF-8.
@@ -62,6 +79,8 @@ def _refuse_file(given: str, reader: Reader) -> None:
     Raises:
         KshotError: it is one.
     """
+    if not given:  # as a path it would be the current folder
+        return
     with contextlib.suppress(OSError, ValueError):  # too long, or of signs that no name has
         if Path(given).exists():
             raise KshotError(
@@ -79,7 +98,8 @@ def _stdin() -> list[str]:
         text = text_of(sys.stdin.buffer.read())
     except ValueError as error:
         raise KshotError(f"the standard input is {error}") from error
-    return [line for line in text.split("\n") if line.strip()]
+    lines = text.split("\n")
+    return lines if lines[-1] else lines[:-1]  # behind the last line's end none begins
 
 
 def files(given: str, reader: Reader) -> list[Item]:
@@ -90,6 +110,8 @@ def files(given: str, reader: Reader) -> list[Item]:
     Raises:
         KshotError: none is there.
     """
+    if not given:
+        return [Item(given, NOWHERE)]
     path = Path(given)
     if path.is_dir():
         below = files_below(path, tuple(reader.suffixes))

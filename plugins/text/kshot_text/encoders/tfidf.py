@@ -10,7 +10,7 @@ from typing import Annotated, Any, final
 
 import torch
 from kshot.episode import Inputs
-from kshot.errors import KshotError
+from kshot.errors import DataError, KshotError
 from kshot.interfaces import Encoder
 from pydantic import Field
 from torch import Tensor
@@ -46,9 +46,18 @@ class Tfidf(Encoder):
         self.register_buffer("idf", torch.zeros(words))
 
     def fit(self, raw: Sequence[Any]) -> None:
-        """Take the vocabulary and its document frequencies from N training texts."""
+        """Take the vocabulary and its document frequencies from N training texts.
+
+        Raises:
+            DataError: there is no word in any of them.
+        """
         documents = [_words(text) for text in checked(raw, "tfidf")]
         counts = Counter(word for document in documents for word in document)
+        if documents and not counts:
+            raise DataError(
+                f"tfidf: none of the {len(documents)} texts has a word that it keeps (two letters or digits in a row, "
+                "at least); take an encoder that reads other signs too"
+            )
         ranked = sorted(counts, key=lambda word: (-counts[word], word))
         self._numbers = {word: number for number, word in enumerate(sorted(ranked[: self.dim]))}
         ids = [self._known(document) for document in documents]
