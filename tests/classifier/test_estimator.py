@@ -18,6 +18,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from .rows import rows_registered
 from .things import STRANGE, TEXTS, pictures, texts, tone
 
 LEARNERS: dict[str, dict[str, Any] | None] = {
@@ -524,3 +525,53 @@ def test_an_example_of_two_classes_is_told(tmp_path: Path, caplog: pytest.LogCap
     [said] = caplog.messages
     assert said.count("('lying', 'standing')") == 2
     assert "one.png" in said
+
+
+@pytest.mark.parametrize(
+    ("learner", "options", "counts", "told"),
+    [
+        ("prototypical", None, (1, 4), True),
+        ("prototypical", None, (1, 3), False),
+        ("prototypical", {"distance": "cosine"}, (1, 4), False),
+        ("simpleshot", None, (1, 4), True),
+        ("matching", {"fce": False}, (1, 4), True),
+        ("linear_probe", None, (1, 4), True),
+        ("siamese", None, (1, 4), False),
+    ],
+)
+def test_a_learner_that_favours_large_classes_is_told_where_sizes_differ(
+    learner: str,
+    options: dict[str, Any] | None,
+    counts: tuple[int, int],
+    told: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    few, many = counts
+    words = TEXTS["cook"][:few] + TEXTS["drive"][:many]
+    FewShotClassifier("tfidf", learner, learner_options=options, episodes=0).fit(
+        words, ["cook"] * few + ["drive"] * many
+    )
+    said = [one for one in caplog.messages if "differ much in size" in one]
+    assert len(said) == told
+    if told:
+        assert said[0].startswith(
+            f"fit: classes differ much in size (1 to 4 examples), and {learner} answers with the small ones too seldom"
+        )
+
+
+def test_by_cosine_a_class_of_one_is_as_near_as_one_of_many() -> None:
+    """Unit vectors around two directions; by squared distance the shorter mean, of many, is nearer."""
+    generator = np.random.default_rng(0)
+
+    def around(place: int, count: int) -> list[np.ndarray]:
+        rows = generator.normal(size=(count, 24))
+        rows[:, place] += 4
+        return list(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+
+    shares: dict[str, float] = {}
+    with rows_registered():
+        for distance in ("squared_euclidean", "cosine"):
+            made = FewShotClassifier("plain", learner_options={"distance": distance})
+            made.fit([*around(0, 1), *around(1, 20)], ["one"] + ["many"] * 20)
+            shares[distance] = float((made.predict(around(0, 200)) == "one").mean())
+    assert shares["squared_euclidean"] < shares["cosine"] - 0.1

@@ -19,7 +19,7 @@ from kshot.classifier.answers import Answer
 from kshot.classifier.bundle import Bundle, read_bundle, write_bundle
 from kshot.classifier.card import Described, card
 from kshot.classifier.curve import CurvePoint
-from kshot.classifier.doubts import tell_alike, tell_contradictions, tell_poor_negatives
+from kshot.classifier.doubts import tell_alike, tell_contradictions, tell_poor_negatives, tell_uneven
 from kshot.classifier.embedder import Embedder
 from kshot.classifier.method import Method
 from kshot.classifier.neighbours import Neighbour, familiarity, neighbours
@@ -88,7 +88,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             ``minilm``, or the one that the learner was trained with.
         learner: a registered learner, or the folder of one that ``kshot bench`` trained:
             ``RUN/cells/ID``, ``RUN/ID``, or ``RUN`` where it holds one alone. It comes with its
-            encoder, options, weights and batch statistics, and no example changes them.
+            encoder, options, weights and batch statistics, and no example changes them. Where classes differ
+            much in size, ``prototypical`` with ``distance: cosine`` is fairer to the small ones.
         encoder_options: the encoder's options, as in a configuration.
         learner_options: the learner's.
         unknown: share of known examples that may be refused. None: every example belongs to some class,
@@ -151,6 +152,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         examples = Given.read(reader, things, "fit")
         tell_alike(labels, (), "fit")
         tell_contradictions(examples, labels)
+        tell_uneven(recipe.learner, labels, "fit")
         strangers = Given.read(reader, [] if negatives is None else things_of(negatives), "fit, negatives")
         embedder = Embedder.build(registry, recipe, self.device)
         if trained is None:
