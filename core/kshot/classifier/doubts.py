@@ -98,6 +98,18 @@ def tell_uneven(learner: Named, labels: Iterable[str], who: str) -> None:
     )
 
 
+def tell_repeats(copies: int, examples: int, who: str) -> None:
+    """Tell how many examples only repeat others of their class; ``who`` was given them."""
+    if copies:
+        log.warning(
+            "%s: %d of %d examples are copies of others of their class, or look the same to the encoder; they are left "
+            "out together where examples are left out to measure",
+            who,
+            copies,
+            examples,
+        )
+
+
 def tell_copies(
     who: str, digests: Sequence[str | None], labels: Sequence[str], places: Sequence[str]
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any, Self, final
 
@@ -18,8 +19,15 @@ from torch import Tensor
 from kshot.classifier.answers import Answer
 from kshot.classifier.bundle import Bundle, read_bundle, write_bundle
 from kshot.classifier.card import Described, card
+from kshot.classifier.copies import differ
 from kshot.classifier.curve import CurvePoint
-from kshot.classifier.doubts import tell_alike, tell_contradictions, tell_poor_negatives, tell_uneven
+from kshot.classifier.doubts import (
+    tell_alike,
+    tell_contradictions,
+    tell_poor_negatives,
+    tell_repeats,
+    tell_uneven,
+)
 from kshot.classifier.embedder import Embedder
 from kshot.classifier.method import Method
 from kshot.classifier.neighbours import Neighbour, familiarity, neighbours
@@ -160,7 +168,9 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         else:
             embedder.take_up(trained.encoder)
         parts = _Parts.around(registry, recipe, embedder, trained.learner if trained else None)
-        self._become(parts, parts.support(examples, labels), parts.embeddings(strangers))
+        support = parts.support(examples, labels)
+        tell_repeats(len(support) - int(differ(support).sum()), len(support), "fit")
+        self._become(parts, support, parts.embeddings(strangers))
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:  # noqa: N803
@@ -210,7 +220,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             examples: of no class, such as come up in use; only their embeddings are kept.
 
         Raises:
-            KshotError: examples that cannot serve, or no class has two examples to set a threshold by.
+            KshotError: examples that cannot serve, or no class has two different examples to set a threshold by.
         """
         self._check_fitted()
         given = Given.read(self._parts.reader, things_of(examples), "add_negatives")
@@ -282,7 +292,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
 
     def learning_curve(self, draws: int = 50) -> list[CurvePoint]:
         """How accuracy grows with the number of examples of each class, by repeated random splits of the
-        support; empty where a class has one example alone.
+        support; empty where a class has one example alone. Copies within a class count as one.
 
         Of a learner with weights of its own that are trained on the support, those are asked that ``fit`` trained
         on what is left of it without each of three folds; all points are measured with these weights.
@@ -447,6 +457,13 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         """Number of examples of each class, in the order of ``classes_``."""
         self._check_fitted()
         return dict(sorted(Counter(self._held.labels).items()))
+
+    @property
+    def different_(self) -> dict[str, int]:
+        """Number of examples of each class that differ, in the order of ``classes_``: copies within a class are one."""
+        self._check_fitted()
+        kept = differ(self._held).tolist()
+        return dict(sorted(Counter(compress(self._held.labels, kept)).items()))
 
     @property
     def reader_(self) -> Reader:
