@@ -227,6 +227,8 @@ def test_a_hugging_face_data_set_serves() -> None:
         ({"learner": "prototypicl"}, "unknown learner 'prototypicl'; did you mean 'prototypical'"),
         ({"learner_options": {"scal": 2}}, r"learner_options\.scal: unknown option; did you mean 'scale'"),
         ({"unknown": 1.5}, "unknown=1.5: give the share"),
+        ({"unknown": "0.1"}, r"unknown='0\.1': give the share"),
+        ({"unknown": True}, "unknown=True: give the share"),
         ({"device": "tpu"}, "device 'tpu': choose auto, cpu or cuda"),
     ],
 )
@@ -252,6 +254,13 @@ def test_wrong_parameters_are_told(change: dict[str, Any], message: str) -> None
             r"example 1 \(/nowhere/x.txt\) cannot be used: No such file",
         ),
         (7, ["a"], "a int was given where a list of examples is meant"),
+        (
+            {"label": ["a"], "text": ["song"]},
+            ["a"],
+            r"a dict was given where a list .* meant; give X\['text'\]",
+        ),
+        ({"song": ["a"]}, ["a"], r"give X\['song'\]"),
+        ({}, ["a"], r"give X\['…'\]"),
     ],
 )
 def test_wrong_examples_are_told(things: Any, labels: Any, message: str) -> None:
@@ -296,7 +305,18 @@ def test_what_is_no_recording_is_refused(thing: Any) -> None:
 def test_numbers_are_classes_too() -> None:
     words, labels = texts()
     numbers = np.asarray([sorted(set(labels)).index(one) for one in labels])
-    assert classifier().fit(words, numbers).classes_.tolist() == ["0", "1", "2"]
+    made = classifier(unknown=np.float32(0.1)).fit(words, numbers)
+    assert made.classes_.tolist() == ["0", "1", "2"]
+    assert made.add_class(3, ["court judge", "judge law"]).remove_class(np.int64(0)).classes_.tolist() == [
+        "1",
+        "2",
+        "3",
+    ]
+    assert made.remove_class(3).classes_.tolist() == ["1", "2"]
+    with pytest.raises(KshotError, match="there is no class '7'"):
+        made.remove_class(7)
+    with pytest.raises(KshotError, match="a dict was given"):
+        made.predict({"text": words})
 
 
 def test_a_pictures_own_alpha_lies_on_white() -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
+from numbers import Real
 from pathlib import Path
 from typing import Any, Self, final
 
@@ -37,7 +38,7 @@ from kshot.classifier.recipe import Recipe
 from kshot.classifier.sharing import download, upload
 from kshot.classifier.support import Support
 from kshot.classifier.temperature import Calibration
-from kshot.classifier.things import Given, labels_of, things_of
+from kshot.classifier.things import Given, labels_of, name_of, things_of
 from kshot.classifier.threshold import Threshold, calibrate
 from kshot.errors import InputError, KshotError, listing, nearest
 from kshot.interfaces import Reader
@@ -192,20 +193,20 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         self._become(self._parts, self._held.with_more(more), self._negatives)
         return self
 
-    def add_class(self, name: str, examples: Any) -> Self:
-        """Add a class, or further examples of one that is known."""
+    def add_class(self, name: Any, examples: Any) -> Self:
+        """Add a class, or further examples of one that is known; its name is a label, as ``fit`` takes them."""
         self._check_fitted()
         things = things_of(examples)
         return self.partial_fit(things, [name] * len(things))
 
-    def remove_class(self, name: str) -> Self:
-        """Forget a class.
+    def remove_class(self, name: Any) -> Self:
+        """Forget a class, by its label as ``fit`` takes them: 3 is ``"3"``.
 
         Raises:
             KshotError: there is no such class, or only one would be left.
         """
         self._check_fitted()
-        known = self._held.classes
+        known, name = self._held.classes, name_of(name)
         if name not in known:
             raise KshotError(f"there is no class '{name}'{nearest(name, known)}; there are {listing(known)}")
         if len(known) < 3:
@@ -494,7 +495,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         return hasattr(self, "_held")
 
     def _check_parameters(self) -> None:
-        if self.unknown is not None and not 0 < self.unknown < 1:
+        share = self.unknown
+        if share is not None and not (isinstance(share, Real) and 0 < share < 1):
             raise KshotError(
                 f"unknown={self.unknown!r}: give the share of known examples that may be refused"
             )
