@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import compress
 from numbers import Real
 from pathlib import Path
-from typing import Any, Self, final
+from tempfile import TemporaryDirectory
+from typing import Any, Self, cast, final
 
 import numpy as np
 import torch
@@ -44,6 +45,9 @@ from kshot.errors import InputError, KshotError, listing, nearest
 from kshot.interfaces import Reader
 from kshot.registry import Registry, load_registry
 
+_FILE = "classifier.kshot"
+_MADE = ("_parts", "_held", "_negatives", "_settled", "_classify")
+"""What ``load`` makes anew of a file."""
 UNKNOWN = "unknown"
 """What :meth:`FewShotClassifier.predict` answers for an example that is like none of its classes."""
 
@@ -489,6 +493,26 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         """The class of each example that it holds, in the order in which they were given."""
         self._check_fitted()
         return self._held.labels
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For whoever copies or pickles estimators: what is fitted as the bytes that :meth:`save` writes."""
+        state = cast("dict[str, Any]", super().__getstate__())
+        if not hasattr(self, "_held"):
+            return state
+        with TemporaryDirectory() as folder:
+            self.save(Path(folder, _FILE))
+            content = Path(folder, _FILE).read_bytes()
+        return {**{name: value for name, value in state.items() if name not in _MADE}, _FILE: content}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """What :meth:`__getstate__` gave; the encoder is looked for as :meth:`load` does."""
+        kept = {name: value for name, value in state.items() if name != _FILE}
+        if _FILE in state:
+            with TemporaryDirectory() as folder:
+                Path(folder, _FILE).write_bytes(state[_FILE])
+                made = type(self).load(Path(folder, _FILE), kept["device"])
+            kept = {**vars(made), **kept}
+        super().__setstate__(kept)
 
     def __sklearn_is_fitted__(self) -> bool:
         """True after ``fit``."""
