@@ -61,6 +61,12 @@ class Plain(Encoder):
         self.dim = rows.shape[1]
         self.mean = torch.from_numpy(rows.mean(axis=0))
 
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        """Become as wide as what is loaded."""
+        self.dim = len(state_dict[f"{prefix}mean"])
+        self.mean = torch.zeros(self.dim)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
     def prepare(self, raw: Sequence[Any]) -> dict[str, Tensor]:
         rows = list(raw)
         if any(len(row) != self.dim for row in rows):

@@ -151,7 +151,7 @@ def test_negatives_of_another_width_are_refused(tmp_path: Path) -> None:
 def made(logits: torch.Tensor, labels: tuple[str, ...]) -> Calibration:
     """Calibrated on given logits, which stand in for the examples."""
     support = Support({"embedding": logits}, logits, labels)
-    folds = folds_of(support.numbers, 5)
+    folds = folds_of(support, 5)
     return fit_temperature(support, [Fold(*one, lambda _: lambda asked: asked.embeddings) for one in folds])
 
 

@@ -18,7 +18,6 @@ from .rows import Numbered, rows_registered
 LEFT_OUT = {
     "check_n_features_in": "an example is a picture, a recording or a text, and has no number of features",
     "check_n_features_in_after_fitting": "likewise",
-    "check_estimators_pickle": "a fitted classifier is saved by `save`, which writes no pickle",
     "check_classifiers_regression_target": "a label is a name, and 1.5 is one too",
     "check_supervised_y_2d": "labels in a column are taken without a warning",
     "check_requires_y_none": "missing labels are told in words of our own; it is a ValueError all the same",
@@ -29,6 +28,7 @@ NAMES = {
     "check_classifiers_train": "compares the labels given with those answered",
     "check_methods_sample_order_invariance": "subtracts what `predict` answers",
     "check_methods_subset_invariance": "subtracts what `predict` answers",
+    "check_estimators_pickle": "subtracts what `predict` answers",
     "check_fit_idempotent": "subtracts what `predict` answers",
 }
 """Passed by the same classifier with its answers as numbers: classes have names, and 3 is named "3"."""

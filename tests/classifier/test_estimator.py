@@ -18,6 +18,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from .rows import rows_registered
 from .things import STRANGE, TEXTS, pictures, texts, tone
 
 LEARNERS: dict[str, dict[str, Any] | None] = {
@@ -89,7 +90,7 @@ def test_what_is_like_nothing_is_unknown() -> None:
 def test_one_example_a_class_serves_and_says_why_nothing_can_be_unknown() -> None:
     words, labels = ["boil flour", "engine wheel"], ["cook", "drive"]
     assert classifier().fit(words, labels).predict(["wheel"]).tolist() == ["drive"]
-    with pytest.raises(KshotError, match="unknown: no class has two examples"):
+    with pytest.raises(KshotError, match="unknown: no class has two different examples"):
         classifier(unknown=0.05).fit(words, labels)
 
 
@@ -226,6 +227,8 @@ def test_a_hugging_face_data_set_serves() -> None:
         ({"learner": "prototypicl"}, "unknown learner 'prototypicl'; did you mean 'prototypical'"),
         ({"learner_options": {"scal": 2}}, r"learner_options\.scal: unknown option; did you mean 'scale'"),
         ({"unknown": 1.5}, "unknown=1.5: give the share"),
+        ({"unknown": "0.1"}, r"unknown='0\.1': give the share"),
+        ({"unknown": True}, "unknown=True: give the share"),
         ({"device": "tpu"}, "device 'tpu': choose auto, cpu or cuda"),
     ],
 )
@@ -251,6 +254,13 @@ def test_wrong_parameters_are_told(change: dict[str, Any], message: str) -> None
             r"example 1 \(/nowhere/x.txt\) cannot be used: No such file",
         ),
         (7, ["a"], "a int was given where a list of examples is meant"),
+        (
+            {"label": ["a"], "text": ["song"]},
+            ["a"],
+            r"a dict was given where a list .* meant; give X\['text'\]",
+        ),
+        ({"song": ["a"]}, ["a"], r"give X\['song'\]"),
+        ({}, ["a"], r"give X\['…'\]"),
     ],
 )
 def test_wrong_examples_are_told(things: Any, labels: Any, message: str) -> None:
@@ -295,7 +305,18 @@ def test_what_is_no_recording_is_refused(thing: Any) -> None:
 def test_numbers_are_classes_too() -> None:
     words, labels = texts()
     numbers = np.asarray([sorted(set(labels)).index(one) for one in labels])
-    assert classifier().fit(words, numbers).classes_.tolist() == ["0", "1", "2"]
+    made = classifier(unknown=np.float32(0.1)).fit(words, numbers)
+    assert made.classes_.tolist() == ["0", "1", "2"]
+    assert made.add_class(3, ["court judge", "judge law"]).remove_class(np.int64(0)).classes_.tolist() == [
+        "1",
+        "2",
+        "3",
+    ]
+    assert made.remove_class(3).classes_.tolist() == ["1", "2"]
+    with pytest.raises(KshotError, match="there is no class '7'"):
+        made.remove_class(7)
+    with pytest.raises(KshotError, match="a dict was given"):
+        made.predict({"text": words})
 
 
 def test_a_pictures_own_alpha_lies_on_white() -> None:
@@ -335,7 +356,7 @@ def test_a_support_is_adapted_to_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_failed_fit_leaves_a_fitted_classifier_as_it_was() -> None:
     fitted = classifier().fit(*texts())
     before = fitted.predict_proba(["song"])
-    with pytest.raises(KshotError, match="unknown: no class has two examples"):
+    with pytest.raises(KshotError, match="unknown: no class has two different examples"):
         fitted.set_params(unknown=0.1).fit(["boil flour", "engine wheel"], ["cook", "drive"])
     np.testing.assert_array_equal(fitted.predict_proba(["song"]), before)
 
@@ -503,7 +524,9 @@ def test_many_findings_are_one_line_and_nothing_in_it_commands_a_terminal(
 def test_an_example_of_two_classes_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     words, labels = texts()
     FewShotClassifier("tfidf").fit([*words, words[0]], [*labels, "cook"])
-    assert not caplog.messages  # twice in one class
+    told = "fit: 1 of 16 examples are copies of others of their class, or look the same to the encoder; "
+    assert [one[: len(told)] for one in caplog.messages] == [told]
+    caplog.clear()
     fitted = FewShotClassifier("tfidf").fit([*words, words[0]], [*labels, "sing"])
     [said] = caplog.messages
     assert said == (
@@ -521,7 +544,7 @@ def test_an_example_of_two_classes_is_told(tmp_path: Path, caplog: pytest.LogCap
     ways = [tmp_path / "one.png", str(tmp_path / "link.png"), content, bytearray(content)]
     made = FewShotClassifier("pixels", encoder_options={"size": 8})
     made.fit([*images, *ways], [*kinds, "lying", "standing", "lying", "standing"])
-    [said] = caplog.messages
+    said = caplog.messages[0]
     assert said.count("('lying', 'standing')") == 2
     assert "one.png" in said
 
@@ -549,3 +572,53 @@ def test_examples_that_the_encoder_cuts_are_told_once_a_call(caplog: pytest.LogC
     fitted.predict(short)
     fitted.learning_curve(2)
     assert not caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("learner", "options", "counts", "told"),
+    [
+        ("prototypical", None, (1, 4), True),
+        ("prototypical", None, (1, 3), False),
+        ("prototypical", {"distance": "cosine"}, (1, 4), False),
+        ("simpleshot", None, (1, 4), True),
+        ("matching", {"fce": False}, (1, 4), True),
+        ("linear_probe", None, (1, 4), True),
+        ("siamese", None, (1, 4), False),
+    ],
+)
+def test_a_learner_that_favours_large_classes_is_told_where_sizes_differ(
+    learner: str,
+    options: dict[str, Any] | None,
+    counts: tuple[int, int],
+    told: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    few, many = counts
+    words = TEXTS["cook"][:few] + TEXTS["drive"][:many]
+    FewShotClassifier("tfidf", learner, learner_options=options, episodes=0).fit(
+        words, ["cook"] * few + ["drive"] * many
+    )
+    said = [one for one in caplog.messages if "differ much in size" in one]
+    assert len(said) == told
+    if told:
+        assert said[0].startswith(
+            f"fit: classes differ much in size (1 to 4 examples), and {learner} answers with the small ones too seldom"
+        )
+
+
+def test_by_cosine_a_class_of_one_is_as_near_as_one_of_many() -> None:
+    """Unit vectors around two directions; by squared distance the shorter mean, of many, is nearer."""
+    generator = np.random.default_rng(0)
+
+    def around(place: int, count: int) -> list[np.ndarray]:
+        rows = generator.normal(size=(count, 24))
+        rows[:, place] += 4
+        return list(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+
+    shares: dict[str, float] = {}
+    with rows_registered():
+        for distance in ("squared_euclidean", "cosine"):
+            made = FewShotClassifier("plain", learner_options={"distance": distance})
+            made.fit([*around(0, 1), *around(1, 20)], ["one"] + ["many"] * 20)
+            shares[distance] = float((made.predict(around(0, 200)) == "one").mean())
+    assert shares["squared_euclidean"] < shares["cosine"] - 0.1

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kshot.classifier.copies import differ
 from kshot.classifier.folds import Fold
 from kshot.classifier.support import Support
 from kshot.evaluation import evaluate
@@ -59,7 +60,7 @@ def learning_curve(
 ) -> list[CurvePoint]:
     """Accuracy by number of examples, by repeated random splits of the support.
 
-    All classes take part. Empty where a class has a single example.
+    All classes take part, and of copies within a class one. Empty where a class has a single example.
 
     Args:
         learner: as it classifies; it is not trained here.
@@ -68,6 +69,7 @@ def learning_curve(
         draws: random splits for each number of examples.
         seed: of these.
     """
+    support = support.taken(differ(support).nonzero().flatten())
     smallest = int(torch.bincount(support.numbers).min())
     loader = support.loader(device)
     way = len(support.classes)
@@ -88,7 +90,8 @@ def learning_curve_by_folds(
 
     What is asked about is held out of that training too: each draw gives examples of what a fold left, and asks
     its learner about those held out. All points of a fold share its weights, which were trained on more examples
-    than the points of few examples give. Empty where a class has a single example.
+    than the points of few examples give. Of copies within a class one is given. Empty where a class has a single
+    example.
 
     Args:
         support: all examples.
@@ -96,10 +99,10 @@ def learning_curve_by_folds(
         draws: random splits for each number of examples, in turn of the folds.
         seed: of these.
     """
-    numbers = support.numbers
-    if int(torch.bincount(numbers).min()) < 2:
+    numbers, differs = support.numbers, differ(support)
+    if int(torch.bincount(numbers[differs]).min()) < 2:
         return []
-    taken = list(islice(folds, draws))
+    taken = [Fold(fold.left[differs[fold.left]], fold.held, fold.classifier) for fold in islice(folds, draws)]
     least = min(int(torch.bincount(numbers[fold.left]).min()) for fold in taken)
     generator = torch.Generator().manual_seed(seed)
     points: list[CurvePoint] = []

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import reprlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from kshot.classifier.recipe import Named
 from kshot.classifier.things import Given
 from kshot.classifier.threshold import Threshold
 from kshot.errors import listing
@@ -21,6 +23,14 @@ NAMED = 3
 
 MOST_REFUSED = 0.5
 """Share of the known examples that a threshold may refuse before it is doubted."""
+
+UNEVEN = 3
+"""How many times as many examples as the smallest class the largest may have before learners are doubted that favour
+large classes."""
+
+_FAVOURS_LARGE = ("prototypical", "simpleshot", "matching", "linear_probe", "baseline++")
+"""Measured so: docs/faq.md. The mean of few examples is further from everything than that of many, by squares of
+distances; shares of attention and regressions count examples."""
 
 _short = reprlib.Repr()
 _short.maxstring = 60
@@ -63,6 +73,41 @@ def tell_contradictions(given: Given, labels: Sequence[str]) -> None:
         for sign, numbers in _contradictions(signs, labels)
     ]
     _tell_contradictions(given.who, told)
+
+
+def tell_uneven(learner: Named, labels: Iterable[str], who: str) -> None:
+    """Tell where classes differ much in size and the learner answers with the small ones too seldom.
+
+    Args:
+        learner: with its options.
+        labels: of all examples.
+        who: was given them.
+    """
+    sizes = Counter(labels)
+    fewest, most = min(sizes.values()), max(sizes.values())
+    cosine = learner.use == "prototypical" and learner.options.get("distance") == "cosine"
+    if most <= UNEVEN * fewest or learner.use not in _FAVOURS_LARGE or cosine:
+        return
+    log.warning(
+        "%s: classes differ much in size (%d to %d examples), and %s answers with the small ones too seldom; give "
+        "these more examples, or try prototypical with distance=cosine (kshot fit: --set learner.distance=cosine)",
+        who,
+        fewest,
+        most,
+        learner.use,
+    )
+
+
+def tell_repeats(copies: int, examples: int, who: str) -> None:
+    """Tell how many examples only repeat others of their class; ``who`` was given them."""
+    if copies:
+        log.warning(
+            "%s: %d of %d examples are copies of others of their class, or look the same to the encoder; they are left "
+            "out together where examples are left out to measure",
+            who,
+            copies,
+            examples,
+        )
 
 
 def tell_copies(

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
+from numbers import Real
 from pathlib import Path
-from typing import Any, Self, final
+from tempfile import TemporaryDirectory
+from typing import Any, Self, cast, final
 
 import numpy as np
 import torch
@@ -18,8 +21,15 @@ from torch import Tensor
 from kshot.classifier.answers import Answer
 from kshot.classifier.bundle import Bundle, read_bundle, write_bundle
 from kshot.classifier.card import Described, card
+from kshot.classifier.copies import differ
 from kshot.classifier.curve import CurvePoint
-from kshot.classifier.doubts import tell_alike, tell_contradictions, tell_poor_negatives
+from kshot.classifier.doubts import (
+    tell_alike,
+    tell_contradictions,
+    tell_poor_negatives,
+    tell_repeats,
+    tell_uneven,
+)
 from kshot.classifier.embedder import Embedder
 from kshot.classifier.method import Method
 from kshot.classifier.neighbours import Neighbour, familiarity, neighbours
@@ -29,12 +39,15 @@ from kshot.classifier.recipe import Recipe
 from kshot.classifier.sharing import download, upload
 from kshot.classifier.support import Support
 from kshot.classifier.temperature import Calibration
-from kshot.classifier.things import Given, labels_of, things_of
+from kshot.classifier.things import Given, labels_of, name_of, things_of
 from kshot.classifier.threshold import Threshold, calibrate
 from kshot.errors import InputError, KshotError, listing, nearest
 from kshot.interfaces import Reader
 from kshot.registry import Registry, load_registry
 
+_FILE = "classifier.kshot"
+_MADE = ("_parts", "_held", "_negatives", "_settled", "_classify")
+"""What ``load`` makes anew of a file."""
 UNKNOWN = "unknown"
 """What :meth:`FewShotClassifier.predict` answers for an example that is like none of its classes."""
 
@@ -89,7 +102,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             ``minilm``, or the one that the learner was trained with.
         learner: a registered learner, or the folder of one that ``kshot bench`` trained:
             ``RUN/cells/ID``, ``RUN/ID``, or ``RUN`` where it holds one alone. It comes with its
-            encoder, options, weights and batch statistics, and no example changes them.
+            encoder, options, weights and batch statistics, and no example changes them. Where classes differ
+            much in size, ``prototypical`` with ``distance: cosine`` is fairer to the small ones.
         encoder_options: the encoder's options, as in a configuration.
         learner_options: the learner's.
         unknown: share of known examples that may be refused. None: every example belongs to some class,
@@ -152,6 +166,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         examples = Given.read(reader, things, "fit")
         tell_alike(labels, (), "fit")
         tell_contradictions(examples, labels)
+        tell_uneven(recipe.learner, labels, "fit")
         strangers = Given.read(reader, [] if negatives is None else things_of(negatives), "fit, negatives")
         embedder = Embedder.build(registry, recipe, self.device)
         if trained is None:
@@ -159,7 +174,9 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         else:
             embedder.take_up(trained.encoder)
         parts = _Parts.around(registry, recipe, embedder, trained.learner if trained else None)
-        self._become(parts, parts.support(examples, labels), parts.embeddings(strangers))
+        support = parts.support(examples, labels)
+        tell_repeats(len(support) - int(differ(support).sum()), len(support), "fit")
+        self._become(parts, support, parts.embeddings(strangers))
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:  # noqa: N803
@@ -181,20 +198,20 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         self._become(self._parts, self._held.with_more(more), self._negatives)
         return self
 
-    def add_class(self, name: str, examples: Any) -> Self:
-        """Add a class, or further examples of one that is known."""
+    def add_class(self, name: Any, examples: Any) -> Self:
+        """Add a class, or further examples of one that is known; its name is a label, as ``fit`` takes them."""
         self._check_fitted()
         things = things_of(examples)
         return self.partial_fit(things, [name] * len(things))
 
-    def remove_class(self, name: str) -> Self:
-        """Forget a class.
+    def remove_class(self, name: Any) -> Self:
+        """Forget a class, by its label as ``fit`` takes them: 3 is ``"3"``.
 
         Raises:
             KshotError: there is no such class, or only one would be left.
         """
         self._check_fitted()
-        known = self._held.classes
+        known, name = self._held.classes, name_of(name)
         if name not in known:
             raise KshotError(f"there is no class '{name}'{nearest(name, known)}; there are {listing(known)}")
         if len(known) < 3:
@@ -209,7 +226,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             examples: of no class, such as come up in use; only their embeddings are kept.
 
         Raises:
-            KshotError: examples that cannot serve, or no class has two examples to set a threshold by.
+            KshotError: examples that cannot serve, or no class has two different examples to set a threshold by.
         """
         self._check_fitted()
         given = Given.read(self._parts.reader, things_of(examples), "add_negatives")
@@ -281,7 +298,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
 
     def learning_curve(self, draws: int = 50) -> list[CurvePoint]:
         """How accuracy grows with the number of examples of each class, by repeated random splits of the
-        support; empty where a class has one example alone.
+        support; empty where a class has one example alone. Copies within a class count as one.
 
         Of a learner with weights of its own that are trained on the support, those are asked that ``fit`` trained
         on what is left of it without each of three folds; all points are measured with these weights.
@@ -448,6 +465,13 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         return dict(sorted(Counter(self._held.labels).items()))
 
     @property
+    def different_(self) -> dict[str, int]:
+        """Number of examples of each class that differ, in the order of ``classes_``: copies within a class are one."""
+        self._check_fitted()
+        kept = differ(self._held).tolist()
+        return dict(sorted(Counter(compress(self._held.labels, kept)).items()))
+
+    @property
     def reader_(self) -> Reader:
         """What makes raw examples of the things that it is given."""
         self._check_fitted()
@@ -471,12 +495,33 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         self._check_fitted()
         return self._held.labels
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For whoever copies or pickles estimators: what is fitted as the bytes that :meth:`save` writes."""
+        state = cast("dict[str, Any]", super().__getstate__())
+        if not hasattr(self, "_held"):
+            return state
+        with TemporaryDirectory() as folder:
+            self.save(Path(folder, _FILE))
+            content = Path(folder, _FILE).read_bytes()
+        return {**{name: value for name, value in state.items() if name not in _MADE}, _FILE: content}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """What :meth:`__getstate__` gave; the encoder is looked for as :meth:`load` does."""
+        kept = {name: value for name, value in state.items() if name != _FILE}
+        if _FILE in state:
+            with TemporaryDirectory() as folder:
+                Path(folder, _FILE).write_bytes(state[_FILE])
+                made = type(self).load(Path(folder, _FILE), kept["device"])
+            kept = {**vars(made), **kept}
+        super().__setstate__(kept)
+
     def __sklearn_is_fitted__(self) -> bool:
         """True after ``fit``."""
         return hasattr(self, "_held")
 
     def _check_parameters(self) -> None:
-        if self.unknown is not None and not 0 < self.unknown < 1:
+        share = self.unknown
+        if share is not None and not (isinstance(share, Real) and 0 < share < 1):
             raise KshotError(
                 f"unknown={self.unknown!r}: give the share of known examples that may be refused"
             )

@@ -9,6 +9,7 @@ from typing import Protocol, final
 import torch
 from torch import Tensor
 
+from kshot.classifier.copies import originals
 from kshot.classifier.support import Answering, Support
 
 
@@ -18,7 +19,7 @@ class Fold:
 
     Attributes:
         left: (n,) positions of the examples that are left, one of each class at least.
-        held: (m,) positions of those that are held out.
+        held: (m,) positions of those that are held out, of copies within a class the first alone.
         classifier: makes of some of those that are left what classifies by them.
     """
 
@@ -56,13 +57,13 @@ class HeldOut:
 
     Args:
         support: all examples.
-        most: number of folds; fewer where the largest class has fewer examples.
+        most: number of folds; fewer where the largest class has fewer different examples.
         settle: trains a learner on what is left.
     """
 
     def __init__(self, support: Support, most: int, settle: Settle) -> None:
         self._support, self._settle = support, settle
-        self._parts = list(folds_of(support.numbers, most))
+        self._parts = list(folds_of(support, most))
         self._weights: dict[int, Mapping[str, Tensor]] = {}
 
     def __iter__(self) -> Iterator[Fold]:
@@ -74,25 +75,29 @@ class HeldOut:
             yield Fold(left, held, learnt.classifier)
 
 
-def folds_of(numbers: Tensor, most: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Positions that are left and positions that are held out, for each fold; none where no class has two.
+def folds_of(support: Support, most: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Positions that are left and positions that are held out, for each fold; none where no class has two different
+    examples.
 
-    Every class keeps one example at least, so that all classes stay; of a class with several each example is
-    held out once.
+    Every class keeps one example at least, so that all classes stay; of a class with several different ones each is
+    held out once, and its copies are left out with it, since they would give the answer away.
 
     Args:
-        numbers: (N,) classes.
-        most: number of folds; fewer where the largest class has fewer examples.
+        support: N examples.
+        most: number of folds; fewer where the largest class has fewer different examples.
     """
-    ranks = _ranks(numbers)
-    sizes = torch.bincount(numbers)[numbers]
+    numbers, first = support.numbers, originals(support)
+    differs = first == torch.arange(len(numbers))
+    ranks = torch.zeros_like(numbers)
+    ranks[differs] = _ranks(numbers[differs])
+    sizes = torch.bincount(numbers[differs])[numbers]
     folds = min(most, int(sizes.max()))
     if folds < 2:
         return
     for fold in range(folds):
-        held = (ranks % folds == fold) & (sizes > 1)
-        if held.any():
-            yield (~held).nonzero().flatten(), held.nonzero().flatten()
+        out = (ranks[first] % folds == fold) & (sizes > 1)
+        if out.any():
+            yield (~out).nonzero().flatten(), (out & differs).nonzero().flatten()
 
 
 def _ranks(numbers: Tensor) -> Tensor:

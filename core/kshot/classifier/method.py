@@ -194,7 +194,7 @@ class Settled:
         :mod:`kshot.classifier.folds`."""
         if self._held_out is not None:
             return fit_temperature(self._support, self._held_out)
-        parts = folds_of(self._support.numbers, _FOLDS)
+        parts = folds_of(self._support, _FOLDS)
         return fit_temperature(self._support, (Fold(left, held, self.classifier) for left, held in parts))
 
     def learning_curve(self, draws: int, seed: int) -> list[CurvePoint]:

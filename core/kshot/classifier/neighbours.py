@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kshot.classifier.copies import originals
 from kshot.classifier.support import Support
 
 
@@ -42,17 +43,19 @@ def familiarity(embeddings: Tensor, support: Support) -> Tensor:
 
 
 def own_familiarity(support: Support) -> Tensor:
-    """(m,) familiarity of each support example had it not been given: of the m whose class has others.
+    """(m,) familiarity of each different support example had it not been given: of the m whose class has others.
 
-    Its own class's mean is taken without it; the other classes stay as they are.
+    Its own class's mean is taken without it and its copies; the other classes stay as they are.
     """
     unit, numbers = F.normalize(support.embeddings, dim=1), support.numbers
-    sums = _sums(support)
+    sums, first, places = _sums(support), originals(support), torch.arange(len(unit))
+    copies = torch.zeros_like(unit).index_add(0, first, unit)
     similarities = unit @ F.normalize(sums, dim=1).T
-    rest = F.normalize(sums[numbers] - unit, dim=1)
-    similarities[torch.arange(len(unit)), numbers] = (unit * rest).sum(1)
-    others = torch.bincount(numbers, minlength=len(support.classes))[numbers] > 1
-    return similarities[others].amax(1)
+    rest = F.normalize(sums[numbers] - copies, dim=1)
+    similarities[places, numbers] = (unit * rest).sum(1)
+    differs = first == places
+    others = torch.bincount(numbers[differs], minlength=len(support.classes))[numbers] > 1
+    return similarities[differs & others].amax(1)
 
 
 def _sums(support: Support) -> Tensor:

@@ -25,7 +25,7 @@ class Calibration:
 
     Attributes:
         temperature: by which logits are divided.
-        examples: support examples that were held out, each once; by them the temperature was fitted.
+        examples: different support examples that were held out, each once; by them the temperature was fitted.
         ece_before: expected calibration error on these of the softmax over the logits as they are, in 15
             bins; None where none could be held out. Of a few dozen examples it is rough, and never near zero.
         ece_after: with the temperature.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self, cast
@@ -21,10 +21,16 @@ def things_of(X: Any) -> Sequence[Any]:  # noqa: N803 (scikit-learn's own name)
     media, and of a ``DataFrame`` without one its rows.
 
     Raises:
-        InputError: a single example where several are meant, or no column of examples.
+        InputError: a single example where several are meant, a mapping, or no column of examples.
     """
     if isinstance(X, str | bytes):
         raise InputError("a single text or file was given where several are meant; put it into a list: [it]")
+    if isinstance(X, Mapping):  # whose keys an iteration would give
+        keys = [str(key) for key in cast("Mapping[Any, Any]", X)]
+        best = next((name for name in _MEDIA if name in keys), keys[0] if keys else "…")
+        raise InputError(
+            f"a {type(X).__name__} was given where a list of examples is meant; give X[{best!r}]"
+        )
     columns = getattr(X, "column_names", None)
     if isinstance(columns, list):
         there = cast("list[str]", columns)
@@ -81,9 +87,17 @@ def _column(X: Any, name: str | None) -> Any:  # noqa: N803
     return [to_name(value) for value in X[column]] if to_name else X[column]
 
 
+def name_of(label: Any) -> str:
+    """The name of a class by what stands for it: 3 is ``"3"``."""
+    return str(_plain(label))
+
+
+def _plain(label: Any) -> Any:
+    return label.item() if hasattr(label, "item") else label
+
+
 def _name(label: Any, number: int) -> str:
-    value = label.item() if hasattr(label, "item") else label
-    name = str(value)
+    value, name = _plain(label), name_of(label)
     # Tables have numbers and times of these names where a cell is empty.
     missing = value is None or (name in ("nan", "NaT", "<NA>") and not isinstance(value, str))
     if missing or not name.strip():

@@ -19,7 +19,7 @@ class Threshold:
 
     Attributes:
         familiarity: below it an example is unknown.
-        known: support examples that were left out in turn.
+        known: different support examples that were left out in turn.
         refused: share of them that would be unknown.
         negatives: examples of no class that were given.
         accepted: share of them that would pass for known; None where none were given.
@@ -48,15 +48,15 @@ def calibrate(support: Support, negatives: Tensor, most_refused: float | None) -
         most_refused: share of the known.
 
     Raises:
-        KshotError: no class has two examples, so that none can be left out.
+        KshotError: no class has two different examples, so that none can be left out.
     """
     if most_refused is None and not len(negatives):
         return None
     known = own_familiarity(support).double()
     if not len(known):
         raise KshotError(
-            "unknown: no class has two examples, so nothing tells how alike examples of one class are; "
-            "give a second example of some class, or leave `unknown` and negatives out"
+            "unknown: no class has two different examples, so nothing tells how alike examples of one class "
+            "are; give a second example of some class, or leave `unknown` and negatives out"
         )
     if not len(negatives):
         assert most_refused is not None

@@ -238,7 +238,7 @@ def _calibrated(classifier: FewShotClassifier) -> str:
 
     one = classifier.calibration_
     if one.ece_before is None or one.ece_after is None:
-        return "not calibrated: no class has a second example, which could be held out"
+        return "not calibrated: no class has a second, different example, which could be held out"
     return (
         f"of 100 answers given with 80 % certainty 80 should be right; on {one.examples} examples held out, certainty "
         f"and share of right answers differed by {percent(one.ece_after)} points on average "
@@ -271,7 +271,7 @@ def _print_curve(classifier: FewShotClassifier, draws: int) -> None:
         return
     curve = classifier.learning_curve(draws)
     if not curve:
-        single = listing([printable(name) for name, count in classifier.counts_.items() if count == 1])
+        single = listing([printable(name) for name, count in classifier.different_.items() if count == 1])
         typer.echo(f"no learning curve: one example alone, so that none can be held out, of {single}")
         return
     typer.echo("examples of each class → accuracy in % on others, held out: mean (95 % interval)")
