@@ -21,8 +21,8 @@ def test_a_plugin_counts_the_events_of_a_run(site: Site, tmp_path: Path) -> None
         "learners": [
             "prototypical",
             {"id": "pretrained", "use": "prototypical", "pretrain": {"epochs": 3}},
-            # Its head serves as many classes as its training episodes have, and these are not tested.
-            {"use": "maml", "head": "linear", "train": {"way": 4}},
+            # The encoder has no adapters, which is known once it is built.
+            {"use": "maml", "adapt": "lora"},
         ],
         "train": {"episodes": 20, "validations": 2, "validation_episodes": 3, "meta_batch": 4},
         "evaluate": {"shapes": ["5w1s", "5w2s"], "queries": 3, "episodes": 5},

@@ -13,60 +13,61 @@ import signal
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 from kshot import EncoderSpec, SourceSpec, hookimpl
 
 KSHOT_API = 1
 FOLDER = os.environ.get("MOMENT_FOLDER")
-AFTER = int(os.environ.get("MOMENT_AFTER", "0"))
-LIKE = re.compile(os.environ.get("MOMENT_LIKE", "$never"))
-DELAY = os.environ.get("MOMENT_DELAY")
 
 _RANDOM = re.compile(r"\.[a-z0-9_]{8}\.part$")
-_seen = 0
-_met = False
-_cell = ""
-_since = None
-"""Passes in training since the running cell's last checkpoint; none before its first."""
+_now = SimpleNamespace(
+    after=int(os.environ.get("MOMENT_AFTER", "0")),
+    like=re.compile(os.environ.get("MOMENT_LIKE", "$never")),
+    delay=os.environ.get("MOMENT_DELAY"),
+    seen=0,
+    met=False,
+    cell="",
+    since=None,
+)
+"""In one object, since the plain globals that an encoder names are part of its code's hash. ``since``: passes in
+training since the running cell's last checkpoint; none before its first."""
 
 
 def happen(label):
     """Count an event, and act if it is the moment."""
-    global _seen, _met
-    _seen += 1
+    _now.seen += 1
     if os.environ.get("MOMENT_LOG"):
-        print(f"event {_seen} {label}", flush=True)
-    if _seen < AFTER or _met or not LIKE.search(label):
+        print(f"event {_now.seen} {label}", flush=True)
+    if _now.seen < _now.after or _now.met or not _now.like.search(label):
         return
-    _met = True
-    print(f"moment {_seen} {label}", flush=True)
-    if DELAY:
-        threading.Timer(float(DELAY), os.kill, (os.getpid(), signal.SIGKILL)).start()
+    _now.met = True
+    print(f"moment {_now.seen} {label}", flush=True)
+    if _now.delay:
+        threading.Timer(float(_now.delay), os.kill, (os.getpid(), signal.SIGKILL)).start()
     else:
         time.sleep(600)
 
 
 def forward(training):
     """A pass through the encoder begins."""
-    global _since
     if not training:
-        happen(f"pass in evaluation of {_cell}")
-    elif _since is None:
-        happen(f"pass in training of {_cell}")
+        happen(f"pass in evaluation of {_now.cell}")
+    elif _now.since is None:
+        happen(f"pass in training of {_now.cell}")
     else:
-        _since += 1
-        happen(f"pass in training of {_cell}, {_since} after a checkpoint")
+        _now.since += 1
+        happen(f"pass in training of {_now.cell}, {_now.since} after a checkpoint")
 
 
 def _audited(event, arguments):
-    global _since
     if event not in ("open", "os.rename", "os.remove") or not isinstance(arguments[0], str):
         return
     path = arguments[1] if event == "os.rename" else arguments[0]
     if path.startswith(FOLDER):
         happen(f"{event} {_RANDOM.sub('.part', os.path.relpath(path, FOLDER))}")
         if event == "os.rename" and path.endswith("checkpoint.safetensors"):
-            _since = 0
+            _now.since = 0
 
 
 if FOLDER:
@@ -91,9 +92,8 @@ def kshot_run_started(name):
 
 @hookimpl
 def kshot_cell_started(cell, stage):
-    global _cell, _since
-    if cell != _cell:
-        _cell, _since = cell, None
+    if cell != _now.cell:
+        _now.cell, _now.since = cell, None
     happen(f"{stage} of {cell}")
 
 
