@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -62,25 +62,38 @@ class LogMel:
         Raises:
             DataError: not a :class:`Waveform`, or one without samples, with NaN among them, or silent.
         """
-        features: list[Tensor] = []
-        cut: list[bool] = []
-        for start in range(0, len(raw), TOGETHER):
-            heard = self._listener.hear(raw[start : start + TOGETHER])
-            features += self._features([self._filled(one.samples) for one in heard])
-            cut += [one.cut for one in heard]
-        return padded(features, cut)
-
-    def _filled(self, samples: Tensor) -> Tensor:
-        """(n,) samples, a frame at least."""
-        return F.pad(samples, (0, max(0, self._fft - len(samples))))
+        return framed(self._listener, raw, self._features)
 
     def _features(self, samples: Sequence[Tensor]) -> list[Tensor]:
         """Samples (n,) of each recording → its features (F, mels)."""
-        with torch.no_grad():
-            energies = self._transform(pad_sequence(list(samples), batch_first=True))
+        heard = [F.pad(one, (0, max(0, self._fft - len(one)))) for one in samples]  # a frame at least
+        energies = self._transform(pad_sequence(heard, batch_first=True))
         logarithms = (energies + FLOOR).log().transpose(1, 2)
-        counts = [1 + (len(one) - self._fft) // self._hop for one in samples]
+        counts = [1 + (len(one) - self._fft) // self._hop for one in heard]
         return [one[:count] for one, count in zip(logarithms, counts, strict=True)]
+
+
+@torch.no_grad()
+def framed(
+    listener: Listener, raw: Sequence[Any], features: Callable[[Sequence[Tensor]], list[Tensor]]
+) -> Inputs:
+    """What encoders of frames prepare of recordings, some of them at a time.
+
+    Args:
+        listener: hears them.
+        raw: B recordings.
+        features: the samples (n,) of each of some recordings → its features (F, …).
+
+    Raises:
+        DataError: not a :class:`Waveform`, or one without samples, with NaN among them, or silent.
+    """
+    found: list[Tensor] = []
+    cut: list[bool] = []
+    for start in range(0, len(raw), TOGETHER):
+        heard = listener.hear(raw[start : start + TOGETHER])
+        found += features([one.samples for one in heard])
+        cut += [one.cut for one in heard]
+    return padded(found, cut)
 
 
 def padded(features: Sequence[Tensor], cut: Sequence[bool], name: str = "input_features") -> Inputs:

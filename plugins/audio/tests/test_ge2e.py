@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from kshot.errors import DataError, KshotError
-from kshot_audio.encoders.ge2e import GE2E, PACKAGED, WEIGHTS
+from kshot_audio.encoders.ge2e import GE2E, PACKAGED
 from kshot_audio.encoders.ge2e_features import raised
 from kshot_audio.encoders.ge2e_windows import windows_of
 from kshot_audio.waveform import Waveform
@@ -64,46 +61,6 @@ def test_windows_lie_where_the_package_has_them() -> None:
 
 
 @needs_weights
-def test_recordings_of_any_length_share_a_batch(encoder: GE2E, recording: Callable[..., Waveform]) -> None:
-    clips = [recording(seconds, seed=seed) for seed, seconds in enumerate((0.5, 5.0, 2.5))]
-    together = embed(encoder, *clips)
-    torch.testing.assert_close(together, torch.cat([embed(encoder, one) for one in clips]), rtol=0, atol=1e-6)
-    torch.testing.assert_close(together.norm(dim=1), torch.ones(3))
-
-
-@needs_weights
-def test_other_rates_are_resampled_and_lengths_bounded(recording: Callable[..., Waveform]) -> None:
-    encoder = GE2E(seconds=2.0).eval()
-    long = recording(6.0)
-    inputs = encoder.prepare([long, Waveform(long.samples[: 2 * RATE], RATE)])
-    assert torch.equal(inputs["input_features"][0], inputs["input_features"][1])
-    one, other = embed(encoder, recording(2.0, rate=8000), recording(2.0))
-    assert float(one @ other) > 0.8
-
-
-@needs_weights
-def test_the_package_is_not_imported() -> None:
-    GE2E()
-    assert PACKAGED.package not in sys.modules
-
-
-@needs_weights
-@pytest.mark.parametrize(
-    "bad",
-    [
-        Waveform(np.zeros(0, np.float32), RATE),
-        Waveform(np.full(99, np.nan, np.float32), RATE),
-        Waveform(np.zeros(RATE, np.float32), RATE),
-        3,
-    ],
-    ids=["empty", "nan", "silent", "number"],
-)
-def test_hostile_recordings_are_refused(encoder: GE2E, bad: Any) -> None:
-    with pytest.raises(DataError):
-        encoder.prepare([bad])
-
-
-@needs_weights
 def test_unseen_speakers_are_told_apart(encoder: GE2E, librispeech: Any) -> None:
     """Nearest class means over one example each."""
     catalogue = librispeech.catalogue("test")
@@ -122,22 +79,6 @@ def _episode(embedded: torch.Tensor, labels: torch.Tensor, way: int, generator: 
     drawn = torch.stack([own[torch.randperm(len(own), generator=generator)[:6]] for own in rows])
     support, query = embedded[drawn[:, 0]], embedded[drawn[:, 1:]]
     return ((query @ support.T).argmax(2) == torch.arange(way)[:, None]).float().mean()
-
-
-def test_without_the_package_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(KshotError, match=r"ge2e: .*pip install .kshot-audio\[ge2e\]"):
-        GE2E()
-
-
-def test_another_file_under_the_weights_name_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / WEIGHTS).write_bytes(b"not these")
-    spec: Any = importlib.util.spec_from_file_location("resemblyzer", tmp_path / "__init__.py")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
-    with pytest.raises(KshotError, match="is not the published file"):
-        GE2E()
 
 
 def test_only_quiet_recordings_are_raised() -> None:

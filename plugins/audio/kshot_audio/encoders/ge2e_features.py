@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, final
 
-import torch
 import torch.nn.functional as F
 from kshot.episode import Inputs
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from kshot_audio.features import TOGETHER, padded
+from kshot_audio.features import framed
 from kshot_audio.loudness import Energies
 from kshot_audio.recordings import Listener
 
@@ -57,20 +56,13 @@ class MelEnergies:
         Raises:
             DataError: not a :class:`Waveform`, or one without samples, with NaN among them, or silent.
         """
-        energies: list[Tensor] = []
-        cut: list[bool] = []
-        for start in range(0, len(raw), TOGETHER):
-            heard = self._listener.hear(raw[start : start + TOGETHER])
-            energies += self._energies([one.samples for one in heard])
-            cut += [one.cut for one in heard]
-        return padded(energies, cut)
+        return framed(self._listener, raw, self._frames)
 
-    def _energies(self, samples: Sequence[Tensor]) -> list[Tensor]:
+    def _frames(self, samples: Sequence[Tensor]) -> list[Tensor]:
         """Samples (n,) of each recording → its frames (F, 40)."""
         # Room for the last frame, whose centre lies behind the end by up to one hop.
         heard = [F.pad(raised(one), (0, HOP)) for one in samples]
-        with torch.no_grad():
-            energies = self._transform(pad_sequence(heard, batch_first=True)).mT
+        energies = self._transform(pad_sequence(heard, batch_first=True)).mT
         counts = [len(one) // HOP + 2 for one in samples]
         return [one[:count] for one, count in zip(energies, counts, strict=True)]
 

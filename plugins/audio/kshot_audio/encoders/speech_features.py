@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, final
 
-import torch
 import torch.nn.functional as F
 from kshot.episode import Inputs
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from kshot_audio.features import TOGETHER, padded
+from kshot_audio.features import framed
 from kshot_audio.loudness import LogEnergies
 from kshot_audio.recordings import Listener
 
@@ -63,19 +62,13 @@ class SpeechEnergies:
         Raises:
             DataError: not a :class:`Waveform`, or one without samples, with NaN among them, or silent.
         """
-        energies: list[Tensor] = []
-        cut: list[bool] = []
-        for start in range(0, len(raw), TOGETHER):
-            heard = self._listener.hear(raw[start : start + TOGETHER])
-            energies += self._energies([F.pad(one.samples, (SILENCE, SILENCE)) for one in heard])
-            cut += [one.cut for one in heard]
-        return padded(energies, cut)
+        return framed(self._listener, raw, self._frames)
 
-    def _energies(self, samples: Sequence[Tensor]) -> list[Tensor]:
+    def _frames(self, samples: Sequence[Tensor]) -> list[Tensor]:
         """Samples (n,) of each recording → its frames (F, 32)."""
         least = FFT + (WINDOW - 1) * HOP
-        heard = [F.pad(FULL_SCALE * one, (0, max(0, least - len(one)))) for one in samples]
-        with torch.no_grad():
-            energies = (self._transform(pad_sequence(heard, batch_first=True)) + FLOOR).log().mT
+        around = [F.pad(FULL_SCALE * one, (SILENCE, SILENCE)) for one in samples]
+        heard = [F.pad(one, (0, max(0, least - len(one)))) for one in around]
+        energies = (self._transform(pad_sequence(heard, batch_first=True)) + FLOOR).log().mT
         counts = [1 + (len(one) - FFT) // HOP for one in heard]
         return [one[:count] for one, count in zip(energies, counts, strict=True)]
