@@ -288,6 +288,8 @@ class Learner(nn.Module, ABC):
         wants_base: True when ``begin`` must see the training set's embeddings.
         way: the only number of classes that it serves; none: any.
         pretrain_head: what classifies the training classes where the encoder is pretrained.
+        favours_large: True where of two classes that are equally like a query the one with more support
+            examples is answered.
         batch_statistics: the policy that ``adapt`` and its classifier follow; the default is the
             method's own.
     """
@@ -298,6 +300,7 @@ class Learner(nn.Module, ABC):
     wants_base: bool = False
     way: int | None = None
     pretrain_head: PretrainHead = "linear"
+    favours_large: bool = False
     batch_statistics: BatchStatistics = "frozen"
 
     @classmethod

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kshot.classifier.recipe import Named
 from kshot.classifier.things import Given
 from kshot.classifier.threshold import Threshold
 from kshot.errors import listing
@@ -27,10 +26,6 @@ MOST_REFUSED = 0.5
 UNEVEN = 3
 """How many times as many examples as the smallest class the largest may have before learners are doubted that favour
 large classes."""
-
-_FAVOURS_LARGE = ("prototypical", "simpleshot", "matching", "linear_probe", "baseline++")
-"""Measured so: docs/faq.md. The mean of few examples is further from everything than that of many, by squares of
-distances; shares of attention and regressions count examples."""
 
 _short = reprlib.Repr()
 _short.maxstring = 60
@@ -75,18 +70,17 @@ def tell_contradictions(given: Given, labels: Sequence[str]) -> None:
     _tell_contradictions(given.who, told)
 
 
-def tell_uneven(learner: Named, labels: Iterable[str], who: str) -> None:
-    """Tell where classes differ much in size and the learner answers with the small ones too seldom.
+def tell_uneven(learner: str, labels: Iterable[str], who: str) -> None:
+    """Tell where classes differ much in size, of a learner that favours large ones (measured: docs/faq.md).
 
     Args:
-        learner: with its options.
+        learner: its name.
         labels: of all examples.
         who: was given them.
     """
     sizes = Counter(labels)
     fewest, most = min(sizes.values()), max(sizes.values())
-    cosine = learner.use == "prototypical" and learner.options.get("distance") == "cosine"
-    if most <= UNEVEN * fewest or learner.use not in _FAVOURS_LARGE or cosine:
+    if most <= UNEVEN * fewest:
         return
     log.warning(
         "%s: classes differ much in size (%d to %d examples), and %s answers with the small ones too seldom; give "
@@ -94,7 +88,7 @@ def tell_uneven(learner: Named, labels: Iterable[str], who: str) -> None:
         who,
         fewest,
         most,
-        learner.use,
+        learner,
     )
 
 

@@ -21,7 +21,7 @@ from kshot.encoders.embedded import EMBEDDING
 from kshot.errors import DataError, InputError, KshotError, UnusableError
 from kshot.interfaces import Encoder
 from kshot.loading import collate, embed_positions, encoder_state_hash, refusals
-from kshot.loading.prepare import TRUNCATED
+from kshot.loading.prepare import truncated_in
 from kshot.registry import Registry
 from kshot.training import lasting_encoder_state
 
@@ -141,7 +141,7 @@ class Embedder:
         if isinstance(self._encoder, Joint):
             return self._mixed(raw, labels, adapts=adapts, who=who)
         prepared = self._prepared(raw, range(len(raw)))
-        tell_cut(who, self._who, _cut(prepared), len(raw))
+        tell_cut(who, self._who, truncated_in(prepared), len(raw))
         # Kernels go by strides, and a file keeps none: those of a plain layout, now as after loading.
         inputs = {name: leaf.flatten().view(leaf.shape) for name, leaf in prepared.items()}
 
@@ -199,7 +199,7 @@ class Embedder:
             def gather(numbers: np.ndarray) -> Mapping[str, Tensor]:
                 nonlocal cut
                 prepared = self._prepared([raw[number] for number in numbers], numbers)
-                cut += _cut(prepared)
+                cut += truncated_in(prepared)
                 return {name: leaf.to(self._device) for name, leaf in prepared.items()}
 
             table[torch.tensor(own)] = embed_positions(self._encoder, gather, np.asarray(own)).cpu()
@@ -231,8 +231,3 @@ class Embedder:
         if reasons:
             raise UnusableError("the encoder", reasons)
         return collate(parts)
-
-
-def _cut(prepared: Mapping[str, Tensor]) -> int:
-    """How many of some prepared examples the encoder cut at its maximum length."""
-    return int(prepared[TRUNCATED].sum()) if TRUNCATED in prepared else 0

@@ -166,7 +166,6 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         examples = Given.read(reader, things, "fit")
         tell_alike(labels, (), "fit")
         tell_contradictions(examples, labels)
-        tell_uneven(recipe.learner, labels, "fit")
         strangers = Given.read(reader, [] if negatives is None else things_of(negatives), "fit, negatives")
         embedder = Embedder.build(registry, recipe, self.device)
         if trained is None:
@@ -174,6 +173,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         else:
             embedder.take_up(trained.encoder)
         parts = _Parts.around(registry, recipe, embedder, trained.learner if trained else None)
+        if parts.method.favours_large:
+            tell_uneven(recipe.learner.use, labels, "fit")
         support = parts.support(examples, labels)
         tell_repeats(len(support) - int(differ(support).sum()), len(support), "fit")
         self._become(parts, support, parts.embeddings(strangers))

@@ -53,6 +53,7 @@ class Method:
             none: each support set trains them anew.
 
     Attributes:
+        favours_large: as the learner has it.
         adapts: True where the learner must see examples, not embeddings: its logits depend on the
             encoder's weights after adaptation, or on the episode's own batch statistics.
 
@@ -75,6 +76,7 @@ class Method:
                 "and one alone has no statistics; train with `support` or `frozen` for answers that stand alone",
                 recipe.cell,
             )
+        self.favours_large = probe.favours_large
         self.adapts = probe.adapts_encoder or probe.batch_statistics != "frozen"
 
     def settle(

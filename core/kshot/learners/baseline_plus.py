@@ -41,6 +41,7 @@ class BaselinePlusPlus(EmbeddingLearner):
     """
 
     trains = False
+    favours_large = True  # every example counts in the fit
     pretrain_head = "cosine"
 
     def __init__(

@@ -77,7 +77,7 @@ class InnerLoopLearner(Learner, ABC):
     @classmethod
     def way_of(cls, way: int, options: Mapping[str, Any]) -> int | None:
         """That of training, where the head has an output for each of its classes."""
-        return way if options["head"] == "linear" else None
+        return way if options.get("head") == "linear" else None
 
     @abstractmethod
     def descend(self, tasks: Tasks, start: Weights) -> list[Weights]:

@@ -35,6 +35,7 @@ class LinearProbe(EmbeddingLearner):
     """
 
     trains = False
+    favours_large = True  # every example counts in the fit
 
     def __init__(
         self,

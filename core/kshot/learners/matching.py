@@ -49,6 +49,8 @@ class Matching(EmbeddingLearner):
         ValueError: a scale, a number of steps or an encoder that cannot be used.
     """
 
+    favours_large = True  # the shares of a class's examples add up
+
     def __init__(
         self,
         encoder: nn.Module,

@@ -50,6 +50,8 @@ class Prototypical(EmbeddingLearner):
         super().__init__()
         self.encoder = per_episode_norms(encoder)
         self.distance: Distance = distance
+        # The mean of few examples is further from everything than that of many, by squares of distances.
+        self.favours_large = distance == "squared_euclidean"
         self.log_scale = nn.Parameter(torch.tensor(log_scale(distance, scale)), requires_grad=learn_scale)
 
     def compare(self, support: Tensor, labels: Tensor, way: int) -> Comparison:

@@ -32,6 +32,7 @@ class SimpleShot(EmbeddingLearner):
 
     trains = False
     wants_base = True
+    favours_large = True  # by squares of distances, as prototypes do
     centre: Tensor
 
     def __init__(self, encoder: nn.Module) -> None:

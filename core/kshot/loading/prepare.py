@@ -19,6 +19,11 @@ TRUNCATED = "truncated"
 """Name of the input (B,) bool that tells which examples were cut at the encoder's maximum length."""
 
 
+def truncated_in(inputs: Inputs) -> int:
+    """How many of some prepared examples were cut; none of an encoder that does not tell."""
+    return int(inputs[TRUNCATED].sum()) if TRUNCATED in inputs else 0
+
+
 class RawExamples(Sequence[Any]):
     """The raw examples of some positions, fetched one at a time as they are asked for."""
 

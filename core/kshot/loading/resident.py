@@ -15,7 +15,7 @@ from kshot.encoders.embedded import EMBEDDING
 from kshot.episode import Episodes, Inputs
 from kshot.functional.concurrent import alone
 from kshot.loading.loader import Loader, assemble
-from kshot.loading.prepare import TRUNCATED, trimmed
+from kshot.loading.prepare import trimmed, truncated_in
 from kshot.sampling import AnySampler, Catalogue
 from kshot.shapes import Shape
 
@@ -39,7 +39,7 @@ class ResidentLoader(Loader):
                 raise ValueError(f"input '{name}' holds {len(leaf)} examples, the catalogue {len(catalogue)}")
         self.catalogue = catalogue
         self.device = device
-        self.truncated = int(inputs[TRUNCATED].sum()) if TRUNCATED in inputs else 0
+        self.truncated = truncated_in(inputs)
         self._inputs = {name: leaf.to(device) for name, leaf in inputs.items()}
         self._bytes = sum(leaf[:1].nbytes for leaf in inputs.values())
 

@@ -113,7 +113,7 @@ class Messages:
 
 
 def reason(error: Exception | SystemExit) -> str:
-    """An error as one line for people."""
+    """An error for people: in one line, unless it is kshot's own, which may list several things."""
     return str(error) if isinstance(error, KshotError) else folded(error)
 
 

@@ -7,9 +7,9 @@ import traceback
 from kshot import results
 from kshot.benchmark.cell import Surroundings, identity, run_cell
 from kshot.benchmark.plan import PlannedCell
-from kshot.errors import KshotError, ProcessError, StorageError
+from kshot.errors import ProcessError, StorageError
 from kshot.functional.fitting import roomy
-from kshot.registry.report import reason
+from kshot.training.messages import reason
 
 
 def attempt(cell: PlannedCell, around: Surroundings) -> results.Cell:
@@ -27,7 +27,7 @@ def attempt(cell: PlannedCell, around: Surroundings) -> results.Cell:
     except (Exception, SystemExit) as error:
         # Anything may go wrong inside somebody's encoder, or it may ask to leave; the other cells still run.
         around.keep_traceback(cell, traceback.format_exc())
-        return failed(cell, str(error) if isinstance(error, KshotError) else reason(error))
+        return failed(cell, reason(error))
 
 
 def failed(cell: PlannedCell, why: str) -> results.Cell:

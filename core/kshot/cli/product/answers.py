@@ -82,9 +82,8 @@ def tell_unusable(answers: Said) -> int:
     """Name on the standard error what could not be used, a line each; how much that was."""
     reasons = [(item, one) for item, one in answers if isinstance(one, str)]
     for item, reason in reasons:
-        told = KshotError(
-            f"{item.called} cannot be used: {reason}"
-        )  # of bounded length, whatever a text's is
+        # Of bounded length, whatever a text's is.
+        told = KshotError(f"{item.called} cannot be used: {reason}")
         typer.echo(f"kshot: {printable(str(told))}", err=True)
     return len(reasons)
 
