@@ -57,7 +57,7 @@ def test_a_gpu_repeats_itself_to_the_bit_under_the_flags(
     before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(True)
     try:
-        asked = plan(learners=[learner])
+        asked = plan(learners=[learner], evaluate={"shapes": ["5w1s"], "queries": 5, "episodes": 30})
         one, other = (
             run_benchmark(asked, tmp_path / name, "toy.yaml", torch.device("cuda"))
             for name in ("one", "other")

@@ -5,6 +5,7 @@ How near is stated here, and in docs/trust.md.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -104,13 +105,24 @@ def test_what_is_coarser_in_half_is_no_nearer(family: str, case: str) -> None:
         check_near(half, exact, HALF)
 
 
+@pytest.fixture
+def _whole_numbers() -> Iterator[None]:
+    """No product of a GPU is shortened to 19 bits."""
+    switches = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    before = [one.allow_tf32 for one in switches]
+    for one in switches:
+        one.allow_tf32 = False
+    yield
+    for one, value in zip(switches, before, strict=True):
+        one.allow_tf32 = value
+
+
 @pytest.mark.gpu
+@pytest.mark.usefixtures("_whole_numbers")
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device here")
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_gpu_gives_the_numbers_of_the_cpu(family: str, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
-    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", False)
+def test_a_gpu_gives_the_numbers_of_the_cpu(family: str, case: str) -> None:
     material = subject(family)
     there = material.on(torch.device("cuda"))
     exact = numbers(case, material, torch.float64)

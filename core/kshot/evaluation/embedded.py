@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from kshot.devices import sent
 from kshot.encoders import Embedded
 from kshot.encoders.embedded import EMBEDDING
 from kshot.interfaces import Learner
@@ -57,5 +58,5 @@ def _table(encoder: nn.Module, loader: Loader, passes: Sequence[np.ndarray]) -> 
     found = [embed_examples(encoder, loader, one) for one in places]
     table = found[0].new_zeros(len(loader.catalogue), found[0].shape[1])
     for positions, one in zip(places, found, strict=True):
-        table[torch.from_numpy(positions).to(table.device)] = one
+        table[sent(positions, table.device)] = one
     return ResidentLoader(loader.catalogue, {EMBEDDING: table}, loader.device)

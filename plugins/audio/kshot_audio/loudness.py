@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import final
 
 import torch
+from kshot.devices import sent
 from torch import Tensor
 
 
@@ -70,7 +71,7 @@ class _Bands(Loudness):
     """
 
     def __init__(self, bands: Tensor) -> None:
-        self._bands = bands
+        self._bands = bands.numpy()
 
     def power(self, linear: Tensor) -> Tensor:
         """Energies are."""
@@ -82,7 +83,8 @@ class _Bands(Loudness):
 
     def white(self, values: Tensor, generator: torch.Generator) -> Tensor:
         """Exponentially distributed, as the energy of noise in one bin of a spectrum is."""
-        return torch.empty_like(values).exponential_(generator=generator) * self._bands.to(values)
+        bands = sent(self._bands, values.device).to(values.dtype)
+        return torch.empty_like(values).exponential_(generator=generator) * bands
 
 
 @final
