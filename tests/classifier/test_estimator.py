@@ -66,6 +66,17 @@ def test_one_made_on_a_gpu_answers_the_same_on_the_cpu(learner: str, tmp_path: P
     np.testing.assert_allclose(loaded.predict_proba(asked), fitted.predict_proba(asked), atol=1e-3)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device here")
+def test_an_encoder_that_learns_in_main_memory_goes_on_on_a_gpu(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(12, 5))
+    with rows_registered():
+        fitted = FewShotClassifier("plain", device="cuda").fit(list(rows), ["one", "other"] * 6)
+        fitted.save(tmp_path / "rows.kshot")
+        loaded = FewShotClassifier.load(tmp_path / "rows.kshot", "cuda")
+        np.testing.assert_array_equal(loaded.predict(list(rows)), fitted.predict(list(rows)))
+
+
 def test_prototypes_are_those_computed_by_hand() -> None:
     from kshot_image.encoders.pixels import pixels
 

@@ -84,7 +84,7 @@ def test_a_tie_writes_nothing_and_takes_away_what_stood_there(
 ) -> None:
     monkeypatch.setattr(measuring, "_clock", favouring())
     name = write(strategy={"cpu": {"maml.*": {"chunk": 7}}, "cuda": {"*": {"tasks": "vmap"}}})
-    assert main(["tune", name]) == 0
+    assert main(["tune", name, "--device", "cpu"]) == 0
     assert "as shipped" in capsys.readouterr().out
     assert parse(Path(name).read_text())["strategy"] == {"cuda": {"*": {"tasks": "vmap"}}}
 
@@ -93,7 +93,7 @@ def test_a_file_of_its_own_is_written_to_be_included(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(measuring, "_clock", favouring(concurrent=False))
     name = write()
     before = Path(name).read_text()
-    assert main(["tune", name, "--only", "maml.*", "--out", "here.yaml"]) == 0
+    assert main(["tune", name, "--only", "maml.*", "--out", "here.yaml", "--device", "cpu"]) == 0
     assert "let toy.yaml include: here.yaml" in capsys.readouterr().out
     assert Path(name).read_text() == before
     assert parse(Path("here.yaml").read_text()) == {
@@ -112,14 +112,14 @@ def test_dry_run_writes_nothing(monkeypatch: pytest.MonkeyPatch, capsys) -> None
     monkeypatch.setattr(measuring, "_clock", favouring(chunk=80))
     name = write()
     before = Path(name).read_text()
-    assert main(["tune", name, "--dry-run"]) == 0
+    assert main(["tune", name, "--dry-run", "--device", "cpu"]) == 0
     assert Path(name).read_text() == before
 
 
 def test_a_file_in_braces_is_left_alone(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.setattr(measuring, "_clock", favouring(chunk=80))
     Path("toy.yaml").write_text(str(parse(Path(write()).read_text())).replace("None", "null"))
-    assert main(["tune", "toy.yaml"]) == 2
+    assert main(["tune", "toy.yaml", "--device", "cpu"]) == 2
     assert "give --out a file of its own" in capsys.readouterr().err
 
 
@@ -172,7 +172,7 @@ def test_what_is_timed_is_what_a_run_does(policy: str, trained: str) -> None:
 
 def test_tuning_for_real_ends_and_runs(tmp_path: Path, capsys) -> None:
     name = write(train={"episodes": 8, "meta_batch": 2}, evaluate=SHAPES)
-    assert main(["tune", name, "--only", "maml.*"]) == 0
+    assert main(["tune", name, "--only", "maml.*", "--device", "cpu"]) == 0
     read = parse(Path(name).read_text())
     read["sources"] = {"toy": None}
     made = plan(**read)

@@ -43,7 +43,7 @@ def test_it_says_where_tensors_lie() -> None:
     ],
 )
 def test_tensors_of_two_devices_do_not_meet(mix: Callable[[Tensor, Tensor], Tensor]) -> None:
-    with pytest.raises(RuntimeError, match="(?i)same device|on cpu"):
+    with pytest.raises(RuntimeError, match=r"(?i)same device|on cpu"):
         mix(torch.ones(3, device="cuda"), torch.ones(3))
 
 

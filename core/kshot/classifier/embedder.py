@@ -99,6 +99,8 @@ class Embedder:
                 "trained around it: learner='RUN/cells/ID'"
             )
         self._encoder.fit(raw)
+        # Buffers that it makes anew lie where it made them.
+        self._encoder.to(self._device)
 
     def take_up(self, state: Mapping[str, Tensor]) -> None:
         """Become the encoder that a training made, by what lasts of its state.
@@ -115,6 +117,7 @@ class Embedder:
             raise KshotError(f"encoder '{self._who}': {name} is {where}: the weights are of another one")
         try:
             self._encoder.load_state_dict(dict(state), strict=False)
+            self._encoder.to(self._device)
         except (RuntimeError, ValueError, KeyError) as error:
             raise KshotError(f"encoder '{self._who}': the weights are of another one: {error}") from error
 
