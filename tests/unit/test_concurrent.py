@@ -248,8 +248,8 @@ def test_what_draws_random_numbers_stays_on_one_thread(monkeypatch: pytest.Monke
 def test_an_evaluation_on_two_threads_is_that_on_one(
     name: str, set_cores: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kshot.evaluation.batches.RAW_NUMBERS", 1)
-    monkeypatch.setattr("kshot.evaluation.batches.EMBEDDED_NUMBERS", 1)
+    monkeypatch.setattr("kshot.evaluation.batches.RAW_NUMBERS", {"cpu": 1})
+    monkeypatch.setattr("kshot.evaluation.batches.EMBEDDED_NUMBERS", {"cpu": 1})
     source = Toy()
     loader = make_loader(source, source.catalogue("test"), toy_encoder(), CPU, Loading())
     for key, leaf in loader._inputs.items():

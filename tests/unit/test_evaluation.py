@@ -64,7 +64,7 @@ def test_results_do_not_depend_on_the_chunk(policy: str, monkeypatch: pytest.Mon
     learner = Prototypical(toy_encoder())
     [whole] = evaluate(learner, loader, samplers, 30, batch_statistics=policy)
     for name in ("EMBEDDED_NUMBERS", "RAW_NUMBERS"):
-        monkeypatch.setattr(f"kshot.evaluation.batches.{name}", 16 * 30 * 7)
+        monkeypatch.setattr(f"kshot.evaluation.batches.{name}", {"cpu": 16 * 30 * 7})
     [cut] = evaluate(learner, loader, samplers, 30, batch_statistics=policy)
     np.testing.assert_allclose(whole.outcomes.accuracy, cut.outcomes.accuracy, rtol=1e-7)
 

@@ -257,7 +257,7 @@ def test_the_roads_to_embeddings_and_the_chunks_agree(policy: str, monkeypatch: 
     streaming = StreamingLoader(source, loader.catalogue, toy_encoder(), CPU, 0)
     assert means(streaming) == pytest.approx(whole)
     for name in ("EMBEDDED_NUMBERS", "RAW_NUMBERS"):
-        monkeypatch.setattr(f"kshot.evaluation.batches.{name}", 16 * 20 * 3)
+        monkeypatch.setattr(f"kshot.evaluation.batches.{name}", {"cpu": 16 * 20 * 3})
     assert means(loader) == pytest.approx(whole)
 
 

@@ -218,7 +218,7 @@ def test_every_learner_scores_varying_episodes_the_same_however_they_are_cut(
         learner.begin(torch.randn(20, 16), torch.arange(20) % 4)
     [whole] = evaluate(learner, loader, [sampler], 12, metrics={"cross_entropy": cross_entropy})
     for name in ("EMBEDDED_NUMBERS", "RAW_NUMBERS"):
-        monkeypatch.setattr(f"kshot.evaluation.batches.{name}", 1)
+        monkeypatch.setattr(f"kshot.evaluation.batches.{name}", {"cpu": 1})
     [alone] = evaluate(learner, loader, [sampler], 12, metrics={"cross_entropy": cross_entropy})
     one, other = whole.outcomes, alone.outcomes
     for field in ("accuracy", "queries", "labels", "predicted", "rank", "confidence"):
