@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import struct
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -189,6 +190,21 @@ def test_a_long_sound_makes_no_larger_picture() -> None:
     assert drawn.seconds == 4
     assert drawn.top == 4000
     assert struct.unpack(">II", drawn.png[16:24])[0] <= 242
+
+
+def test_a_rate_that_no_sound_has_costs_no_memory() -> None:
+    """Of 800 million samples a second, as the header of an AIFF may say, 25 ms are 20 million."""
+    import numpy as np
+    from kshot.report.spectrogram import _decibels
+
+    tracemalloc.start()
+    try:
+        drawn = _decibels(np.sin(np.arange(800.0)), 800_000_000)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert np.isfinite(drawn).all()
+    assert most < 2**22
 
 
 def test_ticks_are_round_and_inside() -> None:

@@ -16,6 +16,7 @@ Array = NDArray[np.float64]
 _BANDS = 80
 _COLUMNS = 240
 _WINDOW = 0.025
+_MOST = 2**13  # samples of a window: 25 ms of what a header calls 800 million a second would fill the memory
 _HOP = 0.01
 _RANGE_DB = 65.0
 
@@ -68,7 +69,7 @@ def _decode(data: bytes, width: int) -> Array:
 
 def _decibels(samples: Array, rate: int) -> Array:
     """(n,) samples → (bands, columns) loudness in dB, low frequencies first."""
-    window = max(16, round(_WINDOW * rate))
+    window = min(max(16, round(_WINDOW * rate)), _MOST)
     size = 1 << (window - 1).bit_length()
     padded = np.pad(samples, (0, max(0, window - len(samples))))
     hop = max(1, round(_HOP * rate), -(-(len(padded) - window) // _COLUMNS))
