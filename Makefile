@@ -25,7 +25,7 @@ test-slow: install-test
 	$(PYTEST) -m slow
 	$(GPU) --ignore tests/matrix/test_pairings.py
 
-# Tests of GPUs, on a pretended one where there is none; every learner with every encoder takes half an hour there.
+# Tests of GPUs, on a pretended one where there is none; every learner with every encoder takes long there.
 test-gpu: install-test
 	$(GPU)
 
