@@ -163,13 +163,31 @@ def _classify(table: Tensor, each: int, shape: Shape, count: int, random: np.ran
     torch.cat(scores).mean()
 
 
+def shuffled(random: np.random.Generator, rows: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
+    """(n, k) rows and their (k,) labels → both in a random order, (n, k) each."""
+    count, size = rows.shape
+    # Random numbers that end in their own place are sorted sooner than places by numbers.
+    mask = np.uint32((1 << (size - 1).bit_length()) - 1)
+    order = random.integers(0, 2**32, (count, size), dtype=np.uint32)
+    order &= ~mask
+    order |= np.arange(size, dtype=np.uint32)
+    order.sort(axis=1)
+    order &= mask
+    places = order.astype(np.int64)
+    mixed_labels = own.numpy()[places]
+    places += np.arange(count)[:, None] * size
+    return torch.from_numpy(rows.numpy().reshape(-1)[places]), torch.from_numpy(mixed_labels)
+
+
 def sampling(shape: Shape) -> Run:
-    """Rows alone."""
-    random = np.random.default_rng(0)
+    """Rows in random order, and the label of each."""
+    random, own = np.random.default_rng(0), labels(shape)
 
     def run(count: int) -> None:
         for start in range(0, count, BLOCK):
-            split(draw(random, TEST_CLASSES, EACH, shape, min(BLOCK, count - start)), shape)
+            sides = split(draw(random, TEST_CLASSES, EACH, shape, min(BLOCK, count - start)), shape)
+            for rows, side in zip(sides, own, strict=True):
+                shuffled(random, rows, side)
 
     return run
 
