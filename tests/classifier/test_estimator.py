@@ -535,7 +535,7 @@ def test_many_findings_are_one_line_and_nothing_in_it_commands_a_terminal(
 def test_an_example_of_two_classes_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     words, labels = texts()
     FewShotClassifier("tfidf").fit([*words, words[0]], [*labels, "cook"])
-    told = "fit: 1 of 16 examples are copies of others of their class, or look the same to the encoder; "
+    told = "fit: 1 of 16 examples is a copy of another of their class, or looks the same to the encoder; "
     assert [one[: len(told)] for one in caplog.messages] == [told]
     caplog.clear()
     fitted = FewShotClassifier("tfidf").fit([*words, words[0]], [*labels, "sing"])
@@ -588,10 +588,12 @@ def test_examples_that_the_encoder_cuts_are_told_once_a_call(caplog: pytest.LogC
 @pytest.mark.parametrize(
     ("learner", "options", "counts", "told"),
     [
-        ("prototypical", None, (1, 4), True),
-        ("prototypical", None, (1, 3), False),
-        ("prototypical", {"distance": "cosine"}, (1, 4), False),
-        ("simpleshot", None, (1, 4), True),
+        ("prototypical", None, (1, 4), False),
+        ("prototypical", {"shrinkage": False}, (1, 4), True),
+        ("prototypical", {"shrinkage": False}, (1, 3), False),
+        ("prototypical", {"shrinkage": False, "distance": "cosine"}, (1, 4), False),
+        ("simpleshot", None, (1, 4), False),
+        ("simpleshot", {"shrinkage": False}, (1, 4), True),
         ("matching", {"fce": False}, (1, 4), True),
         ("linear_probe", None, (1, 4), True),
         ("siamese", None, (1, 4), False),
@@ -617,19 +619,33 @@ def test_a_learner_that_favours_large_classes_is_told_where_sizes_differ(
         )
 
 
-def test_by_cosine_a_class_of_one_is_as_near_as_one_of_many() -> None:
+def test_what_more_examples_bring_up_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    words, labels = texts()
+    made = FewShotClassifier("tfidf", learner_options={"shrinkage": False}).fit(words, labels)
+    made.partial_fit(["drive the car"], ["drive"])
+    assert not caplog.messages
+    made.partial_fit(["a verdict", "drive the car", words[0]], ["law", "drive", labels[0]])
+    uneven, copies = caplog.messages
+    assert uneven.startswith("partial_fit: classes differ much in size (1 to 7 examples), and prototypical")
+    assert copies.startswith("partial_fit: 2 of 3 examples are copies of others of their class")
+    caplog.clear()
+    made.partial_fit(["the road ahead"], ["drive"])
+    assert not caplog.messages
+
+
+def test_a_class_of_one_is_answered_as_readily_as_one_of_many() -> None:
     """Unit vectors around two directions; by squared distance the shorter mean, of many, is nearer."""
     generator = np.random.default_rng(0)
 
     def around(place: int, count: int) -> list[np.ndarray]:
         rows = generator.normal(size=(count, 24))
-        rows[:, place] += 4
+        rows[:, place] += 3
         return list(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
     shares: dict[str, float] = {}
     with rows_registered():
-        for distance in ("squared_euclidean", "cosine"):
-            made = FewShotClassifier("plain", learner_options={"distance": distance})
+        for name, options in (("ours", None), ("the paper's", {"shrinkage": False})):
+            made = FewShotClassifier("plain", learner_options=options)
             made.fit([*around(0, 1), *around(1, 20)], ["one"] + ["many"] * 20)
-            shares[distance] = float((made.predict(around(0, 200)) == "one").mean())
-    assert shares["squared_euclidean"] < shares["cosine"] - 0.1
+            shares[name] = float((made.predict(around(0, 200)) == "one").mean())
+    assert shares["the paper's"] < shares["ours"] - 0.1

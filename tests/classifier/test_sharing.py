@@ -161,7 +161,7 @@ def test_the_card_says_what_it_is_and_takes_names_literally(hub: Hub) -> None:
     )
     assert 'FewShotClassifier.from_pretrained("me/tickets")' in text
     assert "- Encoder: tfidf (words=50); its weights, where it has any, are in the file." in text
-    assert "- Learner: prototypical; trained by these examples alone." in text
+    assert "- Learner: prototypical (shrinkage=True); trained by these examples alone." in text
     assert f"divided by {fitted.temperature_:.4g}, a temperature fitted" in text
     assert "- Unknown: every example is given one of the classes." in text
     assert "<script>" not in text

@@ -70,21 +70,23 @@ def tell_contradictions(given: Given, labels: Sequence[str]) -> None:
     _tell_contradictions(given.who, told)
 
 
-def tell_uneven(learner: str, labels: Iterable[str], who: str) -> None:
+def tell_uneven(learner: str, labels: Iterable[str], who: str, before: Iterable[str] = ()) -> None:
     """Tell where classes differ much in size, of a learner that favours large ones (measured: docs/faq.md).
 
     Args:
         learner: its name.
         labels: of all examples.
         who: was given them.
+        before: labels of those that were there already; where they differed as much it was told then.
     """
     sizes = Counter(labels)
     fewest, most = min(sizes.values()), max(sizes.values())
-    if most <= UNEVEN * fewest:
+    earlier = Counter(before).values()
+    if most <= UNEVEN * fewest or (earlier and max(earlier) > UNEVEN * min(earlier)):
         return
     log.warning(
         "%s: classes differ much in size (%d to %d examples), and %s answers with the small ones too seldom; give "
-        "these more examples, or try prototypical with distance=cosine (kshot fit: --set learner.distance=cosine)",
+        "these more examples, or take prototypical or simpleshot with shrinkage=true",
         who,
         fewest,
         most,
@@ -96,11 +98,13 @@ def tell_repeats(copies: int, examples: int, who: str) -> None:
     """Tell how many examples only repeat others of their class; ``who`` was given them."""
     if copies:
         log.warning(
-            "%s: %d of %d examples are copies of others of their class, or look the same to the encoder; they are left "
-            "out together where examples are left out to measure",
+            "%s: %d of %d examples %s of their class, or %s the same to the encoder; they are left out together where "
+            "examples are left out to measure",
             who,
             copies,
             examples,
+            "is a copy of another" if copies == 1 else "are copies of others",
+            "looks" if copies == 1 else "look",
         )
 
 

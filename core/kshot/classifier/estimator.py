@@ -102,10 +102,10 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             ``minilm``, or the one that the learner was trained with.
         learner: a registered learner, or the folder of one that ``kshot bench`` trained:
             ``RUN/cells/ID``, ``RUN/ID``, or ``RUN`` where it holds one alone. It comes with its
-            encoder, options, weights and batch statistics, and no example changes them. Where classes differ
-            much in size, ``prototypical`` with ``distance: cosine`` is fairer to the small ones.
+            encoder, options, weights and batch statistics, and no example changes them.
         encoder_options: the encoder's options, as in a configuration.
-        learner_options: the learner's.
+        learner_options: the learner's. ``shrinkage`` of ``prototypical`` and ``simpleshot`` is on where it is not
+            given, since people's own classes are seldom of one size.
         unknown: share of known examples that may be refused. None: every example belongs to some class,
             unless ``fit`` is given negatives. 0.05: an example whose embedding is further from all classes
             than 95 % of the known ones are, each left out in turn, is ``"unknown"``. With negatives the
@@ -176,7 +176,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         if parts.method.favours_large:
             tell_uneven(recipe.learner.use, labels, "fit")
         support = parts.support(examples, labels)
-        tell_repeats(len(support) - int(differ(support).sum()), len(support), "fit")
+        tell_repeats(_copies(support), len(support), "fit")
         self._become(parts, support, parts.embeddings(strangers))
         return self
 
@@ -195,8 +195,11 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         examples = Given.read(self._parts.reader, things, "partial_fit")
         tell_alike(labels, self._held.classes, "partial_fit")
         tell_contradictions(examples, labels)
-        more = self._parts.support(examples, labels)
-        self._become(self._parts, self._held.with_more(more), self._negatives)
+        before, held = self._held, self._held.with_more(self._parts.support(examples, labels))
+        if self._parts.method.favours_large:
+            tell_uneven(self._parts.recipe.learner.use, held.labels, "partial_fit", before.labels)
+        tell_repeats(_copies(held) - _copies(before), len(labels), "partial_fit")
+        self._become(self._parts, held, self._negatives)
         return self
 
     def add_class(self, name: Any, examples: Any) -> Self:
@@ -586,6 +589,11 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
 
     def _probabilities(self, logits: Tensor) -> NDArray[np.float64]:
         return (logits.double() / self.temperature_).softmax(1).numpy()
+
+
+def _copies(support: Support) -> int:
+    """Examples that repeat others of their class."""
+    return len(support) - int(differ(support).sum())
 
 
 def _keep_apart(support: Support, rejection: Threshold | None) -> None:

@@ -18,6 +18,13 @@ from kshot.training import Lasting, read_learner
 ENCODER = "minilm"
 """The encoder where none is named."""
 
+_FAIR: Mapping[str, Mapping[str, Any]] = {
+    "prototypical": {"shrinkage": True},
+    "simpleshot": {"shrinkage": True},
+}
+"""Options of learners where they are not given. A benchmark has a method as its paper has it, whose classes are of one
+size; people's own classes seldom are."""
+
 
 @dataclass(frozen=True, eq=False)
 class Origin:
@@ -61,7 +68,8 @@ def origin_of(
     """
     if not _is_path(registry, learner):
         named = Named(encoder or ENCODER, dict(encoder_options or {}))
-        return Origin(Recipe(named, Named(str(learner), dict(learner_options or {}))))
+        options = {**_FAIR.get(str(learner), {}), **(learner_options or {})}
+        return Origin(Recipe(named, Named(str(learner), options)))
     cell = find_cell(Path(learner).expanduser())
     recipe = read_recipe(cell)
     _agree(registry, "encoders", recipe, recipe.encoder, encoder, encoder_options)

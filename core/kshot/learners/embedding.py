@@ -88,6 +88,42 @@ def class_means(embedded: Tensor, labels: Tensor, way: int) -> Tensor:
     return members.mT @ embedded / members.sum(1).unsqueeze(-1)
 
 
+def shrunk_means(embedded: Tensor, labels: Tensor, way: int) -> Tensor:
+    """Class means, those of few examples drawn towards the mean of all: empirical Bayes.
+
+    The mean of n examples is off the mean of its class by Σ/n, Σ the spread of examples within classes, so that it
+    is further from everything than one of many examples is: by squared distances small classes are answered too
+    seldom. Where class means are spread around a common mean by B, what is known of them best is in between
+    (James and Stein 1961; Efron and Morris, "Data analysis using Stein's estimator and its generalizations",
+    JASA 1975), and the less is left of their distance to it the fewer their examples::
+
+        left of class k = (B + Σ/n_max) / (B + Σ/n_k)
+
+    which is that estimate but for the largest class's share of it, so that where classes are of one size they keep
+    their means to the bit. Σ and B are traces of covariances, estimated from the support; the common mean weighs
+    classes by what is left of them.
+
+    Args:
+        embedded: (T, n, dim) embeddings of a support.
+        labels: (T, n) integers in 0 … way-1, every class at least once.
+        way: number of classes, two at least.
+
+    Returns:
+        (T, way, dim).
+    """
+    members = one_hot(labels, way, embedded)
+    counts = members.sum(1)
+    means = members.mT @ embedded / counts.unsqueeze(-1)
+    within = (embedded - members @ means).square().sum((1, 2)) / max(labels.shape[1] - way, 1)
+    errors = within.unsqueeze(1) / counts
+    around = (means - means.mean(1, keepdim=True)).square().sum((1, 2)) / (way - 1)
+    # Where all means are one and there is no spread, nothing is divided by nothing.
+    between = (around - errors.mean(1)).clamp_min(torch.finfo(means.dtype).tiny).unsqueeze(1)
+    left = ((between + errors.amin(1, keepdim=True)) / (between + errors)).unsqueeze(-1)
+    common = (left * means).sum(1, keepdim=True) / left.sum(1, keepdim=True)
+    return means + (1 - left) * (common - means)
+
+
 def one_hot(labels: Tensor, way: int, like: Tensor) -> Tensor:
     """(T, n) labels → (T, n, way) ones and zeros, of the type of ``like``."""
     return (labels.unsqueeze(-1) == torch.arange(way, device=labels.device)).to(like.dtype)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from kshot.episode import Episodes
 from kshot.functional import per_episode_norms, query_cross_entropy, width_of
-from kshot.learners.embedding import Comparison, EmbeddingLearner, class_means
+from kshot.learners.embedding import Comparison, EmbeddingLearner, class_means, shrunk_means
 
 
 @final
@@ -24,19 +24,22 @@ class SimpleShot(EmbeddingLearner):
         e(x) = (f(x) - m) / ‖f(x) - m‖,     logits_k = -‖e(q) - mean of e(x) over class k‖²
 
     There is no training of its own: the encoder comes pretrained (the paper's by classification
-    of the training classes), or as it was built. Deviations: none.
+    of the training classes), or as it was built. Deviations: none; the shrinkage is an addition.
 
     Args:
         encoder: embeds the examples; it must tell its width (an attribute ``dim``).
+        shrinkage: draw the means of small classes towards that of all, as :class:`Prototypical` does; nothing
+            where classes are of one size.
     """
 
     trains = False
     wants_base = True
-    favours_large = True  # by squares of distances, as prototypes do
     centre: Tensor
 
-    def __init__(self, encoder: nn.Module) -> None:
+    def __init__(self, encoder: nn.Module, *, shrinkage: bool = False) -> None:
         super().__init__()
+        self.means = shrunk_means if shrinkage else class_means
+        self.favours_large = not shrinkage  # by squares of distances, as prototypes do
         self.encoder = per_episode_norms(encoder)
         self.register_buffer("centre", torch.zeros(width_of(encoder)))
 
@@ -48,7 +51,7 @@ class SimpleShot(EmbeddingLearner):
 
     def compare(self, support: Tensor, labels: Tensor, way: int) -> Comparison:
         """Average each class's centred and normalised support."""
-        means = class_means(self._centred(support), labels, way)
+        means = self.means(self._centred(support), labels, way)
         return lambda query: -torch.cdist(self._centred(query), means.to(query.dtype)).square()
 
     def loss(self, episodes: Episodes) -> Tensor:
