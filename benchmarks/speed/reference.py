@@ -39,7 +39,7 @@ CHUNK = 40
 BLOCK = 1024
 """Episodes drawn at a time."""
 
-GATHERED = 2**22
+GATHERED = 2**21
 """Numbers in the embeddings that are classified at a time."""
 
 
