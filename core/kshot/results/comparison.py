@@ -23,7 +23,7 @@ class Compared(Entry):
         seeds_ci95: half-width of Student's 95 % interval over the seeds; null for one.
         difference: mean over the episodes of this row minus the best one; null where outcomes are missing,
             or not over the best row's episodes.
-        ci95: half-width of its 95 % interval over the episodes.
+        ci95: half-width of its 95 % interval over the episodes; null where the difference is the same on all.
         p: of a paired t-test that the difference is zero; null for a single episode.
         p_adjusted: the same after Holm's correction over all pairs of the column's rows.
         not_worse: True where that is 0.05 or more: the best row is not significantly better.
@@ -48,7 +48,7 @@ class Pair(Entry):
         one: the first.
         other: the second.
         difference: mean over the episodes of the first minus the second.
-        ci95: half-width of its 95 % interval.
+        ci95: half-width of its 95 % interval; null where the difference is the same on all episodes.
         p_adjusted: of a paired t-test, after Holm's correction over all pairs of the column.
     """
 

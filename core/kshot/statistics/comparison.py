@@ -23,7 +23,8 @@ class Difference:
 
     Attributes:
         mean: of the one minus the other, over the episodes.
-        ci95: half-width of its 95 % interval; None for a single episode.
+        ci95: half-width of its 95 % interval; None for a single episode, and where all differences are one
+            number other than zero.
         p: of a paired t-test that the mean is zero, two-sided; None for a single episode.
         adjusted: p, corrected for the comparisons made beside it.
     """
@@ -39,7 +40,9 @@ def difference(one: Values, other: Values) -> Difference:
 
     Student's paired t: d̄ ± t · s / √E, of the E differences with the standard deviation s. Episodes that
     are hard for one are hard for the other, so differences vary less than scores do. Where all
-    differences are equal there is nothing to estimate: p is 1 if they are zero, and 0 if not.
+    differences are equal there is no s to go by: p is 1 if they are zero, and if not that of the sign
+    test, 2 · ½ᴱ. Accuracies are shares of few queries, so that two or three episodes are often alike
+    by chance.
     """
     from scipy import stats
 
@@ -48,9 +51,11 @@ def difference(one: Values, other: Values) -> Difference:
     if count < 2:
         return Difference(mean, None, None, None)
     error = float(np.std(gaps, ddof=1)) / math.sqrt(count)
+    if np.all(gaps == 0):
+        return Difference(0.0, 0.0, 1.0, 1.0)
     if np.all(gaps == gaps[0]):
-        p = 1.0 if gaps[0] == 0 else 0.0
-        return Difference(float(gaps[0]), 0.0, p, p)
+        p = 2.0 ** (1 - count)
+        return Difference(float(gaps[0]), None, p, p)
     p = float(2 * stats.t.sf(abs(mean) / error, count - 1))
     return Difference(mean, float(stats.t.ppf(0.975, count - 1)) * error, p, p)
 
