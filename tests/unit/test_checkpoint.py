@@ -17,9 +17,11 @@ from kshot.loading import make_loader
 from kshot.metrics import Interval
 from kshot.sampling import Sampler
 from kshot.shapes import Shape
-from kshot.tensorfiles import write_tensors
+from kshot.tensorfiles import read_tensors, write_tensors
 from kshot.testing import Toy, toy_encoder
-from kshot.training import Checkpoint, Training, read_learner, train
+from kshot.training import Checkpoint, Training, read_learner, train, trainable
+from kshot.training.checkpoint import State
+from kshot.training.optimisation import Meter, Optimiser
 from safetensors import safe_open
 
 SHAPE = Shape(5, 1, 5)
@@ -126,6 +128,52 @@ def test_a_training_starts_from_anothers_checkpoint_and_then_from_its_own(tmp_pa
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), started.parameters(), strict=True))
     before.path.write_bytes(b"gone")
     assert fit(build(Siamese), checkpoint).episodes == 40
+
+
+@pytest.mark.parametrize(("before", "after"), [("sgd", "adam"), ("adam", "sgd")])
+def test_a_start_under_another_optimiser_takes_the_weights_alone(
+    tmp_path: Path, before: str, after: str
+) -> None:
+    path = tmp_path / "start.safetensors"
+    short = OPTIONS.model_copy(update={"episodes": 20, "optimizer": before})
+    fit(build(Siamese), Checkpoint(path, "key"), short)
+    own = Checkpoint(tmp_path / "checkpoint.safetensors", "other", start=path)
+    fit(build(Siamese), own, OPTIONS.model_copy(update={"optimizer": after}))
+    with safe_open(own.path, "pt") as stored:
+        slots = {name.rsplit("/", 1)[1] for name in stored.keys() if name.startswith("optimizer/")}  # noqa: SIM118
+    assert slots == ({"step", "exp_avg", "exp_avg_sq"} if after == "adam" else {"momentum_buffer"})
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_moments_find_their_parameters_whatever_the_learning_rates(tmp_path: Path, by_name: bool) -> None:
+    """An optimiser numbers parameters by their rates; with other rates the numbers are others."""
+
+    def state(decay: float) -> tuple[State[Training], list[torch.nn.Parameter]]:
+        learner = build(Siamese)
+        own = trainable(learner)
+        optimiser = Optimiser(
+            own, OPTIONS, 10, 4, {one: decay if k % 2 else 1.0 for k, one in enumerate(own)}
+        )
+        meter = Meter(torch.device("cpu"))
+        return State(learner, optimiser.inner, {}, meter, Training()), own
+
+    path = tmp_path / "start.safetensors"
+    before, own = state(1.0)
+    for place, parameter in enumerate(own, 1):
+        parameter.grad = torch.full_like(parameter, float(place))
+    before.optimiser.step()
+    Checkpoint(path, "key").save(before)
+    if not by_name:  # as files were before
+        tensors, texts = read_tensors(path)
+        for number, name in enumerate(before.optimised):
+            for slot in ("step", "exp_avg", "exp_avg_sq"):
+                tensors[f"optimizer/{number}/{slot}"] = tensors.pop(f"optimizer/{name}/{slot}")
+        write_tensors(path, tensors, texts)
+    after, own = state(0.5 if by_name else 1.0)
+    Checkpoint(tmp_path / "none", "other", start=path).load(after)
+    for place, parameter in enumerate(own, 1):
+        moment = after.optimiser.state[parameter]["exp_avg"]
+        torch.testing.assert_close(moment, torch.full_like(parameter, 0.1 * place))
 
 
 def test_a_start_that_does_not_fit_is_refused(tmp_path: Path) -> None:

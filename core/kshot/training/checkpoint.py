@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from kshot.errors import CellError
 from kshot.tensorfiles import read_tensors, write_tensors
-from kshot.training.optimisation import Meter, trainable
+from kshot.training.optimisation import Meter, kept_by, trainable
 from kshot.training.record import Pretraining, Training
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -47,6 +47,12 @@ class State(Generic[Record]):
     kept: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
 
     @property
+    def optimised(self) -> list[str]:
+        """Names of the parameters as the optimiser numbers them, which is by their learning rates first."""
+        names = {id(parameter): name for name, parameter in self.learner.named_parameters()}
+        return [names[id(one)] for group in self.optimiser.param_groups for one in group["params"]]
+
+    @property
     def finite(self) -> bool:
         """False once a parameter is not: such a state is not worth going on from."""
         return all(bool(torch.isfinite(parameter).all()) for parameter in trainable(self.learner))
@@ -64,7 +70,8 @@ class Checkpoint:
         path: of the file.
         key: what the training depends on; a file with another key is not taken up.
         start: another training's file, taken up whatever its key where ``path`` offers nothing; with
-            the weights that it kept, where it stopped early.
+            the weights that it kept, where it stopped early, and without the moments of another kind of
+            optimiser.
         seconds: how often the state is written, at most; a training's validations write it too.
     """
 
@@ -76,10 +83,10 @@ class Checkpoint:
     def save(self, state: State[Any]) -> None:
         """Write the state, whole or not at all."""
         tensors = {f"{_LEARNER}{name}": value for name, value in learned_state(state.learner).items()}
-        for number, slots in state.optimiser.state_dict()["state"].items():
-            tensors |= {
-                f"{_OPTIMISER}{number}/{name}": torch.as_tensor(value) for name, value in slots.items()
-            }
+        moments, names = state.optimiser.state_dict()["state"], state.optimised
+        for number, slots in moments.items():
+            own = f"{_OPTIMISER}{names[number]}/"
+            tensors |= {own + slot: torch.as_tensor(value) for slot, value in slots.items()}
         tensors |= {f"{_RANDOM}{name}": one.get_state() for name, one in state.generators.items()}
         tensors |= {f"{_LOSSES}{name}": value for name, value in state.losses.state().items()}
         tensors |= {f"{_KEPT}{name}": value for name, value in state.kept.items()}
@@ -158,7 +165,7 @@ class _Stored(Generic[Record]):
         state.losses.restore(_below(self.tensors, _LOSSES))
         state.kept = _below(self.tensors, _KEPT)
         described = state.optimiser.state_dict()
-        described["state"] = _optimiser_state(_below(self.tensors, _OPTIMISER))
+        described["state"] = _optimiser_state(_below(self.tensors, _OPTIMISER), state)
         state.optimiser.load_state_dict(described)
 
 
@@ -182,9 +189,14 @@ def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def _optimiser_state(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+def _optimiser_state(tensors: dict[str, Tensor], of: State[Any]) -> dict[int, dict[str, Tensor]]:
+    """By the numbers of the optimiser's parameters; empty where another kind of optimiser kept other things."""
+    numbers = {name: number for number, name in enumerate(of.optimised)}
     state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        number, key = name.split("/", 1)
-        state.setdefault(int(number), {})[key] = value
-    return state
+    for path, value in tensors.items():
+        name, slot = path.rsplit("/", 1)
+        # Files that were written before names were kept have the numbers themselves.
+        number = numbers[name] if name in numbers else int(name)
+        state.setdefault(number, {})[slot] = value
+    fits = all(slots.keys() == kept_by(of.optimiser) for slots in state.values())
+    return state if fits else {}

@@ -170,6 +170,13 @@ class Meter:
         self._broken = state["broken"].to(self._broken.device)
 
 
+def kept_by(optimiser: torch.optim.Optimizer) -> set[str]:
+    """Names of what an optimiser of those that a configuration can name keeps of each parameter."""
+    return (
+        {"momentum_buffer"} if isinstance(optimiser, torch.optim.SGD) else {"step", "exp_avg", "exp_avg_sq"}
+    )
+
+
 def _optimiser(groups: list[list[nn.Parameter]], options: Optimisation) -> torch.optim.Optimizer:
     parameters: Any = [{"params": group} for group in groups]
     rate, decay = options.learning_rate, options.weight_decay
