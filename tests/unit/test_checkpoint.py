@@ -117,6 +117,53 @@ def test_a_longer_training_goes_on_from_a_shorter_one(tmp_path: Path) -> None:
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), longer.parameters(), strict=True))
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "batch"),
+    [(40, 20, 4), (20, 40, 3)],
+    ids=["a shorter one", "in the midst of a meta-batch"],
+)
+def test_a_training_takes_up_no_state_that_it_does_not_pass(
+    tmp_path: Path, first: int, then: int, batch: int
+) -> None:
+    checkpoint = Checkpoint(tmp_path / "checkpoint.safetensors", "key")
+    options = OPTIONS.model_copy(update={"meta_batch": batch})
+    fit(build(Siamese), checkpoint, options.model_copy(update={"episodes": first}))
+    second, anew = build(Siamese), build(Siamese)
+    options = options.model_copy(update={"episodes": then})
+    assert fit(second, checkpoint, options).episodes == then
+    fit(anew, None, options)
+    assert all(torch.equal(a, b) for a, b in zip(anew.parameters(), second.parameters(), strict=True))
+
+
+def test_a_start_in_the_midst_of_a_meta_batch_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "start.safetensors"
+    odd = OPTIONS.model_copy(update={"meta_batch": 3})
+    fit(build(Siamese), Checkpoint(path, "key"), odd.model_copy(update={"episodes": 10}))
+    whole = build(Siamese)
+    fit(whole, Checkpoint(tmp_path / "whole.safetensors", "other", start=path), odd)
+    own = Checkpoint(tmp_path / "cut.safetensors", "other", start=path)
+    with pytest.raises(CutError):
+        fit(build(Siamese), own, odd, cut=31)
+    path.write_bytes(b"gone")
+    again = build(Siamese)
+    fit(again, own, odd)
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), again.parameters(), strict=True))
+
+
+def test_a_start_that_leaves_nothing_to_train_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "start.safetensors"
+    fit(build(Siamese), Checkpoint(path, "key"), OPTIONS)
+    own = Checkpoint(tmp_path / "checkpoint.safetensors", "other", start=path)
+    started = build(Siamese)
+    assert fit(started, own, OPTIONS.model_copy(update={"episodes": 12})).episodes == 40
+    assert "was trained on 40 episodes already, and train.episodes asks for 12 in all" in caplog.text
+    caplog.clear()
+    fit(build(Siamese), own, OPTIONS.model_copy(update={"episodes": 60}))
+    assert not caplog.text
+
+
 def test_a_training_starts_from_anothers_checkpoint_and_then_from_its_own(tmp_path: Path) -> None:
     before = Checkpoint(tmp_path / "before.safetensors", "another run")
     fit(build(Siamese), before, OPTIONS.model_copy(update={"episodes": 20}))

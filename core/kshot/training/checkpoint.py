@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar, final
@@ -92,14 +93,22 @@ class Checkpoint:
         tensors |= {f"{_KEPT}{name}": value for name, value in state.kept.items()}
         write_tensors(self.path, tensors, {"key": self.key, "training": json.dumps(asdict(state.record))})
 
-    def load(self, state: State[Record]) -> None:
+    def load(self, state: State[Record], passed: Callable[[Record], bool] = lambda record: True) -> bool:
         """Restore what :meth:`save` wrote; the state stays as it is where there is nothing to take up.
+
+        Args:
+            state: restored.
+            passed: whether a state under the same key is one that this training passes, whose length is no part
+                of a key.
+
+        Returns:
+            True where ``start`` was taken up.
 
         Raises:
             CellError: ``start`` cannot be read, or does not fit the learner and its encoder.
         """
         own = self._own(type(state.record))
-        if own:
+        if own and passed(own.record):
             own.restore(state)
         elif self.start:
             try:
@@ -117,6 +126,9 @@ class Checkpoint:
             state.kept = {}
             if isinstance(state.record, Training):
                 state.record.best, state.record.stale, state.record.at_once = None, 0, None
+                state.record.began = state.record.episodes
+            return True
+        return False
 
     def remove(self) -> None:
         """Take the file away, once nothing is to go on from it."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -30,6 +32,8 @@ from kshot.training.optimisation import (
 )
 from kshot.training.processes import Alone, Processes
 from kshot.training.record import CurvePoint, Training
+
+log = logging.getLogger("kshot")
 
 REPORT_SECONDS = 0.5
 """How often progress is told, at most: reading the loss waits for the device."""
@@ -128,8 +132,7 @@ class _Run:
     def run(self) -> Training:
         """Train from where the checkpoint left off, or from the start."""
         if self._checkpoint:
-            checkpoint = self._checkpoint
-            self._processes.everywhere(lambda: checkpoint.load(self._state))
+            self._processes.everywhere(partial(self._load, self._checkpoint))
         self._processes.begin(self._learner, self._state.record.episodes)
         result, options, point = self._state.record, self._options, self._state.losses
         self._fitting.limit(result.at_once)
@@ -167,6 +170,26 @@ class _Run:
         if result.best:
             self._learner.load_state_dict(self._state.kept, strict=False)
         return result
+
+    def _load(self, checkpoint: Checkpoint) -> None:
+        """Take up what lies there, where this training passes there, and say where a start leaves nothing to do."""
+        wanted, batch = self._options.episodes, self._options.meta_batch
+
+        def passed(record: Training) -> bool:
+            # A shorter training may end with a smaller meta-batch, in the midst of one of this training's.
+            whole = (record.episodes - record.began) % batch == 0
+            return record.episodes == wanted or (record.episodes < wanted and whole)
+
+        started = checkpoint.load(self._state, passed)
+        done = self._state.record.episodes
+        if started and done >= wanted and self._processes.leads:
+            log.warning(
+                "train.start: %s was trained on %d episodes already, and train.episodes asks for %d in all: nothing "
+                "is trained; ask for more",
+                checkpoint.start,
+                done,
+                wanted,
+            )
 
     def _patience_is_out(self) -> bool:
         patience = self._options.patience

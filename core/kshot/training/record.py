@@ -35,6 +35,7 @@ class Training:
         best: the point with the best validation, whose weights are kept; none without ``patience``.
         stale: validations since then.
         at_once: episodes of a meta-batch that were computed at once in the end; none: all of them.
+        began: how many of the episodes another training was trained on, from which this one went on.
     """
 
     episodes: int = 0
@@ -43,6 +44,7 @@ class Training:
     best: CurvePoint | None = None
     stale: int = 0
     at_once: int | None = None
+    began: int = 0
 
     def improved(self, point: CurvePoint) -> bool:
         """Take in a validated point; True where its accuracy is above all before it."""
@@ -56,7 +58,8 @@ class Training:
         """From what ``dataclasses.asdict`` makes of it, which is what a checkpoint holds."""
         curve = [_point(point) for point in raw["curve"]]
         best = _point(raw["best"]) if raw["best"] else None
-        return cls(raw["episodes"], raw["seconds"], curve, best, raw["stale"], raw.get("at_once"))
+        later = raw.get("at_once"), raw.get("began", 0)
+        return cls(raw["episodes"], raw["seconds"], curve, best, raw["stale"], *later)
 
 
 @dataclass
