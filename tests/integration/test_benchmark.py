@@ -34,6 +34,7 @@ from kshot.statistics import (
 )
 from kshot.testing import Toy, toy_encoder
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 from .conftest import configuration, plan, run, toy_registry
 
@@ -525,6 +526,22 @@ def test_a_run_goes_on_from_another_runs_checkpoint(tmp_path: Path) -> None:
     assert longer.cells[0].scores[0].accuracy == whole.cells[0].scores[0].accuracy
     assert longer.cells[0].train and longer.cells[0].train.start == content_hash(kept)
     assert whole.cells[0].train and whole.cells[0].train.start is None
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "halving"])
+@pytest.mark.parametrize("halving_every", [None, 12])
+def test_a_shorter_run_before_in_the_same_folder_changes_no_figure(
+    tmp_path: Path, schedule: str, halving_every: int | None
+) -> None:
+    train: dict[str, Any] = {"schedule": schedule, "halving_every": halving_every, "validations": 0}
+    run(tmp_path / "one", train={**train, "episodes": 20})
+    after, alone = (run(tmp_path / name, train={**train, "episodes": 40}).cells[0] for name in ("one", "two"))
+    assert after.curve[-1].episodes == alone.curve[-1].episodes == 40
+    kept = [
+        load_file(tmp_path / name / "cells" / alone.id / "learner.safetensors") for name in ("one", "two")
+    ]
+    assert kept[0].keys() == kept[1].keys()
+    assert all(torch.equal(kept[0][name], kept[1][name]) for name in kept[0])
 
 
 def test_a_start_that_is_not_there_is_told_before_anything_runs(tmp_path: Path) -> None:

@@ -273,7 +273,10 @@ class _Store:
         part of what became of it.
         """
         train, validated = cell.settings.train, cell.settings.train.patience is not None
-        open_ended = not validated and (train.schedule == "constant" or train.halving_every is not None)
+        by_length = train.schedule == "cosine" or (
+            train.schedule == "halving" and train.halving_every is None
+        )
+        open_ended = not validated and not by_length
         left = {"episodes", "validations", "validation_episodes"} if open_ended else set[str]()
         depends = {
             **self._training(cell),

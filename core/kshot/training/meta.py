@@ -185,7 +185,7 @@ class _Run:
         if started and done >= wanted and self._processes.leads:
             log.warning(
                 "train.start: %s was trained on %d episodes already, and train.episodes asks for %d in all: nothing "
-                "is trained; ask for more",
+                "is trained here; ask for more to train further",
                 checkpoint.start,
                 done,
                 wanted,
