@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -507,8 +508,11 @@ def test_names_of_classes_that_differ_by_case_or_space_are_told_and_kept(
     words, labels = texts()
     names = [{"drive": "Cook", "sing": "cook "}.get(label, label) for label in labels]
     fitted = FewShotClassifier("tfidf").fit(words, names)
-    told = "fit: classes that differ by case alone, or by space around them, and are kept apart: "
-    assert [one.partition("; give")[0] for one in caplog.messages] == [f"{told}'Cook' and 'cook' and 'cook '"]
+    [told] = caplog.messages
+    assert told.startswith(
+        "fit: classes that differ by case alone, by space around them, or by how Unicode spells"
+    )
+    assert " kept apart: 'Cook' and 'cook' and 'cook '; give" in told
     assert fitted.classes_.tolist() == ["Cook", "cook", "cook "]
     caplog.clear()
     fitted.add_class("law", ["the court", "a judge"]).remove_class("law")
@@ -518,6 +522,16 @@ def test_names_of_classes_that_differ_by_case_or_space_are_told_and_kept(
     caplog.clear()
     FewShotClassifier("tfidf").fit(words, labels)
     assert not caplog.messages
+
+
+def test_names_of_classes_that_look_the_same_are_told_and_kept(caplog: pytest.LogCaptureFixture) -> None:
+    words, labels = texts()
+    decomposed = unicodedata.normalize("NFD", "Café")
+    names = [{"drive": "Café", "sing": decomposed}.get(label, label) for label in labels]
+    fitted = FewShotClassifier("tfidf").fit(words, names)
+    [told] = caplog.messages
+    assert f"kept apart: '{decomposed}' and 'Café'; give" in told
+    assert {"Café", decomposed} < set(fitted.classes_)
 
 
 def test_many_findings_are_one_line_and_nothing_in_it_commands_a_terminal(

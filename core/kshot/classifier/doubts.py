@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import reprlib
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -32,7 +33,8 @@ _short.maxstring = 60
 
 
 def tell_alike(given: Iterable[str], known: Iterable[str], who: str) -> None:
-    """Tell of classes whose names differ by case alone, or by space around them.
+    """Tell of classes whose names differ by case alone, by space around them, or by how Unicode spells a letter (an é
+    of one sign or of two, which look the same).
 
     Args:
         given: names of classes, as they are given now.
@@ -42,12 +44,12 @@ def tell_alike(given: Iterable[str], known: Iterable[str], who: str) -> None:
     before = set(known)
     groups: dict[str, list[str]] = {}
     for name in sorted(before.union(given)):
-        groups.setdefault(name.strip().casefold(), []).append(name)
+        groups.setdefault(unicodedata.normalize("NFC", name.strip()).casefold(), []).append(name)
     alike = [names for names in groups.values() if len(names) > 1 and not before.issuperset(names)]
     if alike:
         log.warning(
-            "%s: classes that differ by case alone, or by space around them, and are kept apart: %s; give those that "
-            "are one the same name",
+            "%s: classes that differ by case alone, by space around them, or by how Unicode spells a letter, and are "
+            "kept apart: %s; give those that are one the same name",
             who,
             listing((" and ".join(map(_short.repr, names)) for names in alike), NAMED),
         )
