@@ -318,6 +318,19 @@ def test_folder_names_are_composed_unicode(tmp_path: Path) -> None:
     assert source.fetch(int(source.catalogue("test").rows[0])) == "TEA"
 
 
+def test_files_whose_paths_look_the_same_are_refused_by_both_spellings(tmp_path: Path) -> None:
+    for name in ("cafe\u0301", "caf\u00e9", "tea"):
+        (tmp_path / "drinks" / name).mkdir(parents=True)
+        (tmp_path / "drinks" / name / "1.txt").write_text(name, encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        texts(tmp_path / "drinks")
+    assert "how Unicode spells a letter alone" in str(caught.value)
+    assert r"'cafe\u0301/1.txt', 'caf\xe9/1.txt'; rename or remove all but one" in str(caught.value)
+    (tmp_path / "drinks" / "cafe\u0301" / "1.txt").rename(tmp_path / "drinks" / "cafe\u0301" / "2.txt")
+    source = texts(tmp_path / "drinks", split=ClassSplit(train=["caf\u00e9"], test=["tea"]))
+    assert len(source.catalogue("train")) == 2  # one class, whose folders a file system may keep apart
+
+
 def test_folders_in_a_list_may_share_classes_and_file_names(folder: Path, tmp_path: Path) -> None:
     import shutil
 

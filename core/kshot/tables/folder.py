@@ -14,13 +14,17 @@ from typing import final
 from kshot.errors import DataError, listing
 from kshot.tables.part import Layout, Part, read_file, refuse
 
+NAMED = 4
+"""Files that a message names; the rest is counted."""
+
 
 @final
 class FolderPart(Part):
     """Files in class folders; a class folder may hold further folders.
 
     Names that begin with a dot are passed over. Class names and keys are in Unicode's composed
-    form (NFC), since file systems differ in the form that they return.
+    form (NFC), since file systems differ in the form that they return; two files whose paths are then
+    the same are refused.
 
     Two columns can be asked for: ``folder``, in which folder below its class folder a file lies
     (``.`` for the class folder itself), and ``split``, the name of the folder of class folders.
@@ -31,7 +35,7 @@ class FolderPart(Part):
         layout: which files count.
 
     Raises:
-        DataError: no such file in any class folder.
+        DataError: no such file in any class folder, or two whose paths look the same.
     """
 
     def __init__(self, path: Path, name: str, layout: Layout) -> None:
@@ -57,6 +61,12 @@ class FolderPart(Part):
             raise DataError(
                 f"{name}: no examples; a folder of examples holds one sub-folder per class, "
                 f"with files ending in {listing(layout.suffixes)} (a table in it is named by its own path){there}"
+            )
+        paths = Counter(unicodedata.normalize("NFC", file) for file in self._files)
+        if twice := [file for file in self._files if paths[unicodedata.normalize("NFC", file)] > 1]:
+            raise DataError(
+                f"{name}: files whose paths differ by how Unicode spells a letter alone, and look the same: "
+                f"{listing(map(ascii, twice), NAMED)}; rename or remove all but one of each"
             )
         if others:
             self.notes = (left_out(name, others, layout.suffixes),)
