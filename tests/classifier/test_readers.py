@@ -113,3 +113,14 @@ def test_what_is_wrong_with_a_sound_is_said(content: bytes, reason: str) -> None
 def test_what_is_wrong_with_a_text_is_said(content: bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         TextReader().decode(content, 5)
+
+
+def test_samples_with_the_channels_last_are_refused_with_the_mend() -> None:
+    """soundfile reads them so, and their mean over the first axis would be a recording of a few samples."""
+    stream = io.BytesIO(sound(np.stack([tone(440)[0], tone(440)[0] + 0.1], axis=1)))
+    samples, rate = soundfile.read(stream, dtype="float32")
+    for given in ((samples, rate), (rate, samples), {"array": samples, "sampling_rate": rate}):
+        with pytest.raises(ValueError, match=r"would be \d+ channels of 2 samples each; .* samples\.T"):
+            AudioReader().read(given)
+    read = AudioReader().read((samples.T, rate))
+    np.testing.assert_allclose(read.samples, samples.mean(axis=1), atol=1e-6)

@@ -60,6 +60,12 @@ def _waveform(samples: Any, rate: Any) -> Waveform:
     if not np.issubdtype(values.dtype, np.floating):
         raise ValueError(f"samples must be floating-point numbers between -1 and 1, not {values.dtype}")
     if values.ndim == 2:
+        channels, length = values.shape
+        if channels > length:  # soundfile and scipy read (n, channels)
+            raise ValueError(
+                f"samples of shape {values.shape} would be {channels} channels of {length} samples each; give "
+                "(channels, n), such as samples.T"
+            )
         values = values.mean(axis=0)
     if values.ndim != 1:
         raise ValueError(f"samples of shape {values.shape} are neither (n,) nor (channels, n)")
