@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import torch
 from kshot.interfaces import Reader
 from kshot_audio.reading import AudioReader
 from kshot_image.reading import ImageReader
@@ -124,3 +125,20 @@ def test_samples_with_the_channels_last_are_refused_with_the_mend() -> None:
             AudioReader().read(given)
     read = AudioReader().read((samples.T, rate))
     np.testing.assert_allclose(read.samples, samples.mean(axis=1), atol=1e-6)
+
+
+def test_tensors_in_half_precision_are_read() -> None:
+    pixels = torch.tensor([[0.0, 1.0, 0.5], [0.25, 0.75, 1.0]], dtype=torch.bfloat16)
+    np.testing.assert_array_equal(
+        np.asarray(ImageReader().read(pixels)), np.asarray(ImageReader().read(pixels.float()))
+    )
+    samples = torch.tensor(tone(440)[0]).bfloat16()
+    read = AudioReader().read((samples, 16000))
+    np.testing.assert_array_equal(read.samples, samples.float().numpy())
+
+
+def test_a_tensor_that_is_no_picture_is_told_as_it_was_given() -> None:
+    with pytest.raises(
+        ValueError, match=r"tensor of shape \(20, 30, 3\) is no picture: \(\[channels, \]height, width"
+    ):
+        ImageReader().read(torch.zeros(20, 30, 3))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast, final
 
 import numpy as np
+import torch
 from kshot.files import read_bytes
 from kshot.interfaces import Presentation, Reader
 
@@ -56,7 +57,10 @@ class AudioReader(Reader):
 def _waveform(samples: Any, rate: Any) -> Waveform:
     if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or rate <= 0:
         raise ValueError(f"a rate of {rate!r} is no whole number of samples per second")
-    values = np.asarray(samples.detach().cpu() if hasattr(samples, "detach") else samples)
+    if isinstance(samples, torch.Tensor):
+        samples = samples.detach().cpu()
+        samples = samples.float() if samples.dtype == torch.bfloat16 else samples  # which numpy has not
+    values = np.asarray(samples)
     if not np.issubdtype(values.dtype, np.floating):
         raise ValueError(f"samples must be floating-point numbers between -1 and 1, not {values.dtype}")
     if values.ndim == 2:

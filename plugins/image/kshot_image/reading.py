@@ -41,8 +41,7 @@ class ImageReader(Reader):
         if isinstance(given, bytes | bytearray):
             return decode(bytes(given))
         if isinstance(given, torch.Tensor):
-            tensor = given.detach().cpu()
-            return _picture((tensor.permute(1, 2, 0) if tensor.ndim == 3 else tensor).numpy())
+            return _picture(_channels_last(given).numpy())
         if isinstance(given, np.ndarray):
             return _picture(given)
         raise ValueError(f"a {type(given).__name__} is no picture; give a path, an image or an array")
@@ -54,6 +53,16 @@ class ImageReader(Reader):
     def present(self, raw: Image.Image) -> Presentation:
         """The picture as a PNG file."""
         return present(raw)
+
+
+def _channels_last(given: torch.Tensor) -> torch.Tensor:
+    """(H, W) or (C, H, W) numbers → (H, W) or (H, W, C), of a kind that numpy has."""
+    if not (given.ndim == 2 or (given.ndim == 3 and given.shape[0] in (1, 3, 4))):
+        raise ValueError(f"a tensor of shape {tuple(given.shape)} is no picture: ([channels, ]height, width)")
+    tensor = given.detach().cpu()
+    if tensor.dtype == torch.bfloat16:
+        tensor = tensor.float()
+    return tensor.permute(1, 2, 0) if tensor.ndim == 3 else tensor
 
 
 def _picture(pixels: np.ndarray[Any, Any]) -> Image.Image:
