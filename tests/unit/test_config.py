@@ -68,6 +68,26 @@ def test_each_problem_names_key_value_and_mend(changes: dict[str, Any], expected
 
 
 @pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"evaluate": {"unknown": {"score": "abc"}}}, "evaluate.unknown.score: input should be 'max_logit'"),
+        (
+            {"evaluate": {"unknown": {"clases": 5}}},
+            "evaluate.unknown.clases: unknown key; did you mean 'classes'?",
+        ),
+        ({"evaluate": {"unknown": True}}, "evaluate.unknown: input should be a valid dictionary"),
+        (
+            {"learners": [{"use": "maml", "pretrain": 5}]},
+            "learners.0.pretrain: input should be a valid dictionary",
+        ),
+    ],
+)
+def test_what_may_also_be_false_is_not_told_to_be_false(changes: dict[str, Any], expected: str) -> None:
+    [problem] = problems(**changes)
+    assert problem.startswith(expected)
+
+
+@pytest.mark.parametrize(
     ("shapes", "named"),
     [
         (["5w1s", "5w5s", "5w1s"], "5w1s"),

@@ -47,7 +47,19 @@ def problems_of(error: ValidationError, raw: Any, root: type[BaseModel], where: 
         root: the model that checked it.
         where: the value's own place, for messages.
     """
-    return list(dict.fromkeys(_problem(details, raw, root, where) for details in error.errors()))
+    found = [(details, _place(raw, details["loc"])) for details in error.errors()]
+    # Where another branch of a union says what is wrong with or within a value, that it is not the one word of
+    # this branch, such as false, tells nothing and would mislead.
+    telling = [
+        details
+        for details, own in found
+        if details["type"] != "literal_error"
+        or not any(
+            place[: len(own)] == own and (len(place) > len(own) or other["type"] != "literal_error")
+            for other, place in found
+        )
+    ]
+    return list(dict.fromkeys(_problem(details, raw, root, where) for details in telling))
 
 
 def _problem(details: Any, raw: Any, root: type[BaseModel], where: str) -> str:
