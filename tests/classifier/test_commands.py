@@ -418,6 +418,27 @@ def test_fit_names_the_files_that_the_encoder_refuses(
     assert f"fit, negatives: {others}/wide.png cannot be used: too wide" in capsys.readouterr().err
 
 
+def test_negatives_of_texts_may_be_files_of_a_folder_however_deep(tmp_path: Path, capsys: Capture) -> None:
+    for name, text in (
+        ("a/1", "boil flour"),
+        ("a/2", "boil oven"),
+        ("b/1", "engine wheel"),
+        ("b/2", "engine"),
+    ):
+        (tmp_path / "classes" / name).with_suffix(".txt").parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "classes" / name).with_suffix(".txt").write_text(text)
+    (tmp_path / "others" / "deep").mkdir(parents=True)
+    (tmp_path / "others" / "1.txt").write_text("the weather")
+    (tmp_path / "others" / "deep" / "2.txt").write_text("a song", encoding="utf-8-sig")
+    made = ["fit", str(tmp_path / "classes"), "--encoder", "tfidf", "--draws", "0"]
+    made += ["--out", str(tmp_path / "texts.kshot"), "--negatives", str(tmp_path / "others")]
+    assert main(made) == 0
+    assert "of 2 negatives" in capsys.readouterr().out
+    (tmp_path / "others" / "blank.txt").write_text("  ")
+    assert main(made) == 2
+    assert f"fit, negatives: {tmp_path}/others/blank.txt cannot be used: " in capsys.readouterr().err
+
+
 def test_how_many_files_of_other_endings_are_left_out_is_told(bars: Path, capsys: Capture) -> None:
     for name in ("lying/notes.txt", "lying/a.HEIC", "standing/b.heic", "standing/.hidden.txt"):
         (bars / name).write_bytes(b"no picture")

@@ -96,7 +96,7 @@ def _read(encoder: str, data: str, options: Mapping[str, Any], mend: str) -> Exa
 
 
 def strangers_of(encoder: str, given: str, options: Mapping[str, Any]) -> Examples:
-    """Things of no class: all files of a folder, however deep; or all of a table, or of class folders of texts.
+    """Things of no class: all files of a folder, however deep, or all of a table.
 
     Of a table the column of media alone is read.
 
@@ -110,7 +110,7 @@ def strangers_of(encoder: str, given: str, options: Mapping[str, Any]) -> Exampl
     """
     registry = load_registry()
     modality = modality_of(registry, encoder)
-    if modality != "text" and Path(given).is_dir():
+    if Path(given).is_dir():
         found = files(given, build_reader(registry, modality))
         return Examples(
             [item.thing for item in found], (), [item.name for item in found], [None] * len(found)
