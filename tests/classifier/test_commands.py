@@ -193,7 +193,12 @@ def test_the_name_of_a_file_is_no_text(model: str, tmp_path: Path, capsys: Captu
         assert main([*command, given]) == 2
         assert f"{given}: no such file; texts are given as they are" in capsys.readouterr().err
         assert main([*command, str(tmp_path)]) == 2
-        assert f"{tmp_path} is the name of a file or folder here" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert f"{tmp_path} is the name of a file or folder here" in said
+        assert said.endswith("the lines of a file: - < FILE\n")
+        (tmp_path / "my tickets.csv").touch()
+        assert main([*command, str(tmp_path / "my tickets.csv")]) == 2
+        assert capsys.readouterr().err.endswith(f"the lines of a file: - < '{tmp_path}/my tickets.csv'\n")
     assert main(["predict", model, "stir what is in a.txt", "x" * 5000, "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)) == 2
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,9 +84,11 @@ def _refuse_file(given: str, reader: Reader) -> None:
         return
     with contextlib.suppress(OSError, ValueError):  # too long, or of signs that no name has
         if Path(given).exists():
+            # A shell opens no folder for reading, and breaks a name at its spaces.
+            file = "FILE" if Path(given).is_dir() else shlex.quote(given)
             raise KshotError(
                 f"{given} is the name of a file or folder here, and texts are given as they are; for the lines of a "
-                f"file: - < {given}"
+                f"file: - < {file}"
             )
     if Path(given).suffix.lower() in (*reader.suffixes, *FORMATS) and not re.search(r"\s", given):
         raise KshotError(
