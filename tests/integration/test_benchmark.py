@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +235,17 @@ def test_training_classes_are_asked_of_a_source_by_what_looks_at_them(tmp_path: 
     )
 
 
+def test_an_encoder_that_learns_from_training_classes_says_so_where_there_are_none(tmp_path: Path) -> None:
+    registry = toy_registry(
+        ("sources", SourceSpec("untaught", "no training", f"{__name__}:untaught", modality="toy")),
+        ("encoders", EncoderSpec("learns", "fits", f"{__name__}:learning_encoder", modality="toy")),
+    )
+    train = {"episodes": 0}
+    found = run(tmp_path, registry, sources={"untaught": None}, encoders={"toy": "learns"}, train=train)
+    [cell] = found.cells
+    assert cell.error == "no train classes (encoder 'learns' learns from all of them)"
+
+
 def test_small_training_classes_are_told_where_something_trains(tmp_path: Path) -> None:
     train = {"way": 13, "episodes": 4}
     assert len(run(tmp_path, learners=["simpleshot"], train=train).cells) == 1
@@ -241,6 +253,18 @@ def test_small_training_classes_are_told_where_something_trains(tmp_path: Path) 
         ConfigurationError, match="13-way 1-shot with 5 queries: the train split has 12 classes"
     ):
         run(tmp_path, learners=["simpleshot", "prototypical"], train=train)
+
+
+def learning_encoder() -> Encoder:
+    """The toy's encoder, which looks at the training examples first."""
+    encoder = toy_encoder()
+
+    class Learning(type(encoder)):
+        def fit(self, raw: Sequence[Any]) -> None:
+            assert len(raw)
+
+    encoder.__class__ = Learning
+    return encoder
 
 
 def blind() -> Toy:

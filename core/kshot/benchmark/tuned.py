@@ -5,7 +5,7 @@ from __future__ import annotations
 from kshot.benchmark.data import Data
 from kshot.benchmark.plan import PlannedCell
 from kshot.encoders import Tuned, tune
-from kshot.errors import CellError
+from kshot.errors import CellError, DataError
 from kshot.interfaces import Encoder
 from kshot.loading import RawExamples
 from kshot.making import make_encoder
@@ -21,7 +21,11 @@ def build_encoder(cell: PlannedCell, data: Data) -> Tuned:
     encoder = make_encoder(part.what)
     if type(encoder).fit is not Encoder.fit:
         source = data.source(cell.source)
-        encoder.fit(RawExamples.of_split(source, source.catalogue("train")))
+        try:
+            catalogue = source.catalogue("train")
+        except DataError as error:
+            raise DataError(f"{error} (encoder '{part.id}' learns from all of them)") from error
+        encoder.fit(RawExamples.of_split(source, catalogue))
     try:
         return tune(encoder, part.tuning)
     except ValueError as error:
