@@ -234,3 +234,13 @@ def test_a_narrow_terminal_breaks_summaries_but_no_name(monkeypatch, capsys):
     assert any("mini_transformer" in line for line in lines)
     assert all(len(line) <= 40 for line in lines)
     assert " ".join(lines).count("[bold]") == 8
+
+
+@pytest.mark.parametrize(
+    ("command", "code"), [("list >&-", 0), ("list <&- >&- 2>&-", 0), ("report there_is_none 2>&-", 2)]
+)
+def test_a_standard_stream_that_is_closed_is_an_empty_one(command: str, code: int) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m kshot {command}', sys.executable], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")

@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     70: a fault in kshot itself. 130: interrupted. 143: terminated. A traceback is shown with ``--debug`` only,
     which may stand anywhere.
     """
+    _open_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A class may be called what the terminal's encoding, or any, has no letters for.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -45,6 +46,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         return _report(error, debug)
     return code
+
+
+def _open_streams() -> None:
+    """Give a process that was started without one of the standard streams an empty one.
+
+    Python has None for them then, and the first file that is opened gets their number, to which libraries
+    write what they have to say.
+    """
+    for name, mode in (
+        ("stdin", "r"),
+        ("stdout", "w"),
+        ("stderr", "w"),
+    ):  # 0, 1, 2: the lowest is given first
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8", errors="backslashreplace"))  # noqa: PTH123, SIM115
 
 
 def _without_debug(arguments: list[str]) -> tuple[bool, list[str]]:
