@@ -167,6 +167,6 @@ def _flush_folder(folder: Path) -> None:
 def cache_dir(*parts: str) -> Path:
     """A folder for what can be made again: below ``KSHOT_CACHE``, else the user's cache folder."""
     base = os.environ.get("KSHOT_CACHE")
-    if base is None:
+    if not base:  # an empty one would be the current folder
         base = str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kshot")
     return Path(base, *parts)

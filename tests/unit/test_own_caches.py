@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from kshot.files import cache_dir
 
 from tests.conftest import Site
 
@@ -25,3 +26,12 @@ def test_processes_of_tests_use_no_cache_of_the_user(
     assert done.returncode == 0, done.stderr
     for line in done.stdout.splitlines():
         assert Path(line).is_relative_to(tmp_path_factory.getbasetemp().parent)
+
+
+@pytest.mark.parametrize("variable", ["KSHOT_CACHE", "XDG_CACHE_HOME"])
+def test_an_empty_variable_is_as_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str) -> None:
+    for name in ("KSHOT_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(variable, "")
+    assert cache_dir("embeddings") == tmp_path / ".cache" / "kshot" / "embeddings"
