@@ -31,6 +31,12 @@ _ENDS = re.compile("\r\n|\r")
 
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
+MENDS = {
+    **dict.fromkeys(_FULL, "make room and run the same command again"),
+    errno.ENAMETOOLONG: "take a shorter name",
+}
+"""What a user does about errors of the system, by their numbers, wherever they come from."""
+
 
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Write ``content`` so that a reader sees the old file or the new one, never half of it."""
@@ -117,11 +123,7 @@ def not_utf8(start: bytes) -> str:
 
 def cannot_write(path: Path, error: OSError) -> StorageError:
     """The error for a file that the system does not let us write, with the mend."""
-    mend = (
-        "make room and run the same command again"
-        if error.errno in _FULL
-        else "choose a folder that can be written"
-    )
+    mend = MENDS.get(error.errno or 0, "choose a folder that can be written")
     return StorageError(f"cannot write {path}: {error.strerror or error}; {mend}")
 
 

@@ -244,3 +244,17 @@ def test_a_standard_stream_that_is_closed_is_an_empty_one(command: str, code: in
         ["sh", "-c", f'"$0" -m kshot {command}', sys.executable], capture_output=True, text=True
     )
     assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("list > /dev/full", "the output: No space left on device; make room and run the same command again"),
+        (f"inspect {'x' * 300}", f"{'x' * 300}: File name too long; take a shorter name"),
+    ],
+)
+def test_what_the_system_would_not_do_is_no_fault_of_ours(command: str, message: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m kshot {command}', sys.executable], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"kshot: {message}\n")

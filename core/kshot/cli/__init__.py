@@ -100,10 +100,23 @@ def _report(error: Exception, debug: bool) -> int:
     if isinstance(error, KshotError):
         print(f"kshot: {_harmless(error)}", file=sys.stderr)
         return BAD_INPUT
+    if mended := _mended(error):
+        print(f"kshot: {_harmless(mended)}", file=sys.stderr)
+        return BAD_INPUT
     text = _harmless(f"{type(error).__name__}: {error}")
     hint = "" if debug else "; run it again with --debug to see where"
     print(f"kshot: a fault in kshot or a plugin, {text}{hint}", file=sys.stderr)
     return INTERNAL
+
+
+def _mended(error: Exception) -> str:
+    """What the system would not do, with the mend; empty where that is no user's matter."""
+    from kshot.files import MENDS
+
+    if not isinstance(error, OSError) or error.errno not in MENDS:
+        return ""
+    # What is written to a stream that is open already has no name.
+    return f"{error.filename or 'the output'}: {error.strerror}; {MENDS[error.errno]}"
 
 
 def _harmless(text: object) -> str:
