@@ -51,14 +51,16 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 def write_atomic_with(path: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, flush it to disk, then rename it.
 
-    The folder is flushed too: once this returns, the file is there whatever becomes of the machine.
+    The folder is flushed too: once this returns, the file is there whatever becomes of the machine. As with a file
+    that is written in its place, a link stays one and an older file keeps who may read and write it.
 
     Raises:
         StorageError: no room, no permission, or no folder where one should be.
     """
+    place = Path(os.path.realpath(path))  # resolve() raises where links go in a circle
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.", suffix=PART)
         os.close(handle)
     except OSError as error:
         raise cannot_write(path, error) from error
@@ -67,9 +69,9 @@ def write_atomic_with(path: Path, write: Callable[[Path], None]) -> None:
         write(temporary)
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-        _flush_folder(path.parent)
+        temporary.chmod(_mode(place))
+        temporary.replace(place)
+        _flush_folder(place.parent)
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
@@ -146,10 +148,14 @@ def content_hash(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _mode(path: Path) -> int:
+    """Who may read and write a file that is written: as it was, or as the process makes new ones."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:  # there is none yet
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask
 
 
 def _flush_folder(folder: Path) -> None:
