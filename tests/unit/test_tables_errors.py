@@ -404,3 +404,13 @@ def test_hub_that_has_no_such_data_set(monkeypatch: pytest.MonkeyPatch) -> None:
         "'some/voices' is no file or folder here, and cannot be had from the hub: "
         "Dataset 'some/voices' doesn't exist on the Hub"
     )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems elsewhere take no such names")
+@pytest.mark.parametrize("name", ["cats/\udcfc.txt", "caf\udce9/a.txt"])
+def test_a_name_that_is_not_utf8(name: str) -> None:
+    for file in ("pets/cats/a.txt", "pets/dogs/a.txt", f"pets/{name}"):
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        Path(file).write_text("words")
+    told = message("pets", split=None, suffixes=(".txt",))
+    assert told.startswith(f"pets/{name}: the name is not UTF-8; rename it, as by `convmv")

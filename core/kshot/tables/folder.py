@@ -35,7 +35,8 @@ class FolderPart(Part):
         layout: which files count.
 
     Raises:
-        DataError: no such file in any class folder, or two whose paths look the same.
+        DataError: no such file in any class folder, one whose name is not UTF-8, or two whose paths look
+            the same.
     """
 
     def __init__(self, path: Path, name: str, layout: Layout) -> None:
@@ -62,6 +63,11 @@ class FolderPart(Part):
                 f"{name}: no examples; a folder of examples holds one sub-folder per class, "
                 f"with files ending in {listing(layout.suffixes)} (a table in it is named by its own path){there}"
             )
+        refuse(
+            name,
+            "files",
+            [f"{name}/{file}: {problem}" for file in self._files if (problem := _misnamed(file))],
+        )
         paths = Counter(unicodedata.normalize("NFC", file) for file in self._files)
         if twice := [file for file in self._files if paths[unicodedata.normalize("NFC", file)] > 1]:
             raise DataError(
@@ -109,6 +115,15 @@ class FolderPart(Part):
 
     def read(self, row: int) -> bytes | str:
         return read_file(self.folder / self._files[row], self._layout.content, self.place(row, self.media))
+
+
+def _misnamed(file: str) -> str:
+    """Why a file cannot be told by its name, which stands in results and in episodes' hashes; empty where it can."""
+    try:
+        file.encode()
+    except UnicodeEncodeError:  # Python holds other bytes in surrogates
+        return "the name is not UTF-8; rename it, as by `convmv -r -f latin1 -t utf-8 --notest FOLDER`"
+    return ""
 
 
 def _visible_folders(path: Path) -> list[Path]:
