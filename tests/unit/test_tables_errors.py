@@ -414,3 +414,16 @@ def test_a_name_that_is_not_utf8(name: str) -> None:
         Path(file).write_text("words")
     told = message("pets", split=None, suffixes=(".txt",))
     assert told.startswith(f"pets/{name}: the name is not UTF-8; rename it, as by `convmv")
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
+def test_a_cache_of_tables_that_cannot_be_written(format: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = datasets.Dataset.from_list([dict(zip(HEADER, row, strict=True)) for row in ROWS])
+    write = {"csv": dataset.to_csv, "jsonl": dataset.to_json, "parquet": dataset.to_parquet}[format]
+    write(f"speakers.{format}")
+    Path("taken").touch()
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(Path("taken/cache").absolute()))
+    told = message(f"speakers.{format}")
+    assert (
+        "taken/cache, cannot be written: Not a directory; make room there, or set HF_DATASETS_CACHE" in told
+    )

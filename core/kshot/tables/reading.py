@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -116,6 +117,11 @@ def _load(builder: str, path: Path, name: str, digest: str, options: Mapping[str
                 **options,
             )
         except Exception as error:  # whatever the readers below it raise on a bad file
+            if system := _system(error):  # the file itself has been read by now
+                raise DataError(
+                    f"{name}: the cache of tables that `datasets` keeps, {datasets.config.HF_DATASETS_CACHE}, cannot "
+                    f"be written: {system}; make room there, or set HF_DATASETS_CACHE to a folder that can be written"
+                ) from error
             reason = _root(error)
             if any(sign in reason for sign in _NO_ROWS):
                 raise DataError(f"{name}: the table has no rows") from error
@@ -166,9 +172,23 @@ def _open_hub(name: str, layout: Layout) -> list[Part]:
         return parts
 
 
+def _system(error: BaseException) -> str:
+    """What the operating system would not do, where that is at the bottom of a chain; else empty.
+
+    Arrow raises an OSError, without the system's number, of a damaged file too.
+    """
+    error = _bottom(error)
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else ""
+
+
 def _root(error: BaseException) -> str:
     """The first line of the error at the bottom of a chain: the ones above only say that it failed."""
-    while error.__cause__ is not None:
-        error = error.__cause__
+    error = _bottom(error)
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+def _bottom(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
