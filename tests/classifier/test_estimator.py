@@ -258,6 +258,7 @@ def test_wrong_parameters_are_told(change: dict[str, Any], message: str) -> None
         (["song", "drum"], ["sing"], "2 examples but 1 labels"),
         (["song", "drum"], ["sing", "sing"], "1 class; a classifier needs examples of two"),
         (["song", "drum"], ["sing", ""], "label 1 is empty"),
+        (["song", "drum"], ["sing", "caf\udce9"], "label 1, .* holds what UTF-8 has no bytes for"),
         (["song", "drum"], None, "labels are missing"),
         (["song", 3], ["a", "b"], "example 1 cannot be used: a int is neither a text"),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ import numpy as np
 
 from kshot.errors import InputError, UnusableError, listing
 from kshot.interfaces import Reader
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""Of these Python makes bytes of the command line that are not UTF-8; no file can hold them."""
 
 _MEDIA = ("text", "image", "img", "audio", "sentence")
 """Columns of a Hugging Face data set that hold its examples, the first that is there."""
@@ -102,6 +106,10 @@ def _name(label: Any, number: int) -> str:
     missing = value is None or (name in ("nan", "NaT", "<NA>") and not isinstance(value, str))
     if missing or not name.strip():
         raise InputError(f"label {number} is empty; every example needs the name of its class")
+    if _SURROGATE.search(name):
+        raise InputError(
+            f"label {number}, {name!r}, holds what UTF-8 has no bytes for; give the class another name"
+        )
     return name
 
 
