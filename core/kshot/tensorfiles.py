@@ -22,8 +22,14 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str
     Raises:
         StorageError: the file cannot be written.
     """
-    # Copies, since tied weights share memory, which the format refuses.
-    plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    plain: dict[str, Tensor] = {}
+    memory: set[int] = set()
+    for name, value in tensors.items():
+        there = value.detach().cpu().contiguous()
+        place = there.untyped_storage().data_ptr()
+        # Tied weights share memory, which the format refuses.
+        plain[name] = there.clone() if place in memory else there
+        memory.add(place)
 
     def write(temporary: Path) -> None:
         try:

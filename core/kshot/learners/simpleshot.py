@@ -47,7 +47,8 @@ class SimpleShot(EmbeddingLearner):
     def begin(self, embeddings: Tensor, labels: Tensor) -> None:
         """Take the mean of the training set: (N, dim) embeddings; the labels do not matter."""
         del labels
-        self.centre.copy_(embeddings.double().mean(0))
+        # Some columns at a time: all of them in float64 would be twice what the embeddings need.
+        self.centre.copy_(torch.cat([columns.double().mean(0) for columns in embeddings.split(64, dim=1)]))
 
     def compare(self, support: Tensor, labels: Tensor, way: int) -> Comparison:
         """Average each class's centred and normalised support."""

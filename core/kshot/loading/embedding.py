@@ -35,13 +35,16 @@ def embed_positions(
     fitting = Fitting(_told, "example", "take a smaller encoder, or another device")
     encoder.eval()
     try:
-        parts = [
-            _embed_chunk(encoder, gather(positions[start : start + PREPARE_CHUNK]), fitting)
-            for start in range(0, len(positions), PREPARE_CHUNK)
-        ]
+        first = _embed_chunk(encoder, gather(positions[:PREPARE_CHUNK]), fitting)
+        # Filled chunk by chunk: chunks that are joined in the end need the memory twice.
+        embedded = first.new_empty((len(positions), *first.shape[1:]))
+        embedded[:PREPARE_CHUNK] = first
+        for start in range(PREPARE_CHUNK, len(positions), PREPARE_CHUNK):
+            some = slice(start, start + PREPARE_CHUNK)
+            embedded[some] = _embed_chunk(encoder, gather(positions[some]), fitting)
     finally:
         encoder.train(training)
-    return torch.cat(parts)
+    return embedded
 
 
 def embed_examples(encoder: nn.Module, loader: Loader, positions: np.ndarray) -> Tensor:
