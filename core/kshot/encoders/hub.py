@@ -14,6 +14,9 @@ from kshot.functional import largest_list, with_own_norms
 from kshot.hub import ModelFiles
 from kshot.interfaces import Encoder
 
+_DROPOUTS = "dropout", "dropout_p", "dropout_prob", "drop_prob", "layerdrop"
+"""How the names of dropouts end."""
+
 
 class HubEncoder(Encoder):
     """A pretrained network in ``model``, made fit for inner loops.
@@ -107,9 +110,16 @@ def without_dropout(model: nn.Module) -> nn.Module:
     for module in model.modules():
         if isinstance(module, nn.modules.dropout._DropoutNd):  # pyright: ignore[reportPrivateUsage]
             module.p = 0.0
-        for name, value in vars(module).items():
-            if name.endswith(
-                ("dropout", "dropout_p", "dropout_prob", "drop_prob", "layerdrop")
-            ) and isinstance(value, float):
-                setattr(module, name, 0.0)
+        _switch_off(module)
+        config = getattr(module, "config", None)
+        if hasattr(config, "__dict__"):
+            # Some read it there in every call, and BigBird makes layers of it while it runs.
+            _switch_off(config)
     return model
+
+
+def _switch_off(holder: object) -> None:
+    """Set the dropouts among an object's attributes to 0."""
+    for name, value in vars(holder).items():
+        if name.endswith(_DROPOUTS) and isinstance(value, float):
+            setattr(holder, name, 0.0)

@@ -77,6 +77,15 @@ def test_equal_to_transformers_without_padding(family: str) -> None:
     assert encoder.vmap == (family in MASKS)
 
 
+@pytest.mark.parametrize("family", ["prophetnet", "big_bird"])
+def test_no_dropout_is_left(family: str) -> None:
+    encoder = hf_text(model=str(folder(family)))
+    expected = embed(encoder, SAMPLES)
+    with torch.no_grad():
+        trained = encoder.train()(encoder.prepare(SAMPLES))
+    torch.testing.assert_close(trained, expected, atol=2e-6, rtol=1e-5)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_every_text_encoder_does(family: str, tmp_path: Path) -> None:
     encoder = loaded(family)

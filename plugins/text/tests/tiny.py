@@ -50,12 +50,36 @@ FAMILIES: Mapping[str, tuple[str, dict[str, Any]]] = {
 }
 """Model type → its configuration, and what makes it tiny."""
 
+ODD: Mapping[str, tuple[str, dict[str, Any]]] = {
+    "fnet": ("FNetConfig", {name: size for name, size in _SHAPE.items() if name != "num_attention_heads"}),
+    "convbert": ("ConvBertConfig", {**_SHAPE, "embedding_size": 16}),
+    "mobilebert": (
+        "MobileBertConfig",
+        {**_SHAPE, **dict.fromkeys(("embedding_size", "intra_bottleneck_size", "true_hidden_size"), 16)},
+    ),
+    "prophetnet": (
+        "ProphetNetConfig",
+        {
+            "hidden_size": 16,
+            "encoder_ffn_dim": 24,
+            "decoder_ffn_dim": 24,
+            **{
+                f"num_{part}_{name}": 2
+                for part in ("encoder", "decoder")
+                for name in ("layers", "attention_heads")
+            },
+        },
+    ),
+    "big_bird": ("BigBirdConfig", {**_SHAPE, "block_size": 4, "num_random_blocks": 1}),
+}
+"""The same of families that see padding whatever the mask says, or drop numbers in a way of their own."""
+
 
 def save_family(family: str, folder: Path, **options: Any) -> Path:
     """A folder as ``save_pretrained`` writes it: network, configuration, tokenizer."""
     import transformers
 
-    name, shape = FAMILIES[family]
+    name, shape = {**FAMILIES, **ODD}[family]
     tokenizer = tiny_tokenizer(shape.get("pad_token_id", 0))
     marks = {f"{mark}_token_id": getattr(tokenizer, f"{mark}_token_id") for mark in ("pad", "cls", "sep")}
     marks |= {"bos_token_id": marks["cls_token_id"], "eos_token_id": marks["sep_token_id"]}
