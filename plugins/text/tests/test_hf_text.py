@@ -77,6 +77,15 @@ def test_equal_to_transformers_without_padding(family: str) -> None:
     assert encoder.vmap == (family in MASKS)
 
 
+@pytest.mark.parametrize("family", ["fnet", "convbert", "mobilebert"])
+def test_where_padding_is_seen_texts_are_not_padded(family: str) -> None:
+    encoder = loaded(family)
+    expected = torch.stack([states.mean(0) for states in by_hand(family, [*SAMPLES, LONG], 64)])
+    own = hf_text(model=str(folder(family)), max_length=64)
+    torch.testing.assert_close(embed(own, [*SAMPLES, LONG]), expected, atol=2e-6, rtol=1e-5)
+    check_independence(encoder)
+
+
 @pytest.mark.parametrize("family", ["prophetnet", "big_bird"])
 def test_no_dropout_is_left(family: str) -> None:
     encoder = hf_text(model=str(folder(family)))

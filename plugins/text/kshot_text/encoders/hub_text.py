@@ -26,6 +26,12 @@ SHARED = "shared"
 _NO_LIMIT = 10**9
 """transformers writes 10³⁰ where a tokenizer states no limit."""
 
+_PROBE = 4
+"""Tokens of the text, and of padding behind it, by which a network is asked whether it sees the padding."""
+
+_SEEN = 1e-4
+"""Relative difference that padding makes to an embedding beyond which it is not of rounding."""
+
 _LENGTH = 512
 """Tokens that count where neither folder, tokenizer nor network says how many."""
 
@@ -71,7 +77,9 @@ class HubText(HubEncoder):
         self._vocabulary = backbone.vocabulary
         self.tail = recipe.tail
         two = {name: torch.ones(1, 2, dtype=torch.int64) for name in ("input_ids", "attention_mask")}
+        self._apart = False
         self.dim = self._settle(two, backbone.missing, "a text")
+        self._apart = not (self.vmap or self._dual) and self._sees_padding()
 
     def prepare(self, raw: Sequence[Any]) -> Inputs:
         """B texts → ``input_ids`` and ``attention_mask``, both (B, L), and ``truncated`` (B,)."""
@@ -91,15 +99,36 @@ class HubText(HubEncoder):
 
     def forward(self, inputs: Inputs) -> Tensor:
         """(B, L) tokens → (B, dim)."""
-        mask = inputs["attention_mask"]
+        numbers, mask = inputs["input_ids"], inputs["attention_mask"]
+        if not self._apart:
+            return self._embedded(numbers, mask)
+        lengths = mask.sum(1)
+        groups = [(length, (lengths == length).nonzero()[:, 0]) for length in lengths.unique().tolist()]
+        parts = [self._embedded(numbers[rows, :length], mask[rows, :length]) for length, rows in groups]
+        return torch.cat(parts)[torch.cat([rows for _, rows in groups]).argsort()]
+
+    def _embedded(self, numbers: Tensor, mask: Tensor) -> Tensor:
+        """(B, L) tokens and their mask, computed together → (B, dim)."""
         # Some families tell places by counting what is not the padding token.
-        numbers = inputs["input_ids"].masked_fill(mask == 0, self._pad)
+        numbers = numbers.masked_fill(mask == 0, self._pad)
         if self._full is not None:
             numbers = F.pad(numbers, (0, self._full - numbers.shape[1]), value=self._pad)
         with differentiable():
             given = self._mask(mask, self.model)
             output = self.model(input_ids=numbers, attention_mask=given)
         return self.tail(output if self._dual else self._pooled(output.last_hidden_state, mask))
+
+    def _sees_padding(self) -> bool:
+        """True where a text's embedding is another beside a longer one, whatever the mask says: FNet mixes all
+        places, and the convolutions of ConvBERT and MobileBERT reach beyond the text."""
+        own = max(self._skipped + 1, min(self._skipped + _PROBE, self._max_length - _PROBE))
+        full = min(own + _PROBE, self._max_length)
+        numbers = (self._vocabulary // 2 + torch.arange(full)).remainder(self._vocabulary).unsqueeze(0)
+        mask = (torch.arange(full) < own).long().unsqueeze(0)
+        with torch.no_grad():
+            beside = self._embedded(numbers, mask)
+            alone = self._embedded(numbers[:, :own], mask[:, :own])
+        return bool((beside - alone).norm() > _SEEN * alone.norm())
 
     def _pooled(self, states: Tensor, mask: Tensor) -> Tensor:
         places = torch.arange(mask.shape[1], device=mask.device)
