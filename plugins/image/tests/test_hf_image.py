@@ -102,6 +102,26 @@ def test_a_pooling_that_cannot_be_is_refused() -> None:
         hf_image(model=str(folder("segformer")), pooling="pooler")
 
 
+@pytest.mark.parametrize("family", ["vit_mae", "dinov3_vit"])
+def test_nothing_is_left_to_chance(family: str) -> None:
+    encoder, pictures = hf_image(model=str(folder(family))), subject("vit").flat[::7]
+    expected = embed(encoder, pictures)
+    with torch.no_grad():
+        trained = encoder.train()(encoder.prepare(pictures))
+    torch.testing.assert_close(trained, expected, atol=2e-6, rtol=1e-5)
+
+
+def test_of_a_masked_autoencoder_all_patches_are_seen() -> None:
+    import transformers
+
+    pictures = subject("vit").flat[::7]
+    model = transformers.AutoModel.from_pretrained(folder("vit_mae"), mask_ratio=0.0).eval()
+    encoder = hf_image(model=str(folder("vit_mae")))
+    with torch.no_grad():
+        states = model(**encoder.prepare(pictures)).last_hidden_state
+    torch.testing.assert_close(embed(encoder, pictures), states[:, 0], atol=2e-6, rtol=1e-5)
+
+
 @pytest.mark.parametrize("check", ENCODER_CHECKS)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_conformance(family: str, check: str) -> None:

@@ -81,13 +81,36 @@ DUALS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
 }
 """The same of more models that compare pictures with texts."""
 
+ODD: Mapping[str, tuple[str, str, dict[str, Any]]] = {
+    "vit_mae": (
+        "ViTMAEConfig",
+        "ViTImageProcessor",
+        {
+            **_VIT,
+            **{
+                f"decoder_{name}": _SHAPE[name]
+                for name in ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+            },
+        },
+    ),
+    "dinov3_vit": ("DINOv3ViTConfig", "ViTImageProcessor", {**_VIT, "num_register_tokens": 3}),
+    "aimv2_vision_model": ("Aimv2VisionConfig", "CLIPImageProcessor", _VIT),
+    "cvt": (
+        "CvtConfig",
+        "ConvNextImageProcessor",
+        {"embed_dim": [8, 16, 16], "num_heads": [1, 2, 2], "depth": [1, 2, 4]},
+    ),
+    "pixtral": ("PixtralVisionConfig", "ViTImageProcessor", _VIT),
+}
+"""The same of models that treat tokens or chance in a way of their own."""
+
 
 def save_family(family: str, folder: Path, **options: Any) -> Path:
     """A folder as ``save_pretrained`` writes it: network, configuration, image processor."""
     import transformers
     from transformers.utils.logging import disable_progress_bar
 
-    config, processor, shape = {**FAMILIES, **DUALS}[family]
+    config, processor, shape = {**FAMILIES, **DUALS, **ODD}[family]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         made = getattr(transformers, config)(**{**shape, **options})
