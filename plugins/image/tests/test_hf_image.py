@@ -122,6 +122,24 @@ def test_of_a_masked_autoencoder_all_patches_are_seen() -> None:
     torch.testing.assert_close(embed(encoder, pictures), states[:, 0], atol=2e-6, rtol=1e-5)
 
 
+def test_a_token_of_the_head_stands_before_no_patches() -> None:
+    pictures = subject("vit").flat[::7]
+    output = by_hand("aimv2_vision_model", pictures)
+    own, mean = (
+        embed(hf_image(model=str(folder("aimv2_vision_model")), pooling=pooling), pictures)
+        for pooling in (None, "mean")
+    )
+    torch.testing.assert_close(own, output.pooler_output, atol=2e-6, rtol=1e-5)
+    torch.testing.assert_close(mean, output.last_hidden_state.mean(1), atol=2e-6, rtol=1e-5)
+
+
+def test_a_class_token_may_stand_apart_from_the_map() -> None:
+    pictures = subject("vit").flat[::7]
+    output = by_hand("cvt", pictures)
+    encoder = hf_image(model=str(folder("cvt")))
+    torch.testing.assert_close(embed(encoder, pictures), output.cls_token_value[:, 0], atol=2e-6, rtol=1e-5)
+
+
 @pytest.mark.parametrize("check", ENCODER_CHECKS)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_conformance(family: str, check: str) -> None:

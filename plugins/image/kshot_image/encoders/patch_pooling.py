@@ -12,6 +12,8 @@ Pooling = Callable[[Any, int], Tensor]
 """A model's output, and how many tokens stand before the patches → (B, D)."""
 
 _CLASS = "cls_token"
+_HEAD = "head."
+"""Where AIMv2 has the token by which its head asks for an embedding: it stands before no patches."""
 _FIRST = _CLASS, "class_embedding", "distillation_token", "register_tokens"
 """How families name the tokens that stand before the patches."""
 
@@ -24,7 +26,8 @@ def cls(output: Any, first: int) -> Tensor:
     """
     if not first:
         raise ValueError("it has no class token; pool by mean or pooler")
-    return output.last_hidden_state[:, 0]
+    apart = getattr(output, "cls_token_value", None)  # CvT does not keep it among the states of its map
+    return output.last_hidden_state[:, 0] if apart is None else apart[:, 0]
 
 
 def mean(output: Any, first: int) -> Tensor:
@@ -68,10 +71,15 @@ def usual_pooling(model: nn.Module) -> Pooling:
     if at all. Of others their own pooling: CLIP's normed class token, SigLIP's attention, the mean
     of ConvNeXt, Swin and ResNet.
     """
-    return cls if any(name.endswith(_CLASS) for name, _ in model.named_parameters()) else either
+    return cls if any(name.endswith(_CLASS) for name in _tokens(model)) else either
 
 
 def tokens_before(model: nn.Module) -> int:
     """How many tokens stand before the patches."""
-    tables = [one for name, one in model.named_parameters() if name.endswith(_FIRST)]
-    return sum(one.shape[-2] if one.ndim > 1 else 1 for one in tables)
+    return sum(one.shape[-2] if one.ndim > 1 else 1 for one in _tokens(model).values())
+
+
+def _tokens(model: nn.Module) -> Mapping[str, Tensor]:
+    """The tables of tokens that stand before the patches."""
+    own = {name: one for name, one in model.named_parameters() if name.endswith(_FIRST)}
+    return {name: one for name, one in own.items() if not name.startswith(_HEAD)}
