@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ pytest.importorskip("transformers", reason='transformers comes with "kshot-text"
 pytest.importorskip("huggingface_hub", reason='huggingface_hub comes with "kshot[hub]"')
 
 NUMBERS = {"input_ids": torch.tensor([[1, 2, 3, 4], [5, 6, 7, 8]])}
+NUMBERS_OF_ONE = {"input_ids": torch.tensor([[1, 2, 3]])}
 
 
 @pytest.fixture
@@ -244,6 +246,29 @@ def test_an_encoder_is_made_fit_for_inner_loops(folder: Path) -> None:
     state = torch.get_rng_state()
     assert torch.equal(encoder(NUMBERS), encoder(NUMBERS))
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize(
+    ("embedded", "reason"),
+    [
+        (lambda states: states.mean((0, 1)).unsqueeze(0), r"a text as a vector of its own: .* \(1, 8\)"),
+        (lambda states: states, r"a text as a vector of its own: .* \(2, 3, 8\)"),
+        (lambda states: states[:, 0] * torch.tensor([[1.0], [1.1]]), "chance: a text .* has two embeddings"),
+    ],
+)
+def test_what_gives_no_vector_of_each_example_is_refused(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    embedded: Callable[[torch.Tensor], torch.Tensor],
+    reason: str,
+) -> None:
+    encoder = hub_bert(folder)
+    assert encoder._settle(NUMBERS_OF_ONE, (), "a text") == 8
+    monkeypatch.setattr(
+        type(encoder), "forward", lambda self, inputs: embedded(self.model(**inputs).last_hidden_state)
+    )
+    with pytest.raises(KshotError, match=f"hub_bert: the model there .*{reason}"):
+        encoder._settle(NUMBERS_OF_ONE, (), "a text")
 
 
 def test_an_encoder_embeds_as_the_library_does(folder: Path) -> None:

@@ -17,6 +17,9 @@ from kshot.interfaces import Encoder
 _DROPOUTS = "dropout", "dropout_p", "dropout_prob", "drop_prob", "layerdrop"
 """How the names of dropouts end."""
 
+_CHANCE = 1e-3
+"""Relative difference between two embeddings of one example beyond which it is not of rounding."""
+
 
 class HubEncoder(Encoder):
     """A pretrained network in ``model``, made fit for inner loops.
@@ -68,14 +71,27 @@ class HubEncoder(Encoder):
             The embedding's width.
 
         Raises:
-            KshotError: the network does not take such inputs, or weights are missing that take part.
+            KshotError: the network does not take such inputs, does not give each example a vector of its own,
+                or leaves something to chance; or weights are missing that take part.
         """
+        twice = {name: torch.cat([leaf, leaf]) for name, leaf in inputs.items()}
         try:
-            embedded, idle = take_part(self.model, lambda: self(inputs))
+            embedded, idle = take_part(self.model, lambda: self(twice))
         except KshotError:
             raise
         except Exception as error:  # whatever a network raises that wants other inputs
             raise KshotError(f"{self._who}: the model there does not embed {example}: {error}") from error
+        if embedded.ndim != 2 or len(embedded) != 2:
+            raise KshotError(
+                f"{self._who}: the model there does not embed {example} as a vector of its own: two of them give "
+                f"{tuple(embedded.shape)}"
+            )
+        first, second = embedded
+        if (first - second).abs().max() > _CHANCE * first.abs().max():
+            raise KshotError(
+                f"{self._who}: the model there leaves something to chance: {example} that is given twice has two "
+                "embeddings"
+            )
         absent = sorted(set(missing) - idle)
         if absent:
             raise KshotError(

@@ -140,6 +140,13 @@ def test_a_class_token_may_stand_apart_from_the_map() -> None:
     torch.testing.assert_close(embed(encoder, pictures), output.cls_token_value[:, 0], atol=2e-6, rtol=1e-5)
 
 
+def test_a_model_that_joins_pictures_is_refused() -> None:
+    with pytest.raises(
+        KshotError, match=r"hf-image: .* a picture as a vector of its own: two of them give \(1, 16\)"
+    ):
+        hf_image(model=str(folder("pixtral")))
+
+
 @pytest.mark.parametrize("check", ENCODER_CHECKS)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_conformance(family: str, check: str) -> None:
