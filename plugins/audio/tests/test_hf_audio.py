@@ -136,7 +136,10 @@ def test_the_extractors_settings_are_the_folders(saved: Callable[..., Any], clip
     torch.testing.assert_close(encoder(inputs)[0], alone(model, folder, clips[0]), atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("kind", "frames"), [("Wav2Vec2Model", 1), ("Wav2Vec2ForXVector", 6)])
+@pytest.mark.parametrize(
+    ("kind", "frames"),
+    [("Wav2Vec2Model", 1), ("Wav2Vec2ForXVector", 6), ("SEWModel", 2), ("SEWDModel", 2)],
+)
 def test_the_shortest_recording_is_taken_and_a_shorter_one_refused(
     kind: str, frames: int, saved: Callable[..., Any], recording: Callable[..., Waveform]
 ) -> None:

@@ -57,7 +57,7 @@ def samples_for(frames: int, files: ModelFiles, config: Any) -> int:
     if not kernels or not strides:
         kind = getattr(config, "model_type", type(config).__name__)
         raise KshotError(f"{files.who}: {kind} has no convolutions over samples, so it is not offered")
-    samples = frames
+    samples = frames * getattr(config, "squeeze_factor", 1)  # SEW makes one frame of so many
     for kernel, stride in zip(reversed(kernels), reversed(strides), strict=True):
         samples = (samples - 1) * stride + kernel
     return samples
