@@ -133,9 +133,9 @@ class Rejection:
         """What gives the unknown queries of the episodes of (T,) numbers.
 
         A query's logits depend on its companions under ``query`` statistics alone. There the known queries
-        come with the unknown ones, in one part: the measures are then of a pass in which they share their
-        statistics, as they would if nobody knew which is which. Otherwise the unknown ones come in parts no
-        larger than the known, since memory is laid out for these.
+        come with the unknown ones, in one part, or one of each modality: the measures are then of a pass in
+        which they share their statistics, as they would if nobody knew which is which. Otherwise the unknown
+        ones come in parts no larger than the known, since memory is laid out for these.
 
         Args:
             learner: whose policy counts.
@@ -148,9 +148,12 @@ class Rejection:
 
         def queries(numbers: np.ndarray) -> Queries:
             positions, known = unknown.take(numbers), sampler.take(numbers).query
+            runs = _runs(source.catalogue, positions)
             if learner.batch_statistics == "query":
-                return [trimmed(_joined(loader.gather(known), source.gather(positions)))]
-            parts = np.split(positions, range(known.shape[1], positions.shape[1], known.shape[1]), axis=1)
+                pairs = zip(_runs(loader.catalogue, known), runs, strict=True)
+                return [trimmed(_joined(loader.gather(one), source.gather(other))) for one, other in pairs]
+            most = known.shape[1]
+            parts = [part for run in runs for part in np.split(run, range(most, run.shape[1], most), axis=1)]
             return [trimmed(source.gather(part)) for part in parts]
 
         return queries
@@ -170,26 +173,45 @@ class Rejection:
         Raises:
             CellError: logits are not finite.
         """
-        found, count = torch.cat([classify((part,)) for part in queries], dim=1), logits.shape[1]
-        together = learner.batch_statistics == "query"  # the known ones came along
-        known, unknown = (found[:, :count], found[:, count:]) if together else (logits, found)
+        found = [classify((part,)) for part in queries]
         asked: list[tuple[Inputs, ...]] = [(part,) for part in queries]
-        cosines = _cosines(learner, batch, asked if together else [batch.query_inputs, *asked])
+        if learner.batch_statistics == "query":  # the known ones came along
+            counts = [block.labels.shape[1] for block in batch.query]
+            known, unknown = _parted(found, counts)
+            near, far = _parted(_cosines(learner, batch, asked), counts)
+        else:
+            known, unknown = logits, torch.cat(found, dim=1)
+            first, *others = _cosines(learner, batch, [batch.query_inputs, *asked])
+            near, far = first, torch.cat(others, dim=1)
         inside = {name: score(known.double()).float() for name, score in BY_LOGITS.items()}
         outside = {name: score(unknown.double()).float() for name, score in BY_LOGITS.items()}
-        inside[COSINE], outside[COSINE] = cosines[:, :count].float(), cosines[:, count:].float()
+        inside[COSINE], outside[COSINE] = near.float(), far.float()
         if not all(bool(torch.isfinite(one).all()) for one in (*inside.values(), *outside.values())):
             raise CellError("logits of known or unknown queries are not finite; lower train.learning_rate")
         return Looks(inside, outside, hits(known, batch.query_labels))
 
 
-def _cosines(learner: Learner, batch: Episodes, queries: Sequence[tuple[Inputs, ...]]) -> Tensor:
-    """(T, n) of all queries, by the embeddings before adaptation, under the learner's own statistics."""
+def _cosines(learner: Learner, batch: Episodes, queries: Sequence[tuple[Inputs, ...]]) -> list[Tensor]:
+    """(T, n) of each of some queries, by the embeddings before adaptation, under the learner's own statistics."""
     policy, labels = learner.batch_statistics, labels_of(batch.support)
     first = support_pass(policy, len(labels))
     support = embed(learner.encoder, inputs_of(batch.support), first)
     embedded = [embed(learner.encoder, blocks, query_pass(policy, first)) for blocks in queries]
-    return nearest_cosine(torch.cat(embedded, dim=1), support, labels, batch.support[0].way)
+    cosines = nearest_cosine(torch.cat(embedded, dim=1), support, labels, batch.support[0].way)
+    return list(cosines.split([one.shape[1] for one in embedded], dim=1))
+
+
+def _runs(catalogue: Catalogue, positions: np.ndarray) -> list[np.ndarray]:
+    """(T, n) positions cut where another part of the catalogue begins, whose inputs are others."""
+    blocks = catalogue.blocks
+    return [positions] if blocks is None else [positions[:, run] for _, run in blocks.runs(positions)]
+
+
+def _parted(found: Sequence[Tensor], counts: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Of (T, n, …) parts, the known queries of which come first, those and the unknown ones."""
+    known = [one[:, :count] for one, count in zip(found, counts, strict=True)]
+    unknown = [one[:, count:] for one, count in zip(found, counts, strict=True)]
+    return torch.cat(known, dim=1), torch.cat(unknown, dim=1)
 
 
 def _joined(known: Inputs, unknown: Inputs) -> Inputs:

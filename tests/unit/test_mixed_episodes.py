@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from kshot.errors import DataError
 from kshot.interfaces import Presentation, Sensed, Source, Split
-from kshot.sampling import Catalogue, Drawn, Sampler, Sides, shares_of
+from kshot.sampling import Catalogue, Drawn, OtherClasses, Sampler, Sides, shares_of
 from kshot.shapes import Each, Imbalanced, Range, Shape
 from kshot.sources import Aligned, ClassNames
 
@@ -72,6 +72,23 @@ def test_support_and_query_come_from_the_parts_that_are_named() -> None:
         assert set(parts_of(source, one.query)) == {"text"}
         assert len(set(one.support.ravel())) == one.support.size == 10
         assert len(set(one.query.ravel())) == one.query.size == 15
+
+
+def test_unknown_queries_are_of_the_parts_of_the_known_ones() -> None:
+    source = aligned(support="photos", query={"clips": 1, "tags": 2})
+    sampler = Sampler(source.catalogue("test"), "test", Shape(3, 2, 3), 0)
+    numbers = np.arange(50)
+    positions = OtherClasses(sampler, 2, 6, seed=0).take(numbers)
+    assert parts_of(source, positions) == (["audio"] * 4 + ["text"] * 8) * 50
+    for row, known in zip(positions, sampler.take(numbers).classes, strict=True):
+        assert len(set(row.tolist())) == 12
+        classes, counts = np.unique(source.catalogue("test").labels[row], return_counts=True)
+        assert counts.tolist() == [6, 6]
+        assert not set(classes.tolist()) & set(known.tolist())
+    with pytest.raises(DataError, match="query of 1 clips : 2 tags cannot share 4; ask for a multiple of 3"):
+        OtherClasses(sampler, 2, 4, seed=0)
+    with pytest.raises(DataError, match="has 0 with 15 examples, and 2 are asked for"):
+        OtherClasses(sampler, 2, 15, seed=0)  # ten of them tags, of which a class has nine
 
 
 def test_labels_are_those_of_the_classes() -> None:

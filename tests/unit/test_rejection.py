@@ -19,12 +19,13 @@ from kshot.evaluation import Scored, evaluate
 from kshot.interfaces import Learner
 from kshot.learners.maml import MAML
 from kshot.learners.prototypical import Prototypical
-from kshot.loading import Loader, StreamingLoader, make_loader
+from kshot.loading import Loader, PartedLoader, StreamingLoader, make_loader
 from kshot.metrics import auroc, detection_error, false_positive_rate, hits, oscr
 from kshot.outcomes import read_outcomes, write_outcomes
 from kshot.rejection import BY_LOGITS, Rejection, nearest_cosine
 from kshot.sampling import FixedSampler, OtherClasses, OutOfScope, Sampler
 from kshot.shapes import Range, Shape
+from kshot.sources import Aligned
 from kshot.specs import LearnerSpec
 from kshot.statistics import rejection
 from kshot.testing import Toy, toy_encoder
@@ -259,6 +260,51 @@ def test_the_roads_to_embeddings_and_the_chunks_agree(policy: str, monkeypatch: 
     for name in ("EMBEDDED_NUMBERS", "RAW_NUMBERS"):
         monkeypatch.setattr(f"kshot.evaluation.batches.{name}", {"cpu": 16 * 20 * 3})
     assert means(loader) == pytest.approx(whole)
+
+
+@pytest.mark.parametrize("policy", ["frozen", "query"])
+@pytest.mark.parametrize("learner", [Prototypical, MAML])
+def test_unknown_queries_of_several_parts(learner: type[Learner], policy: str) -> None:
+    """Nothing in this encoder depends on companions, so a query looks alike in every pass."""
+    parts = {"first": Toy(classes=12, seed=0), "second": Toy(classes=12, seed=1)}
+    pair = Aligned(of=parts, support="first", query={"first": 1, "second": 2})
+    catalogue = pair.catalogue("test")
+    torch.manual_seed(0)
+    subject = learner(toy_encoder(norm="none"), **({"way": 4} if learner is MAML else {}))
+    loaders = [
+        make_loader(one, one.catalogue("test"), subject.encoder, CPU, Loading()) for one in parts.values()
+    ]
+    sampler = Sampler(catalogue, "test", SHAPE, 1)
+    asked = Rejection(classes=3, queries=3, seed=9)
+    [found] = evaluate(
+        subject,
+        PartedLoader(catalogue, loaders),
+        [sampler],
+        12,
+        batch_statistics=policy,
+        rejection=asked,
+    )
+    looks = found.outcomes.unknown
+    assert looks is not None
+    positions = asked.sampler(sampler).take(np.arange(12))
+    for side, at in ((looks.known, sampler.take(np.arange(12)).query), (looks.unknown, positions)):
+        for episode in range(12):
+            drawn = sampler.take(np.array([episode]))
+            inputs = [
+                torch.cat(
+                    [
+                        loaders[catalogue.blocks.of[p]].gather(catalogue.blocks.place[[p]])["values"]
+                        for p in row
+                    ]
+                )
+                for row in (drawn.support[0], at[episode])
+            ]
+            with torch.no_grad():
+                support, query = (subject.encoder({"values": one}) for one in inputs)
+            labels = torch.from_numpy(drawn.support_labels)
+            cosine = nearest_cosine(query[None], support[None], labels, 4)[0]
+            kept = torch.from_numpy(side["cosine"]).reshape(12, -1)[episode]
+            torch.testing.assert_close(kept, cosine.float(), atol=1e-5, rtol=1e-5)
 
 
 def test_unknown_queries_whose_logits_are_not_numbers_fail_the_cell() -> None:

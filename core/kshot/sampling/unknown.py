@@ -56,7 +56,8 @@ class OtherClasses(UnknownSampler):
     """Queries of classes of the same split.
 
     An episode's unknown classes are any that its support does not show and that have enough examples, all
-    equally likely; ``within`` and ``apart`` of the shape bind its known classes alone.
+    equally likely; ``within`` and ``apart`` of the shape bind its known classes alone. Where examples come from
+    several parts, unknown queries are of those that the known ones are of, in the same shares.
 
     Args:
         known: draws the episodes.
@@ -65,14 +66,16 @@ class OtherClasses(UnknownSampler):
         seed: another seed gives others.
 
     Raises:
-        DataError: beside an episode's own classes too few have enough examples.
+        DataError: beside an episode's own classes too few have enough examples, or ``queries`` do not divide
+            by the shares of the parts.
     """
 
     def __init__(self, known: AnySampler, classes: int, queries: int, seed: int) -> None:
         super().__init__(known, known.catalogue, classes * queries)
         catalogue, shape = known.catalogue, known.shape
         self._classes = classes
-        self._eligible = np.flatnonzero(catalogue.sizes >= queries)
+        self._sizes, self._starts, self._counts = _stretches(catalogue, queries)
+        self._eligible = np.flatnonzero((self._sizes >= self._counts).all(axis=1))
         left = len(self._eligible) - shape.ways.high
         if left < classes:
             raise DataError(
@@ -84,15 +87,45 @@ class OtherClasses(UnknownSampler):
         self._stream = Stream(identity, classes * (1 + queries))
 
     def take(self, numbers: IntArray) -> IntArray:
-        """Class after class."""
+        """Part after part, and in each class after class."""
         own = self._known.take(numbers).classes
         choose, inner = np.split(self._stream.of(numbers), [self._classes], axis=1)
         taken = (self._eligible[None, :, None] == own[:, None, :]).any(axis=2)
         others = np.argsort(taken, axis=1, kind="stable")  # first those that the support does not show
         ranks = distinct(choose, (~taken).sum(axis=1))
         classes = self._eligible[np.take_along_axis(others, ranks, axis=1)].reshape(-1)
-        members = distinct(inner.reshape(len(classes), -1), self.catalogue.sizes[classes])
-        return (members + self.catalogue.offsets[classes][:, None]).reshape(len(numbers), -1)
+        words = np.split(inner.reshape(len(classes), -1), np.cumsum(self._counts)[:-1], axis=1)
+        drawn = [
+            distinct(some, self._sizes[classes, part]) + self._starts[classes, part][:, None]
+            for part, some in enumerate(words)
+        ]
+        return np.concatenate([one.reshape(len(numbers), -1) for one in drawn], axis=1)
+
+
+def _stretches(catalogue: Catalogue, queries: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Where the examples lie that unknown queries may be.
+
+    Returns:
+        (classes, parts) sizes of the stretches, (classes, parts) positions at which they begin, and (parts,)
+        how many of a class's ``queries`` come from each part; one part where the catalogue has no others.
+
+    Raises:
+        DataError: the parts cannot share them.
+    """
+    blocks = catalogue.blocks
+    if blocks is None:
+        return catalogue.sizes[:, None], catalogue.offsets[:-1, None], np.asarray([queries])
+    shares = blocks.sides[0].query
+    if queries % sum(shares):
+        raise DataError(
+            f"unknown queries: a query of {blocks.told(shares)} cannot share {queries}; ask for a multiple of "
+            f"{sum(shares)} of each class"
+        )
+    parts = len(shares)
+    sizes = np.bincount(catalogue.labels * parts + blocks.of, minlength=parts * len(catalogue.classes))
+    sizes = sizes.reshape(-1, parts).astype(np.int64)
+    starts = catalogue.offsets[:-1, None] + np.cumsum(sizes, axis=1) - sizes
+    return sizes, starts, queries * np.asarray(shares) // sum(shares)
 
 
 @final
