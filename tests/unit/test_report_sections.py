@@ -341,6 +341,22 @@ def test_published_figures_stand_beside_those_of_the_same_learner(tmp_path: Path
     assert section(written(tmp_path, made_up_results()), "published") == ""
 
 
+def test_published_figures_stand_beside_each_shape_by_itself(tmp_path: Path) -> None:
+    plain = made_up_score(1, 0.6)
+    within, fewer = plain.model_copy(update={"within": "alphabet", "accuracy": 0.9}), made_up_score(1, 0.7)
+    fewer = fewer.model_copy(update={"queries": 5})
+    cell = made_up_cell("prototypical", "conv4", "omniglot", "image", scores=[plain, within, fewer])
+    shown = section(written(tmp_path, Results(name="x", cells=[cell])), "published")
+    tables = re.findall(r"<table.*?</table>.*?</p>", shown, re.DOTALL)
+    assert [re.findall(r"<b>(\d[^<]*)</b>", table)[0] for table in tables] == [
+        "60.0 ± 0.4",
+        "90.0 ± 0.4",
+        "70.0 ± 0.4",
+    ]
+    assert ["within alphabet" in table for table in tables] == [False, True, False]
+    assert ["with 5 queries" in table for table in tables] == [False, False, True]
+
+
 def cells_of(row: str) -> list[str]:
     """The texts of a table row's fields."""
     return [Page(field).text for field in re.findall(r"<t[hd].*?</t[hd]>", row, re.DOTALL)]

@@ -11,17 +11,18 @@ from kshot.report.markup import Html, element, join, name, scrolling
 from kshot.report.rows import Scored, scored_rows
 from kshot.results import Results
 from kshot.results.text import score as score_text
+from kshot.shapes import Shape
 
 _TITLES = ("method", "published", "this run", "protocol and source of the published figure")
 
 
 def published_section(results: Results) -> Html:
     """A table for each source and shape of which a figure is known; empty without any."""
-    groups: dict[tuple[str, int, int], list[Scored]] = {}
+    groups: dict[tuple[str, Shape], list[Scored]] = {}
     for row in scored_rows(results):
         shape = row.scores[0].shape
         if isinstance(shape.way, int) and isinstance(shape.shot, int) and isinstance(shape.queries, int):
-            groups.setdefault((row.source, shape.way, shape.shot), []).append(row)
+            groups.setdefault((row.source, shape), []).append(row)
     parts = [part for rows in groups.values() if (part := _group(results, rows))]
     if not parts:
         return Html()
@@ -47,7 +48,10 @@ def _group(results: Results, rows: Sequence[Scored]) -> Html:
         return Html()
     head = element("thead", element("tr", *(element("th", title, scope="col") for title in _TITLES)))
     lines = [_line(entry, _ours(results, rows, entry)) for entry in known]
-    shape = f"{first.way}-way {first.shot}-shot"
+    bounds = [
+        f"{word} {group}" for word, group in (("within", first.within), ("apart", first.apart)) if group
+    ]
+    shape = " ".join([f"{first.way}-way {first.shot}-shot", *bounds])
     caption = element("caption", name(rows[0].source), element("span", shape, class_="tag"))
     table = element("table", caption, head, element("tbody", *lines), class_="plain published")
     ours = element("p", element("b", "This run: "), _protocol(results, rows), class_="remark")
