@@ -258,3 +258,15 @@ def test_what_the_system_would_not_do_is_no_fault_of_ours(command: str, message:
         ["sh", "-c", f'"$0" -m kshot {command}', sys.executable], capture_output=True, text=True
     )
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"kshot: {message}\n")
+
+
+def test_a_tilde_behind_an_equals_sign_is_a_home(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert main(["plugins", "new", "kshot-mine", "--kind", "learner", "--out=~/here"]) == 0
+    assert "here" in capsys.readouterr().out
+    assert [one.name for one in tmp_path.iterdir()] == ["here"]
+    assert main(["inspect", "~/none.kshot"]) == 2
+    assert f"{tmp_path}/none.kshot" in capsys.readouterr().err
+    assert main(["inspect", "~nobody-of-that-name/none.kshot"]) == 2
+    assert "~nobody-of-that-name" in capsys.readouterr().err

@@ -7,9 +7,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from kshot.cli.paths import path
 from kshot.errors import KshotError
 
-Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.", show_default=False)]
+Config = Annotated[
+    Path, typer.Argument(parser=path, metavar="CONFIG", help="A YAML file.", show_default=False)
+]
 Overrides = Annotated[
     list[str],
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key, such as train.episodes=100."),
@@ -20,7 +23,9 @@ def bench(
     config: Config,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of the results.", show_default="runs/<name of the configuration>"),
+        typer.Option(
+            parser=path, help="Folder of the results.", show_default="runs/<name of the configuration>"
+        ),
     ] = None,
     overrides: Overrides = [],  # noqa: B006 (typer reads the default, nobody changes it)
     device: Annotated[
@@ -98,7 +103,9 @@ def check(config: Config, overrides: Overrides = []) -> None:  # noqa: B006
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a benchmark's results.")],
+    folder: Annotated[
+        Path, typer.Argument(parser=path, metavar="DIR", help="Folder of a benchmark's results.")
+    ],
 ) -> None:
     """Write report.html anew from a folder of results."""
     from kshot.report import write_report

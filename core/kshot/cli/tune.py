@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kshot.cli.bench import Config, Overrides
+from kshot.cli.paths import path
 from kshot.cli.tables import print_table
 from kshot.errors import KshotError
 
@@ -20,7 +21,7 @@ def tune(
     config: Config,
     out: Annotated[
         Path | None,
-        typer.Option(help="File for the choice, to be included.", show_default="CONFIG itself"),
+        typer.Option(parser=path, help="File for the choice, to be included.", show_default="CONFIG itself"),
     ] = None,
     overrides: Overrides = [],  # noqa: B006 (typer reads the default, nobody changes it)
     device: Annotated[

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from kshot.cli.paths import path
+
 if TYPE_CHECKING:
     from kshot.cli.episodes.asked import Asked
 
 
 def episodes(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.", show_default=False)],
+    config: Annotated[
+        Path, typer.Argument(parser=path, metavar="CONFIG", help="A YAML file.", show_default=False)
+    ],
     source: Annotated[
         str | None, typer.Option(metavar="ID", help="Of this source.", show_default="all of them")
     ] = None,
@@ -25,7 +29,10 @@ def episodes(
     draw: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Draw each as a PNG picture too, in this folder.", show_default=False
+            parser=path,
+            metavar="DIR",
+            help="Draw each as a PNG picture too, in this folder.",
+            show_default=False,
         ),
     ] = None,
     overrides: Annotated[

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kshot.cli.paths import path
+
 if TYPE_CHECKING:
     from kshot.scaffold import Plan
 
@@ -33,7 +35,9 @@ def new(
             show_default=False,
         ),
     ] = "",
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write it into.")] = Path(),
+    out: Annotated[
+        Path, typer.Option("--out", parser=path, metavar="DIR", help="Folder to write it into.")
+    ] = Path(),
 ) -> None:
     """Write a plugin's distribution: code that works, tests, a benchmark, a README, continuous integration."""
     from kshot.scaffold import names_of, plan_of, write
@@ -42,8 +46,8 @@ def new(
     _refuse_taken(plan)
     folder = write(plan, out)
     typer.echo(f"{folder}:")
-    for path in sorted(one for one in folder.rglob("*") if one.is_file()):
-        typer.echo(f"  {path.relative_to(folder)}")
+    for file in sorted(one for one in folder.rglob("*") if one.is_file()):
+        typer.echo(f"  {file.relative_to(folder)}")
     typer.echo(
         f"next:\n  cd {folder}\n"
         '  python -m pip install -e ".[test]"\n'

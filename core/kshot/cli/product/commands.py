@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from kshot.cli.paths import path
+
 if TYPE_CHECKING:
     from kshot.classifier import FewShotClassifier
     from kshot.cli.product.items import Item
 
 Model = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="A file that `kshot fit` wrote.", show_default=False)
+    Path,
+    typer.Argument(parser=path, metavar="MODEL", help="A file that `kshot fit` wrote.", show_default=False),
 ]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")]
 
@@ -27,7 +30,7 @@ def fit(
             show_default=False,
         ),
     ],
-    out: Annotated[Path, typer.Option(help="The file to write.", show_default=False)],
+    out: Annotated[Path, typer.Option(parser=path, help="The file to write.", show_default=False)],
     encoder: Annotated[
         str | None,
         typer.Option(

@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 import typer
 
+from kshot.cli.paths import path
+
 if TYPE_CHECKING:
     from kshot.interfaces import Source
 
@@ -25,7 +27,9 @@ def export(
             metavar="NAME", help="A source, or CONFIG.yaml:ID for one of a configuration.", show_default=False
         ),
     ],
-    out: Annotated[Path, typer.Option(help="The folder to write; it must be new.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option(parser=path, help="The folder to write; it must be new.", show_default=False)
+    ],
     overrides: Annotated[
         list[str],
         typer.Option("--set", metavar="KEY=VALUE", help="Give an option, such as path=pictures."),

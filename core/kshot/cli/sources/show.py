@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from kshot.cli.paths import path
+
 if TYPE_CHECKING:
     from kshot.cli.sources.opening import Opened
     from kshot.shapes import Split
@@ -31,7 +33,9 @@ def show(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="The picture of examples.", show_default="runs/sources/<name>-<split>.png"),
+        typer.Option(
+            parser=path, help="The picture of examples.", show_default="runs/sources/<name>-<split>.png"
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
