@@ -363,6 +363,15 @@ def test_all_files_of_a_folder_that_cannot_be_used_are_named() -> None:
     assert lines[-1] == "  and 3 more"
 
 
+def test_a_cell_that_names_a_folder() -> None:
+    Path("recordings").mkdir()
+    for audio in "bcd":
+        Path(audio).write_bytes(b"x")
+    assert message(write_csv([("recordings", "ann", "train"), *ROWS[1:]]), content="bytes") == (
+        "speakers.csv line 2, column 'audio': recordings is a folder; each row names a file of its own"
+    )
+
+
 def test_files_of_other_endings_are_counted_and_told() -> None:
     for file in ("ann/1.wav", "ann/2.M4A", "ann/deep/3.m4a", "bob/1.flac", "bob/notes", "bob/.hidden.m4a"):
         Path("voices", file).parent.mkdir(parents=True, exist_ok=True)
@@ -370,6 +379,10 @@ def test_files_of_other_endings_are_counted_and_told() -> None:
     split = ClassSplit(train=["ann"], test=["bob"])
     notes = ["voices: left out 2 .m4a, 1 without an ending; what is read ends in .wav, .flac"]
     assert source("voices", split=split).notes == notes
+    for file in ("1.wav", "2.WAV", ".3.wav", "notes.txt"):
+        Path("voices", file).write_bytes(b"x")
+    beside = "voices: left out 2 .wav that lie beside the class folders; an example lies in the folder of its class"
+    assert source("voices", split=split).notes == [*notes, beside]
     Path("voices/bob/1.flac").unlink()
     assert message("voices", split=split) == (
         "voices: class folders without a file ending in .wav, .flac: bob (1 without an ending); fill or remove them"

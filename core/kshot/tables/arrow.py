@@ -164,6 +164,9 @@ class ArrowPart(Part):
     def _absent(self, row: int, path: str) -> str:
         """That there is no such file as a row's cell names."""
         found = self._path_of(path)
+        with contextlib.suppress(OSError, ValueError):
+            if found.is_dir():
+                return f"{self.place(row, self.media)}: {found} is a folder; each row names a file of its own"
         return f"{self.place(row, self.media)}: no such file: {found}{nearest(found.name, _beside(found))}"
 
     def _path_of(self, path: str) -> Path:

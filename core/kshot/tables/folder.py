@@ -74,8 +74,13 @@ class FolderPart(Part):
                 f"{name}: files whose paths differ by how Unicode spells a letter alone, and look the same: "
                 f"{listing(map(ascii, twice), NAMED)}; rename or remove all but one of each"
             )
-        if others:
-            self.notes = (left_out(name, others, layout.suffixes),)
+        notes = [left_out(name, others, layout.suffixes)] if others else []
+        if beside := _beside(path, layout.suffixes):
+            notes.append(
+                f"{name}: left out {endings(beside)} that lie beside the class folders; an example lies in the folder "
+                "of its class"
+            )
+        self.notes = tuple(notes)
 
     def __len__(self) -> int:
         return len(self._files)
@@ -124,6 +129,12 @@ def _misnamed(file: str) -> str:
     except UnicodeEncodeError:  # Python holds other bytes in surrogates
         return "the name is not UTF-8; rename it, as by `convmv -r -f latin1 -t utf-8 --notest FOLDER`"
     return ""
+
+
+def _beside(path: Path, suffixes: tuple[str, ...]) -> Counter[str]:
+    """The files directly in a folder that end in one of some lower-case suffixes, counted by ending."""
+    names = (entry.name for entry in path.iterdir() if entry.is_file() and not entry.name.startswith("."))
+    return Counter(Path(name).suffix.lower() for name in names if name.lower().endswith(suffixes))
 
 
 def _visible_folders(path: Path) -> list[Path]:
