@@ -634,6 +634,16 @@ def test_a_learner_that_favours_large_classes_is_told_where_sizes_differ(
         )
 
 
+def test_classes_that_are_called_as_parts_of_a_data_set_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    words, _ = texts()
+    FewShotClassifier("tfidf").fit(words[:4], ["train", "train", "Test", "Test"])
+    [said] = caplog.messages
+    assert said.startswith("fit: the classes are called 'Test', 'train', as parts of a data set are; if")
+    caplog.clear()
+    FewShotClassifier("tfidf").fit(words[:4], ["train", "train", "bus", "bus"])
+    assert not caplog.messages
+
+
 def test_what_more_examples_bring_up_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     words, labels = texts()
     made = FewShotClassifier("tfidf", learner_options={"shrinkage": False}).fit(words, labels)

@@ -28,6 +28,8 @@ UNEVEN = 3
 """How many times as many examples as the smallest class the largest may have before learners are doubted that favour
 large classes."""
 
+_PARTS = {"train", "training", "valid", "val", "validation", "dev", "eval", "test", "testing"}
+
 _short = reprlib.Repr()
 _short.maxstring = 60
 
@@ -52,6 +54,23 @@ def tell_alike(given: Iterable[str], known: Iterable[str], who: str) -> None:
             "kept apart: %s; give those that are one the same name",
             who,
             listing((" and ".join(map(_short.repr, names)) for names in alike), NAMED),
+        )
+
+
+def tell_parts(labels: Iterable[str], who: str) -> None:
+    """Tell where classes are called as the parts of a data set are, of which the folder was probably given whole.
+
+    Args:
+        labels: of all examples.
+        who: was given them.
+    """
+    names = sorted(set(labels))
+    if all(name.strip().casefold() in _PARTS for name in names):
+        log.warning(
+            "%s: the classes are called %s, as parts of a data set are; if that is what they are, give one of them, "
+            "with the classes as its sub-folders, or name the column of the classes",
+            who,
+            listing(map(_short.repr, names)),
         )
 
 

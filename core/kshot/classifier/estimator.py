@@ -26,6 +26,7 @@ from kshot.classifier.curve import CurvePoint
 from kshot.classifier.doubts import (
     tell_alike,
     tell_contradictions,
+    tell_parts,
     tell_poor_negatives,
     tell_repeats,
     tell_uneven,
@@ -165,6 +166,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         reader = build_reader(registry, modality_of(registry, recipe.encoder.use))
         examples = Given.read(reader, things, "fit")
         tell_alike(labels, (), "fit")
+        tell_parts(labels, "fit")
         tell_contradictions(examples, labels)
         strangers = Given.read(reader, [] if negatives is None else things_of(negatives), "fit, negatives")
         embedder = Embedder.build(registry, recipe, self.device)
