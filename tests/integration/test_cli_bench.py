@@ -13,7 +13,7 @@ import pytest
 import yaml
 from kshot import EncoderSpec, SourceSpec, results
 from kshot.cli import main
-from kshot.cli.display import LiveDisplay
+from kshot.cli.display import LiveDisplay, PlainDisplay
 from rich.console import Console
 
 from .conftest import configuration, run, toy_registry
@@ -174,6 +174,21 @@ def test_the_live_table_fills_in(tmp_path: Path) -> None:
     final = screen.getvalue()[len(halfway) :]
     assert "toy_encoder" in final
     assert "toy 5w1s" in final
+
+
+def test_a_run_goes_on_in_silence_where_its_reader_has_gone_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Gone(io.StringIO):
+        def flush(self) -> None:
+            raise BrokenPipeError
+
+    registry, shown = toy_registry(), PlainDisplay()
+    monkeypatch.setattr(sys, "stdout", Gone())
+    with registry.observing(shown), shown:
+        found = run(tmp_path, registry, seeds=[0, 1])
+    assert len(found.cells) == 2
+    assert not caplog.messages
 
 
 def test_the_tensor_path_needs_neither_datasets_nor_soundfile(tmp_path: Path) -> None:

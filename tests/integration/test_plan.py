@@ -127,7 +127,12 @@ def test_a_key_beside_the_options_may_have_been_meant() -> None:
 
 def test_defaults_stand_in_the_record() -> None:
     [cell] = plan().cells
-    assert cell.learner.record == {"distance": "squared_euclidean", "scale": None, "learn_scale": False}
+    assert cell.learner.record == {
+        "distance": "squared_euclidean",
+        "scale": None,
+        "learn_scale": False,
+        "shrinkage": False,
+    }
 
 
 def test_all_problems_of_a_configuration_come_at_once() -> None:

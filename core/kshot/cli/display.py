@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Self, final
 
 from rich.console import Console, Group, RenderableType
@@ -121,7 +122,7 @@ class PlainDisplay(Display):
     def kshot_run_started(self, name: str, cells: Sequence[str], finished: Sequence[str]) -> None:
         known = f", {len(finished)} of them finished already" if finished else ""
         self._count, self._number = len(cells), len(finished)
-        print(f"{name}: {len(cells)} cells{known}", flush=True)
+        _say(f"{name}: {len(cells)} cells{known}")
 
     @hookimpl
     def kshot_cell_started(self, cell: str, stage: str) -> None:
@@ -137,13 +138,13 @@ class PlainDisplay(Display):
         p.episodes, p.total, p.loss, p.seconds = episodes, total, loss, seconds
         if time.monotonic() - self._last >= LINE_SECONDS:
             self._last = time.monotonic()
-            print(f"  {cell}: {p.figures}", flush=True)
+            _say(f"  {cell}: {p.figures}")
 
     @hookimpl
     def kshot_pretrained(self, cell: str, epoch: int, total: int, loss: float) -> None:
         if time.monotonic() - self._last >= LINE_SECONDS:
             self._last = time.monotonic()
-            print(f"  {cell}: pretraining epoch {epoch}/{total}, loss {loss:.3f}", flush=True)
+            _say(f"  {cell}: pretraining epoch {epoch}/{total}, loss {loss:.3f}")
 
     @hookimpl
     def kshot_validated(self, cell: str, accuracy: float) -> None:
@@ -152,11 +153,11 @@ class PlainDisplay(Display):
 
     @hookimpl
     def kshot_cell_finished(self, cell: str, result: dict[str, Any]) -> None:
-        print(f"{self._next()} {cell}: {_scores(results.Cell(**result))}", flush=True)
+        _say(f"{self._next()} {cell}: {_scores(results.Cell(**result))}")
 
     @hookimpl
     def kshot_cell_failed(self, cell: str, error: str) -> None:
-        print(f"{self._next()} {cell}: failed: {error}", flush=True)
+        _say(f"{self._next()} {cell}: failed: {error}")
 
     def _next(self) -> str:
         self._number += 1
@@ -243,6 +244,12 @@ class LiveDisplay(Display):
         errors = [Text(error, style="red") for error in self._errors]
         found = results.Results(schema=results.SCHEMA, name="", cells=self._cells)
         return Group(_drawn(found), *errors, line)
+
+
+def _say(line: str) -> None:
+    """Print a line of a run, which goes on where its reader has gone away."""
+    with suppress(BrokenPipeError):
+        print(line, flush=True)
 
 
 def _print(title: str, lines: Sequence[Sequence[str]]) -> None:
