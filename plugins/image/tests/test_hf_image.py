@@ -147,6 +147,31 @@ def test_a_model_that_joins_pictures_is_refused() -> None:
         hf_image(model=str(folder("pixtral")))
 
 
+def test_pictures_that_a_processor_leaves_in_several_shapes_are_refused(tmp_path: Path) -> None:
+    """Without a crop they keep their proportions; padded, an embedding would depend on its company."""
+    settings = tmp_path / "preprocessor_config.json"
+    save_family("resnet", tmp_path)
+    kept = {
+        **json.loads(settings.read_text()),
+        "image_processor_type": "BitImageProcessor",
+        "do_center_crop": False,
+    }
+    settings.write_text(json.dumps({**kept, "do_resize": True, "size": {"shortest_edge": SIDE}}))
+    encoder = hf_image(model=str(tmp_path))
+    square, wide = Image.new("RGB", (50, 50)), Image.new("RGB", (100, 50))
+    assert encoder.prepare([square, Image.new("RGB", (20, 20))])["pixel_values"].shape == (2, 3, SIDE, SIDE)
+    for pictures in ([square, wide], [wide], [wide, wide]):
+        with pytest.raises(
+            DataError, match=r"makes 32 x 64 of it, and 32 x 32 of squares.*set do_center_crop"
+        ):
+            encoder.prepare(pictures)
+    settings.write_text(json.dumps({**kept, "do_resize": False}))
+    encoder = hf_image(model=str(tmp_path))
+    assert encoder.prepare([wide, wide])["pixel_values"].shape == (2, 3, 50, 100)
+    with pytest.raises(DataError, match=r"makes 50 x 50 of it, and 50 x 100 of others"):
+        encoder.prepare([wide, square])
+
+
 @pytest.mark.parametrize("check", ENCODER_CHECKS)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_conformance(family: str, check: str) -> None:

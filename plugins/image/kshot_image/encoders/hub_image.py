@@ -75,17 +75,47 @@ class HubImage(HubEncoder):
         self._brightness = _brightness(self._processor, files.who) if augment else None
         self._pool = POOLINGS[pooling] if pooling else usual_pooling(model)
         self._first = tokens_before(model)
-        self.dim = self._settle(self.prepare([Image.new("RGB", (64, 64))]), missing, "a picture")
+        small, large = (self._made([Image.new("RGB", (side, side))]) for side in (64, 96))
+        self._of_squares = small.shape[2:] if small.shape == large.shape else None
+        self.dim = self._settle({PIXELS: small}, missing, "a picture")
 
     def prepare(self, raw: Sequence[Any]) -> Inputs:
-        """B PIL images → ``pixel_values`` (B, C, H, W) as the model's image processor makes them."""
+        """B PIL images → ``pixel_values`` (B, C, H, W) as the model's image processor makes them.
+
+        Raises:
+            DataError: an example that is no PIL image, whose mode cannot be shown, that is too slim, or of which
+                the processor makes another shape than of others.
+        """
         pictures: list[Image.Image] = []
         for number, image in enumerate(raw):
             with named(image, number, self._who):
                 pictures.append(plain(image).convert("RGB"))
                 refuse_slim(image)
+        try:
+            made = self._made(pictures)
+        except ValueError:  # several shapes in one batch
+            made = None
+        if made is None or made.shape[2:] != (self._of_squares or made.shape[2:]):
+            self._refuse_shapes(pictures)
+        return {PIXELS: self._made(pictures) if made is None else made}
+
+    def _made(self, pictures: Sequence[Image.Image]) -> Tensor:
         made = self._processor(pictures, return_tensors="pt", input_data_format="channels_last")
-        return {PIXELS: made[PIXELS]}
+        return made[PIXELS]
+
+    def _refuse_shapes(self, pictures: Sequence[Image.Image]) -> None:
+        """Refuse the first of some pictures that would not fit into a batch with squares, or with the first:
+        a processor without a crop leaves pictures their proportions, and what is padded a network would see."""
+        wanted = self._of_squares or self._made(pictures[:1]).shape[2:]
+        for number, image in enumerate(pictures):
+            height, width = self._made([image]).shape[2:]
+            if (height, width) != tuple(wanted):
+                with named(image, number, self._who):
+                    raise ValueError(
+                        f"the image processor makes {height} x {width} of it, and {wanted[0]} x {wanted[1]} of "
+                        f"{'squares' if self._of_squares else 'others'}, so that they cannot be compared; crop the "
+                        "pictures alike, or set do_center_crop and crop_size in preprocessor_config.json"
+                    )
 
     def forward(self, inputs: Inputs) -> Tensor:
         """``pixel_values`` (B, C, H, W) → (B, dim)."""
