@@ -397,6 +397,28 @@ def test_a_data_frame_is_its_column_of_examples_or_its_rows() -> None:
     )
 
 
+def test_a_column_of_labels_is_no_part_of_a_row() -> None:
+    pandas = pytest.importorskip("pandas")
+    points = np.random.default_rng(0).normal(size=(12, 3))
+    frame = pandas.DataFrame(points, columns=["a", "b", "c"]).assign(label=[0] * 6 + [50] * 6)
+    with rows_registered():
+        expected = FewShotClassifier("plain").fit(points, frame["label"]).predict_proba(points)
+        for y, given in ((None, frame), ("label", frame), ("kind", frame.rename(columns={"label": "kind"}))):
+            made = FewShotClassifier("plain").fit(given, y)
+            np.testing.assert_array_equal(made.predict_proba(points), expected)
+
+
+def test_a_data_frame_may_hold_paths(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    images, kinds = pictures()
+    paths = [str(tmp_path / f"{number}.png") for number in range(len(images))]
+    for image, path in zip(images, paths, strict=True):
+        image.save(path)
+    frame = pandas.DataFrame({"path": paths, "label": kinds})
+    made = FewShotClassifier("pixels", encoder_options={"size": 8}).fit(frame)
+    assert made.predict(frame).tolist() == made.predict(images).tolist()
+
+
 def test_examples_that_cannot_serve_are_a_value_error_too() -> None:
     with pytest.raises(ValueError, match="1 class"):
         FewShotClassifier("tfidf").fit(["flour"], ["cook"])

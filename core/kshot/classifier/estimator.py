@@ -608,7 +608,8 @@ def _keep_apart(support: Support, rejection: Threshold | None) -> None:
 
 
 def _pairs(X: Any, y: Any, who: str) -> tuple[Sequence[Any], tuple[str, ...]]:  # noqa: N803
-    labels, things = labels_of(X, y), things_of(X)
+    column = y or "label" if y is None or isinstance(y, str) else None
+    labels, things = labels_of(X, y), things_of(X, column)
     if not len(things):
         raise InputError(f"{who}: no examples were given; give one of each class at least")
     if len(labels) != len(things):

@@ -16,13 +16,17 @@ from kshot.interfaces import Reader
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """Of these Python makes bytes of the command line that are not UTF-8; no file can hold them."""
 
-_MEDIA = ("text", "image", "img", "audio", "sentence")
-"""Columns of a Hugging Face data set that hold its examples, the first that is there."""
+_MEDIA = ("text", "image", "img", "audio", "sentence", "path", "file")
+"""Columns of a Hugging Face data set or a ``DataFrame`` that hold its examples, the first that is there."""
 
 
-def things_of(X: Any) -> Sequence[Any]:  # noqa: N803 (scikit-learn's own name)
+def things_of(X: Any, labels: str | None = None) -> Sequence[Any]:  # noqa: N803 (scikit-learn's own name)
     """Examples as a sequence; of a Hugging Face ``Dataset`` or a pandas ``DataFrame`` its column of
     media, and of a ``DataFrame`` without one its rows.
+
+    Args:
+        X: what was handed over.
+        labels: the column of a ``DataFrame`` that holds their labels, which is no part of a row.
 
     Raises:
         InputError: a single example where several are meant, a mapping, or no column of examples.
@@ -48,7 +52,8 @@ def things_of(X: Any) -> Sequence[Any]:  # noqa: N803 (scikit-learn's own name)
         hasattr(X, "iloc") and getattr(X, "ndim", 1) == 2
     ):  # of a DataFrame an iteration gives the columns' names
         named = [name for name in _MEDIA if name in X.columns]
-        return list(X[named[0]] if named else np.asarray(X))
+        rows = X if named or labels is None else X.drop(columns=[labels])
+        return list(X[named[0]] if named else np.asarray(rows))
     if not isinstance(X, Iterable) and hasattr(X, "__array__"):
         return list(np.asarray(X))
     if not isinstance(X, Iterable):
