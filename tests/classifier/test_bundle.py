@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from kshot import FewShotClassifier
@@ -38,7 +39,18 @@ def test_it_is_safetensors_and_json(bundle: Path) -> None:
     assert header["labels"] == texts()[1]
     assert header["parameters"]["encoder"] == "tfidf"
     assert set(header["versions"]) == {"kshot", "torch"}
-    assert len(tensors["support/embedding"]) == 15
+    assert len(tensors["embeddings"]) == 15
+    assert not [name for name in tensors if name.startswith("support/")], "they would stand there twice"
+
+
+def test_the_form_that_has_embeddings_twice_is_read(bundle: Path) -> None:
+    expected = FewShotClassifier.load(bundle).predict_proba(texts()[0])
+    tensors, header = parts(bundle)
+    tensors["support/embedding"] = tensors["embeddings"].clone()
+    header = {**header, "schema_number": 4}
+    header["digest"] = _digest({k: v for k, v in header.items() if k != "digest"}, tensors)
+    write(bundle, tensors, header)
+    np.testing.assert_array_equal(FewShotClassifier.load(bundle).predict_proba(texts()[0]), expected)
 
 
 def test_a_changed_tensor_is_refused(bundle: Path) -> None:
@@ -59,7 +71,7 @@ def test_a_changed_header_is_refused(bundle: Path) -> None:
 def test_a_newer_form_is_refused(bundle: Path) -> None:
     tensors, header = parts(bundle)
     write(bundle, tensors, {**header, "schema_number": 99})
-    with pytest.raises(KshotError, match="written in form 99, this kshot reads up to 4; upgrade kshot"):
+    with pytest.raises(KshotError, match="written in form 99, this kshot reads up to 5; upgrade kshot"):
         FewShotClassifier.load(bundle)
 
 

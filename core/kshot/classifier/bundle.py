@@ -26,9 +26,9 @@ from kshot.encoders.embedded import EMBEDDING
 from kshot.errors import KshotError
 from kshot.tensorfiles import read_tensors, write_tensors
 
-SCHEMA, OLDEST = 4, 2
+SCHEMA, OLDEST = 5, 2
 """Numbers of the bundle's form that this version writes, and of the oldest that it reads: one without negatives.
-Below 4 calibration is not told."""
+Below 4 calibration is not told, and below 5 embeddings stand in it twice where the learner sees nothing else."""
 
 _HEADER = "kshot"
 _INPUT, _LEARNER, _ENCODER = "support/", "learner/", "encoder/"
@@ -93,13 +93,14 @@ def write_bundle(path: Path, bundle: Bundle) -> None:
     Raises:
         KshotError: the file cannot be written, or an option is nothing that JSON holds.
     """
-    tensors = {f"{_INPUT}{name}": leaf for name, leaf in bundle.support.inputs.items()}
+    inputs = {name: leaf for name, leaf in bundle.support.inputs.items() if name != EMBEDDING}
+    tensors = {f"{_INPUT}{name}": leaf for name, leaf in inputs.items()}
     tensors |= {f"{_LEARNER}{name}": value for name, value in bundle.method.state().items()}
     tensors |= {f"{_ENCODER}{name}": value for name, value in bundle.identity.state.items()}
     tensors[_EMBEDDINGS] = bundle.support.embeddings
     if len(bundle.negatives):
         tensors[_NEGATIVES] = bundle.negatives
-    plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     content: dict[str, Any] = {
         "schema_number": SCHEMA,
         "parameters": dict(bundle.parameters),
@@ -137,9 +138,10 @@ def read_bundle(path: Path) -> Stored:
     header, content = _header(path, texts.get(_HEADER))
     if _digest({k: v for k, v in content.items() if k != "digest"}, tensors) != header.digest:
         raise KshotError(f"{path}: the content does not match its digest; the file was changed or damaged")
-    if _EMBEDDINGS not in tensors or not _below(tensors, _INPUT):
+    if _EMBEDDINGS not in tensors:
         raise KshotError(f"{path}: the support examples are missing")
-    support = Support(_below(tensors, _INPUT), tensors[_EMBEDDINGS], tuple(header.labels))
+    inputs = _below(tensors, _INPUT) or {EMBEDDING: tensors[_EMBEDDINGS]}
+    support = Support(inputs, tensors[_EMBEDDINGS], tuple(header.labels))
     lengths = {leaf.shape[:1] for leaf in (*support.inputs.values(), support.embeddings)}
     if lengths != {(len(header.labels),)}:
         raise KshotError(f"{path}: {len(header.labels)} labels do not fit the examples; the file was changed")
