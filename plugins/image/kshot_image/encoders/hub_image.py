@@ -94,10 +94,11 @@ class HubImage(HubEncoder):
         try:
             made = self._made(pictures)
         except ValueError:  # several shapes in one batch
-            made = None
-        if made is None or made.shape[2:] != (self._of_squares or made.shape[2:]):
             self._refuse_shapes(pictures)
-        return {PIXELS: self._made(pictures) if made is None else made}
+            raise
+        if self._of_squares and made.shape[2:] != self._of_squares:
+            self._refuse_shapes(pictures)
+        return {PIXELS: made}
 
     def _made(self, pictures: Sequence[Image.Image]) -> Tensor:
         made = self._processor(pictures, return_tensors="pt", input_data_format="channels_last")
