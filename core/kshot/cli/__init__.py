@@ -54,11 +54,8 @@ def _open_streams() -> None:
     Python has None for them then, and the first file that is opened gets their number, to which libraries
     write what they have to say.
     """
-    for name, mode in (
-        ("stdin", "r"),
-        ("stdout", "w"),
-        ("stderr", "w"),
-    ):  # 0, 1, 2: the lowest is given first
+    # In the order of their numbers, of which the lowest that is free is given first.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8", errors="backslashreplace"))  # noqa: PTH123, SIM115
 
