@@ -71,16 +71,17 @@ def plain(image: Image.Image) -> Image.Image:
     if 0 in image.size:
         raise ValueError(f"{image.width} x {image.height} has no pixels")
     image = _upright(image)
-    if image.mode in ("L", "RGB"):
+    keyed = "transparency" in image.info  # one of its colours is none, as in PNG and GIF files without alpha
+    if image.mode in ("L", "RGB") and not keyed:
         return image
-    if image.mode == "1":
+    if image.mode == "1" and not keyed:
         return image.convert("L")
     if image.mode.startswith("I"):
         return shallow(image)  # Pillow's own conversion cuts 16-bit greys off at 255
     if image.mode == "F":
         raise ValueError("floating-point pixels have no agreed range; store 8-bit or 16-bit pixels")
-    if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
-        grey = image.mode in ("LA", "La")
+    if "A" in image.mode or "a" in image.mode or keyed:
+        grey = image.mode in ("1", "L", "LA", "La")
         layer = image if image.mode == "RGBA" else image.convert("RGBA")
         paper = Image.new("RGB", layer.size, "white")  # as alpha_composite has it, in half of its memory
         paper.paste(layer, mask=layer.getchannel("A"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,6 +70,19 @@ def test_palettes_with_and_without_transparency() -> None:
     assert np.asarray(decode(encoded(image))).tolist() == [[[9, 8, 7], [100, 150, 200]]]
     seen = decode(encoded(image, transparency=0))
     assert np.asarray(seen).tolist() == [[[255, 255, 255], [100, 150, 200]]]
+
+
+@pytest.mark.parametrize(
+    ("mode", "key", "seen"), [("1", 0, 1), ("L", 0, 200), ("RGB", (0, 0, 0), (10, 20, 30))]
+)
+def test_a_colour_that_is_transparent_is_white_paper(mode: str, key: Any, seen: Any) -> None:
+    """PNG files without alpha may name one, and are common: many programs make files smaller so."""
+    image = Image.new(mode, (2, 1), key)
+    image.putpixel((1, 0), seen)
+    found = decode(encoded(image, transparency=key))
+    assert found.mode == ("RGB" if mode == "RGB" else "L")
+    plainly = image.convert(found.mode).getpixel((1, 0))
+    assert [found.getpixel((x, 0)) for x in (0, 1)] == [(255, 255, 255) if mode == "RGB" else 255, plainly]
 
 
 def test_cmyk_becomes_colour() -> None:
