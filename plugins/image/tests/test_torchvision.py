@@ -111,6 +111,14 @@ def test_every_parameter_trains_and_chance_has_no_part(model: str) -> None:
     assert 0 < len(groups["last"]) < len(groups["all"])
 
 
+@pytest.mark.parametrize("model", families())
+def test_weights_are_read_by_their_names_alone(model: str) -> None:
+    """Checkpoints, bundles and safetensors files have no place for the versions of layers."""
+    one, other = (torchvision_backbone(model=model, weights=None, size=FAMILIES[model][0]) for _ in range(2))
+    other.load_state_dict(dict(one.state_dict()))
+    assert all(torch.equal(value, other.state_dict()[name]) for name, value in one.state_dict().items())
+
+
 class Faint(nn.Module):
     """A network's output, a hundredth of it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any
 
 from kshot.encoders import without_dropout
@@ -9,7 +10,7 @@ from kshot.errors import KshotError, nearest
 from kshot.functional import with_own_norms
 from torch import nn
 
-from kshot_image.encoders.mappable import with_mappable_layers
+from kshot_image.encoders.mappable import MapMean, with_mappable_layers
 from kshot_image.encoders.self_attention import with_own_attention
 
 _BODIES = "features", "layers", "trunk_output", "blocks", "encoder.layers"
@@ -79,7 +80,18 @@ def settled(network: nn.Module) -> nn.Module:
     for module in network.modules():
         if isinstance(module, StochasticDepth):
             module.p = 0.0
-    return without_dropout(with_own_norms(with_mappable_layers(with_own_attention(network))))
+    network = with_mappable_layers(with_own_attention(_read_by_names(network)))
+    return without_dropout(with_own_norms(network))
+
+
+def _read_by_names(network: nn.Module) -> nn.Module:
+    """The network itself, of MNASNet its layers: its own class refuses weights that come without their version, for
+    which a checkpoint, a bundle and a safetensors file have no place."""
+    from torchvision.models import MNASNet
+
+    if not isinstance(network, MNASNet):
+        return network
+    return nn.Sequential(OrderedDict(layers=network.layers, mean=MapMean(2), flat=nn.Flatten()))
 
 
 def stages(network: nn.Module) -> list[nn.Module]:
