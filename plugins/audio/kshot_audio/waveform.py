@@ -14,7 +14,7 @@ from kshot.errors import DataError
 from numpy.typing import NDArray
 
 SILENCE = 1e-4
-"""A recording whose peak lies below this (-80 dB of full scale) holds nothing to hear."""
+"""A recording that strays less than this (-80 dB of full scale) from its mean holds nothing to hear."""
 
 MAX_SECONDS = 600
 """A recording that lasts longer is refused unless more is asked for: an hour of it is no example of a class."""
@@ -157,7 +157,8 @@ def checked(samples: NDArray[np.float32]) -> NDArray[np.float32]:
         raise ValueError("no samples")
     if not np.isfinite(samples).all():
         raise ValueError("NaN or infinite samples")
-    peak = float(np.abs(samples).max())
-    if peak < SILENCE:
+    least, most, mean = float(samples.min()), float(samples.max()), float(samples.mean(dtype=np.float64))
+    if max(most - mean, mean - least) < SILENCE:  # A-law has no zero, and a converter's zero lies elsewhere
         raise ValueError("silent from beginning to end")
+    peak = max(most, -least)
     return samples / np.float32(peak) if peak > 1 else samples

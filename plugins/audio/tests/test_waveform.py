@@ -63,9 +63,22 @@ def test_a_recording_beyond_full_scale_is_scaled_not_clipped() -> None:
         (file(np.asarray([0.1, np.nan], dtype=np.float32)), "NaN"),
         (file(np.asarray([0.1, np.inf], dtype=np.float32)), "NaN or infinite"),
         (file(np.stack([np.full(9, 0.5), np.full(9, -0.5)], axis=1)), "silent"),
+        (file(np.zeros(1000), 8000, subtype="ALAW"), "silent"),
+        (file(np.full(1000, 0.3, dtype=np.float32)), "silent"),
     ],
     # A float WAV carries the time of writing: as an id its bytes would differ between workers.
-    ids=["empty", "text", "header-only", "no-samples", "zeros", "nan", "infinite", "cancelling"],
+    ids=[
+        "empty",
+        "text",
+        "header-only",
+        "no-samples",
+        "zeros",
+        "nan",
+        "infinite",
+        "cancelling",
+        "A-law",
+        "offset",
+    ],
 )
 def test_what_cannot_serve_is_refused_with_a_reason(content: bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
