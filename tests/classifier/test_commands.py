@@ -68,6 +68,18 @@ def test_fit_tells_how_accuracy_grows(tickets: Path, capsys: Capture) -> None:
     assert lines[7:] == ["unknown: nothing is", f"classifier: {out}"]
 
 
+def test_fit_tells_that_a_curve_of_uneven_classes_is_not_of_all_examples(
+    tickets: Path, capsys: Capture
+) -> None:
+    with tickets.open("a") as stream:
+        csv.writer(stream).writerows([["the court judge", "law"], ["a judge of the court", "law"]])
+    out = str(tickets.with_name("m.kshot"))
+    assert main(["fit", str(tickets), "--encoder", "tfidf", "--out", out, "--draws", "5"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[2:4]] == ["1", "classes"]
+    assert lines[3].startswith("classes differ in size, and here each gives as many examples as the smallest")
+
+
 def test_fit_names_the_class_that_has_one_example(tickets: Path, capsys: Capture) -> None:
     with tickets.open("a") as stream:
         csv.writer(stream).writerow(["the court judge", "law"])

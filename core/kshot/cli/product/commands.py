@@ -285,6 +285,12 @@ def _print_curve(classifier: FewShotClassifier, draws: int) -> None:
         gained = 100 * (curve[-1].accuracy.mean - curve[-2].accuracy.mean)
         more = curve[-1].shot - curve[-2].shot
         typer.echo(f"the last {more} of {curve[-1].shot} examples brought {gained:+.1f} points")
+    sizes = classifier.different_.values()
+    if min(sizes) < max(sizes):
+        typer.echo(
+            "classes differ in size, and here each gives as many examples as the smallest can spare: by all of its "
+            "examples the classifier may do better or worse"
+        )
 
 
 def _written(name: str, options: Any) -> str:
