@@ -38,7 +38,7 @@ def test_it_is_safetensors_and_json(bundle: Path) -> None:
     tensors, header = parts(bundle)
     assert header["labels"] == texts()[1]
     assert header["parameters"]["encoder"] == "tfidf"
-    assert set(header["versions"]) == {"kshot", "torch"}
+    assert set(header["versions"]) == {"kshot", "torch", "kshot-text"}
     assert len(tensors["embeddings"]) == 15
     assert not [name for name in tensors if name.startswith("support/")], "they would stand there twice"
 
@@ -126,6 +126,37 @@ def test_another_encoder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     )
     with pytest.raises(KshotError, match="was made with another 'pixels'"):
         FewShotClassifier.load(path)
+
+
+def made_with(path: Path, **distributions: str) -> None:
+    """Let a file say that it was made with other distributions."""
+    tensors, header = parts(path)
+    kept = {name: header["versions"][name] for name in ("kshot", "torch")}
+    header["versions"] = {**kept, **{name.replace("_", "-"): one for name, one in distributions.items()}}
+    header["digest"] = _digest({k: v for k, v in header.items() if k != "digest"}, tensors)
+    write(path, tensors, header)
+
+
+def test_another_version_of_the_encoder_s_plugin_is_told(
+    bundle: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    FewShotClassifier.load(bundle)
+    assert not caplog.messages
+    made_with(bundle, kshot_text="0.0.9")
+    FewShotClassifier.load(bundle)
+    [told] = caplog.messages
+    assert "made with kshot-text 0.0.9" in told
+
+
+def test_a_plugin_that_is_gone_is_named_with_its_version(bundle: Path) -> None:
+    tensors, header = parts(bundle)
+    header["recipe"]["encoder"]["use"] = "beads"
+    write(bundle, tensors, header)
+    made_with(bundle, kshot_beads="0.3.1")
+    with pytest.raises(
+        KshotError, match=r"made with kshot-beads 0\.3\.1, not installed here: unknown encoder"
+    ):
+        FewShotClassifier.load(bundle)
 
 
 def test_saving_is_whole_or_not_at_all(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,13 +33,16 @@ Below 4 calibration is not told, and below 5 embeddings stand in it twice where 
 _HEADER = "kshot"
 _INPUT, _LEARNER, _ENCODER = "support/", "learner/", "encoder/"
 _EMBEDDINGS, _NEGATIVES = "embeddings", "negatives"
+_ALWAYS = ("kshot", "torch")
+"""Distributions whose versions a file tells whatever it was made with; another of these is no other encoder."""
 _SAFE = {"trust_remote_code": False, "use_safetensors": True}
 """Options that decide whether code runs, with the only value that a file may give them."""
 
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """A fitted classifier, to be written; ``negatives``: (m, dim) embeddings of examples of no class."""
+    """A fitted classifier, to be written; ``negatives``: (m, dim) embeddings of examples of no class;
+    ``distributions``: versions of those that bring encoder and learner."""
 
     parameters: Mapping[str, Any]
     recipe: Recipe
@@ -48,6 +51,7 @@ class Bundle:
     method: Settled
     negatives: Tensor
     calibration: Calibration
+    distributions: Mapping[str, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +66,7 @@ class Stored:
         method: the learner's own weights.
         negatives: (m, dim) embeddings of examples of no class.
         calibration: of its probabilities; none in files before form 4.
-        versions: of kshot and torch when it was written.
+        distributions: versions of those that brought encoder and learner when it was written.
     """
 
     parameters: Mapping[str, Any]
@@ -72,7 +76,7 @@ class Stored:
     method: Mapping[str, Tensor]
     negatives: Tensor
     calibration: Calibration | None
-    versions: Mapping[str, str]
+    distributions: Mapping[str, str]
 
 
 class _Header(BaseModel):
@@ -108,7 +112,7 @@ def write_bundle(path: Path, bundle: Bundle) -> None:
         "labels": list(bundle.support.labels),
         "calibration": asdict(bundle.calibration),
         "encoder": bundle.identity.digest,
-        "versions": {name: importlib.metadata.version(name) for name in ("kshot", "torch")},
+        "versions": {**bundle.distributions, **{name: importlib.metadata.version(name) for name in _ALWAYS}},
     }
     try:
         content["digest"] = _digest(content, plain)
@@ -160,8 +164,9 @@ def read_bundle(path: Path) -> Stored:
     _refuse_code(path, [recipe.encoder.options, recipe.learner.options, header.parameters])
     identity = EncoderIdentity(header.encoder, _below(tensors, _ENCODER))
     method = _below(tensors, _LEARNER)
+    distributions = {name: one for name, one in header.versions.items() if name not in _ALWAYS}
     return Stored(
-        header.parameters, recipe, identity, support, method, negatives, header.calibration, header.versions
+        header.parameters, recipe, identity, support, method, negatives, header.calibration, distributions
     )
 
 

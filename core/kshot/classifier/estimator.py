@@ -35,7 +35,8 @@ from kshot.classifier.embedder import Embedder
 from kshot.classifier.method import Method
 from kshot.classifier.neighbours import Neighbour, familiarity, neighbours
 from kshot.classifier.origin import Origin, origin_of
-from kshot.classifier.parts import build_reader, modality_of, refuse_folder
+from kshot.classifier.parts import build_reader, distributions_of, modality_of, refuse_folder
+from kshot.classifier.provenance import compared
 from kshot.classifier.recipe import Recipe
 from kshot.classifier.sharing import download, upload
 from kshot.classifier.support import Support
@@ -339,6 +340,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
                 self._settled,
                 self._negatives,
                 self.calibration_,
+                distributions_of(load_registry(), recipe),
             ),
         )
 
@@ -358,10 +360,11 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             raise KshotError(f"{path}: made by another version of kshot: {error}") from error
         try:
             made._check_parameters()
-            embedder = Embedder.build(registry, stored.recipe, device)
-            embedder.resume(stored.identity, stored.support.embeddings)
-            lasting = stored.method if stored.recipe.cell else None
-            parts = _Parts.around(registry, stored.recipe, embedder, lasting)
+            with compared(Path(path), stored.distributions, registry):
+                embedder = Embedder.build(registry, stored.recipe, device)
+                embedder.resume(stored.identity, stored.support.embeddings)
+                lasting = stored.method if stored.recipe.cell else None
+                parts = _Parts.around(registry, stored.recipe, embedder, lasting)
             made._become(parts, stored.support, stored.negatives, stored.method, stored.calibration)
         except KshotError:
             raise

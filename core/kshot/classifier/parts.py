@@ -73,6 +73,15 @@ def modality_of(registry: Registry, encoder: str) -> str:
     return registry.find("encoders", encoder.partition(":")[0]).modality
 
 
+def distributions_of(registry: Registry, recipe: Recipe) -> dict[str, str]:
+    """Versions of the distributions that bring encoder and learner; of what this process registered there are none."""
+    found = [
+        *_resolved(registry, "encoders", recipe.encoder, ()).entries,
+        *_resolved(registry, "learners", recipe.learner, _RESERVED).entries,
+    ]
+    return {entry.distribution: entry.version for entry in found if entry.made is None}
+
+
 def refuse_folder(registry: Registry, encoder: Named) -> None:
     """Refuse an encoder that others could not load.
 
