@@ -1,10 +1,15 @@
 """How a network's inputs lie in memory: it makes convolutions fast, and never a difference."""
 
+from typing import Any
+
 import pytest
 import torch
 from kshot.config import StrategyEntry
+from kshot.errors import PluginError
 from kshot.functional.chosen import following
 from kshot.functional.embedding import chunks_of, embed_flat, laid_out
+from kshot.interfaces import Encoder
+from kshot.learners.maml import MAML
 from torch import Tensor, nn
 
 LAST = torch.channels_last
@@ -61,3 +66,41 @@ def test_chunks_are_even_in_number_and_no_longer_than_they_may_be() -> None:
     assert [chunks_of(examples) for examples in (1, 20, 21, 40, 80, 81, 600)] == [1, 1, 2, 2, 2, 4, 16]
     with following(StrategyEntry(chunk=1)):
         assert [chunks_of(examples) for examples in (0, 1, 2, 3)] == [1, 1, 2, 3]
+
+
+class Odd(Encoder):
+    """What an encoder must not give, for two examples."""
+
+    modality, dim = "toy", 4
+
+    def __init__(self, given: Any) -> None:
+        super().__init__()
+        self.weight, self.given = nn.Parameter(torch.ones(())), given
+
+    def prepare(self, raw: Any) -> Any:
+        raise NotImplementedError
+
+    def forward(self, inputs: Any) -> Any:
+        return self.given(inputs["values"] * self.weight)
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (lambda x: x[:, :3], r"\(2, 3\) of torch.float32"),
+        (lambda x: x[:1], r"\(1, 4\) of torch.float32"),
+        (lambda x: x[0], r"\(4,\) of torch.float32"),
+        (lambda x: x.unsqueeze(1), r"\(2, 1, 4\) of torch.float32"),
+        (lambda x: x.long(), r"\(2, 4\) of torch.int64"),
+        (lambda x: torch.complex(x, x), r"\(2, 4\) of torch.complex64"),
+        (lambda x: (x,), "a tuple"),
+        (lambda x: None, "a NoneType"),
+    ],
+)
+def test_what_is_no_embedding_names_the_encoder(given: Any, found: str) -> None:
+    message = rf"Odd embeds 2 examples as {found}; its forward\(\) must give .* \(2, dim = 4\)"
+    with pytest.raises(PluginError, match=message):
+        embed_flat(Odd(given), {"values": torch.ones(2, 4)})
+    support, labels = {"values": torch.ones(2, 4)}, torch.tensor([0, 1])
+    with pytest.raises(PluginError, match=message):
+        MAML(Odd(given), way=2)(support, labels, support)

@@ -16,7 +16,7 @@ from kshot.encoders.embedded import Embedded
 from kshot.episode import Inputs
 from kshot.errors import DataError, listing
 from kshot.functional import fix_untrained_norms
-from kshot.functional.embedding import widened
+from kshot.functional.embedding import expected, widened
 from kshot.functional.layer_norms import LayerNorm
 from kshot.interfaces import Encoder, Sensed
 
@@ -131,7 +131,8 @@ class Joint(Encoder):
             ValueError: they do not tell their modality, or it has no tower.
         """
         modality = self._told(inputs)
-        embedded = widened(self.towers[modality](_unmarked(inputs)))
+        tower, own = self.towers[modality], _unmarked(inputs)
+        embedded = widened(expected(tower(own), tower, len(next(iter(own.values())))))
         projected = self.project[modality](embedded)
         if self.log_length is not None:
             return self.log_length.exp() * F.normalize(projected, dim=-1)
