@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 from kshot.config import Loading
 from kshot.encoders import Embedded
-from kshot.errors import CellError
+from kshot.errors import CellError, PluginError
 from kshot.evaluation import evaluate
 from kshot.evaluation.answers import Answers, outcomes_of
 from kshot.interfaces import Classifier, Learner
@@ -18,6 +20,7 @@ from kshot.sampling import Sampler
 from kshot.shapes import Shape
 from kshot.statistics import credit
 from kshot.testing import Toy, toy_encoder
+from torch import Tensor
 
 CPU = torch.device("cpu")
 
@@ -44,6 +47,34 @@ class Adapting(Learner):
 
     def loss(self, episodes):
         return self.inner.loss(episodes)
+
+
+class Odd(Adapting):
+    """Logits that no learner may give, by what is made of those of prototypical networks."""
+
+    def __init__(self, change: Callable[[Tensor], object]) -> None:
+        super().__init__(Prototypical(toy_encoder()))
+        self.change = change
+
+    def adapt(self, support):
+        classify = super().adapt(support)
+        return lambda query: self.change(classify(query))
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda logits: torch.cat([logits, logits[..., :1] - 9], -1), r"\(\d+, 10, 6\) of torch.float32"),
+        (lambda logits: logits[:, 1:], r"\(\d+, 9, 5\) of torch.float32"),
+        (lambda logits: logits.mT, r"\(\d+, 5, 10\) of torch.float32"),
+        (lambda logits: logits.long(), r"\(\d+, 10, 5\) of torch.int64"),
+        (lambda logits: None, "a NoneType"),
+    ],
+)
+def test_what_is_no_logits_names_the_learner(change: Callable[[Tensor], object], found: str) -> None:
+    loader, samplers = setting(Shape(5, 1, 2))
+    with pytest.raises(PluginError, match=rf"Odd: its classifier gives {found}; .* \(T, Q, way\) = "):
+        evaluate(Odd(change), loader, samplers, 4)
 
 
 def test_embedding_once_equals_running_the_encoder_in_every_episode() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import pytest
 import torch
 from kshot.config import Loading, Train
-from kshot.errors import CellError
+from kshot.errors import CellError, PluginError
 from kshot.evaluation import evaluate
 from kshot.interfaces import Learner
 from kshot.learners.prototypical import Prototypical
@@ -18,6 +19,7 @@ from kshot.sampling import Sampler
 from kshot.shapes import Shape
 from kshot.testing import Toy, toy_encoder
 from kshot.training import Training, train
+from torch import Tensor
 
 CPU = torch.device("cpu")
 SHAPE = Shape(5, 1, 5)
@@ -170,3 +172,31 @@ def test_half_precision_that_is_slow_here_is_told_once(
     monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: capability)
     fit(Train(episodes=2, precision=precision))
     assert sum("bfloat16 on a processor without AVX-512" in message for message in caplog.messages) == told
+
+
+class Odd(Prototypical):
+    """A loss that no learner may give, by what is made of that of prototypical networks."""
+
+    def __init__(self, change: Callable[[Tensor], object]) -> None:
+        super().__init__(toy_encoder())
+        self.change = change
+
+    def loss(self, episodes):
+        return self.change(super().loss(episodes))
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda loss: float(loss.detach()), "a float;"),
+        (lambda loss: loss.detach(), r"\(\) of torch.float32 without a gradient;"),
+        (lambda loss: loss.reshape(1), r"\(1,\) of torch.float32;"),
+        (lambda loss: None, "a NoneType;"),
+    ],
+)
+@pytest.mark.parametrize("meta_batch", [1, 4])
+def test_what_is_no_loss_names_the_learner(
+    change: Callable[[Tensor], object], found: str, meta_batch: int
+) -> None:
+    with pytest.raises(PluginError, match=rf"Odd: its loss\(\) gives {found} it must give a scalar tensor"):
+        fit(Train(episodes=8, meta_batch=meta_batch), learner=Odd(change))

@@ -18,6 +18,7 @@ from kshot.classifier.support import Answering, Support
 from kshot.classifier.temperature import Calibration, fit_temperature
 from kshot.config import Train
 from kshot.errors import KshotError
+from kshot.functional.promised import promised_logits
 from kshot.interfaces import Learner
 from kshot.registry import Registry
 from kshot.results.text import pace
@@ -171,7 +172,7 @@ class Settled:
     @torch.no_grad()
     def classifier(self, support: Support) -> Answering:
         """What classifies by a support set; adapted to it once, however much is asked."""
-        classify = self._learner.adapt((support.block(self._device),))
+        classify, way = self._learner.adapt((support.block(self._device),)), len(support.classes)
 
         @torch.no_grad()
         def logits(asked: Support) -> Tensor:
@@ -181,7 +182,9 @@ class Settled:
                     n: leaf[start : start + _CHUNK].to(self._device) for n, leaf in asked.inputs.items()
                 }
                 one_episode = {name: leaf.unsqueeze(0) for name, leaf in inputs.items()}
-                parts.append(classify((one_episode,))[0].float().cpu())
+                shape = (1, min(_CHUNK, len(asked) - start), way)
+                found = promised_logits(classify((one_episode,)), self._learner, shape)
+                parts.append(found[0].float().cpu())
             joined = torch.cat(parts)
             if not bool(torch.isfinite(joined).all()):
                 raise KshotError(

@@ -14,6 +14,7 @@ from kshot.episode import Episodes
 from kshot.functional import concurrently, in_turn, query_cross_entropy, replica, side_by_side, watched
 from kshot.functional.fitting import Fitting
 from kshot.functional.noting import Watcher, unwatched
+from kshot.functional.promised import promised_logits
 from kshot.functional.shares import sharing
 from kshot.interfaces import Learner
 from kshot.rejection import Looks, Queries, Rejection
@@ -44,7 +45,8 @@ def classified(
 
     def answered(own: Learner, batch: Episodes, unknown: Queries) -> Found:
         classifier = own.adapt(batch.support)
-        logits = classifier(batch.query_inputs)
+        shape = (len(batch), batch.query_labels.shape[1], batch.way)
+        logits = promised_logits(classifier(batch.query_inputs), own, shape)
         with unwatched():
             return logits, rejection.looks(own, classifier, batch, logits, unknown) if rejection else None
 

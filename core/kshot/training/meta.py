@@ -17,6 +17,7 @@ from kshot.episode import Episodes, Examples
 from kshot.errors import CellError
 from kshot.functional.fitting import Fitting
 from kshot.functional.noting import Watcher, watched
+from kshot.functional.promised import promised_loss
 from kshot.interfaces import Encoder, Learner
 from kshot.loading import Loader
 from kshot.metrics import Interval
@@ -211,7 +212,7 @@ class _Run:
 
     def _loss(self, learner: Learner, episodes: Episodes) -> torch.Tensor:
         with precision(self._options, self._loader.device):
-            return learner.loss(episodes)
+            return promised_loss(learner.loss(episodes), learner)
 
     def _mark(self, loss: float, due: bool) -> None:
         """A point of the curve, with a validation where one is due."""
