@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import get_args
+from typing import TypeVar, get_args
 
 from torch import nn
 
@@ -15,6 +15,8 @@ from kshot.interfaces import BatchStatistics, Encoder, Learner, Reader, Source
 from kshot.registry import Entry
 from kshot.registry.report import reason
 from kshot.resolving import Resolved
+
+_Made = TypeVar("_Made")
 
 
 @contextmanager
@@ -34,6 +36,20 @@ def blaming(entry: Entry) -> Generator[None]:
         raise PluginError(f"{entry} cannot be made: {reason(error)}") from error
 
 
+def _expected(entry: Entry, made: object, kind: type[_Made]) -> _Made:
+    """What an entry's factory gave.
+
+    Raises:
+        PluginError: it is nothing of its kind.
+    """
+    if isinstance(made, kind):
+        return made
+    found = f"the class {made.__name__}" if isinstance(made, type) else f"a {type(made).__name__}"
+    raise PluginError(
+        f"{entry}: its factory '{entry.spec.factory}' gives {found}; it must give a kshot.interfaces.{kind.__name__}"
+    )
+
+
 def make_encoder(what: Resolved) -> Encoder:
     """The encoder, on the CPU, its own tuning not yet applied; that of its towers is.
 
@@ -41,7 +57,7 @@ def make_encoder(what: Resolved) -> Encoder:
         KshotError: it cannot be made, or a tower not be trained as it says.
     """
     with blaming(what.entry):
-        return what.make(make_part=_tower)
+        return _expected(what.entry, what.make(make_part=_tower), Encoder)
 
 
 def _tower(what: Resolved) -> Encoder:
@@ -65,7 +81,8 @@ def make_source(what: Resolved, made: dict[str, Source] | None = None) -> Source
     known = {} if made is None else made
     if what.identity not in known:
         with blaming(what.entry):
-            known[what.identity] = what.make(make_part=lambda part: make_source(part, known))
+            source = what.make(make_part=lambda part: make_source(part, known))
+            known[what.identity] = _expected(what.entry, source, Source)
     return known[what.identity]
 
 
@@ -82,7 +99,7 @@ def make_learner(what: Resolved, encoder: nn.Module, way: int | None = None) -> 
     """
     given = {} if way is None else {"way": way}
     with blaming(what.entry):
-        learner: Learner = what.factory(encoder, **given, **what.options)
+        learner = _expected(what.entry, what.factory(encoder, **given, **what.options), Learner)
     policies = get_args(BatchStatistics)
     if learner.batch_statistics not in policies:
         raise PluginError(
@@ -99,4 +116,4 @@ def make_reader(entry: Entry) -> Reader:
         KshotError: it cannot be made.
     """
     with blaming(entry):
-        return entry.resolve()()
+        return _expected(entry, entry.resolve()(), Reader)

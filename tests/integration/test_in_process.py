@@ -288,6 +288,40 @@ def test_a_factory_that_raises_is_named(notebook: Notebook, kind: str, error: st
         )
 
 
+MISTAKEN = """
+@kshot.register_encoder(name="mistaken", modality="toy")
+def mistaken_encoder():
+    return {given}
+@kshot.register_learner(name="mistaken")
+def mistaken_learner(encoder):
+    return {given}
+"""
+
+
+@pytest.mark.parametrize(("given", "found"), [("None", "a NoneType"), ("MyNet", "the class MyNet")])
+@pytest.mark.parametrize("kind", ["encoder", "learner"])
+def test_a_factory_that_gives_something_else_is_named(
+    notebook: Notebook, kind: str, given: str, found: str
+) -> None:
+    notebook.run(READER)
+    notebook.run(MISTAKEN.format(given=given))
+    told = (
+        rf"{kind} 'mistaken' of \S+ \w+: its factory '\S+' gives {found}; it must give a kshot\.interfaces\."
+    )
+    with pytest.raises(PluginError, match=told):
+        FewShotClassifier(**{"encoder": "my_net", "episodes": 4, kind: "mistaken"}).fit(
+            [[0.0] * 16] * 2, ["a", "b"]
+        )
+
+
+def test_a_source_s_factory_that_gives_something_else_is_named(tmp_path: Path) -> None:
+    kshot.register_source(lambda: [None], name="listed", summary="a list", modality="toy")
+    with pytest.raises(
+        KshotError, match=r"source 'listed' of .* gives a list; it must give a kshot\.interfaces"
+    ):
+        run(tmp_path, sources={"listed": {}})
+
+
 def test_importing_kshot_and_finding_the_functions_imports_no_torch() -> None:
     code = "import sys, kshot; kshot.register_encoder; assert not {'torch', 'numpy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
