@@ -12,7 +12,7 @@ import pytest
 import torch
 from kshot import EncoderSpec, FewShotClassifier, SourceSpec
 from kshot.benchmark import make_plan, run_benchmark
-from kshot.errors import KshotError, PluginError
+from kshot.errors import ConfigurationError, KshotError, PluginError
 from kshot.registry import load_registry
 from kshot.registry.fingerprint import code_hash
 from kshot.testing import Toy, check_plugin
@@ -320,6 +320,25 @@ def test_a_source_s_factory_that_gives_something_else_is_named(tmp_path: Path) -
         KshotError, match=r"source 'listed' of .* gives a list; it must give a kshot\.interfaces"
     ):
         run(tmp_path, sources={"listed": {}})
+
+
+UNSURE = """
+from kshot.learners.prototypical import Prototypical
+
+@kshot.register_learner
+class Unsure(Prototypical):
+    '''Cannot say how many classes it serves.'''
+
+    @classmethod
+    def way_of(cls, way, options):
+        return options["outputs"]
+"""
+
+
+def test_a_learner_that_cannot_tell_its_way_is_named(notebook: Notebook, tmp_path: Path) -> None:
+    notebook.run(UNSURE)
+    with pytest.raises(ConfigurationError, match=r"learner 'unsure' of .* way_of raised KeyError: 'outputs'"):
+        run(tmp_path, learners=["unsure"])
 
 
 def test_importing_kshot_and_finding_the_functions_imports_no_torch() -> None:

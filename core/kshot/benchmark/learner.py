@@ -9,6 +9,7 @@ from kshot.benchmark.plan import Part, PlannedCell
 from kshot.errors import CellError
 from kshot.interfaces import Encoder, Learner
 from kshot.making import make_learner
+from kshot.registry.report import reason
 from kshot.sampling import AnySampler
 from kshot.shapes import Range, Shape, Way
 
@@ -49,7 +50,10 @@ def unserved(cell: PlannedCell, shapes: Iterable[Shape]) -> list[str]:
     asked = getattr(part.factory, "way_of", None)
     if asked is None:  # a function that makes learners: known once one is built
         return []
-    served: set[int | None] = {asked(end, part.options) for end in train.shape.ways}
+    try:
+        served: set[int | None] = {asked(end, part.options) for end in train.shape.ways}
+    except (Exception, SystemExit) as error:
+        return [f"{part.what.entry}: way_of raised {reason(error)}"]
     if len(served) > 1:
         return [_needs_a_number(part, train.way)]
     way = served.pop()
