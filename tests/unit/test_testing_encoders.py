@@ -81,6 +81,26 @@ class NoModality(Sound):
     modality = ""
 
 
+class PreparesDoubles(Sound):
+    """As NumPy makes numbers where nobody says otherwise."""
+
+    def prepare(self, raw: Sequence[Any]) -> Inputs:
+        inputs = super().prepare(raw)
+        return {**inputs, "values": inputs["values"].double()}
+
+
+class PreparesByWeights(Sound):
+    """Leads back to a parameter of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(()))
+
+    def prepare(self, raw: Sequence[Any]) -> Inputs:
+        inputs = super().prepare(raw)
+        return {**inputs, "values": inputs["values"] * self.gain}
+
+
 class NotFinite(Sound):
     def forward(self, inputs: Inputs) -> Tensor:
         return super().forward(inputs).abs().neg().sqrt()
@@ -392,6 +412,8 @@ BREAKAGES = [
     ("shapes", NoModality, "modality is ''"),
     ("shapes", NotFinite, "not finite"),
     ("dtype", SinglePrecision, "in float64 it gives torch.float32"),
+    ("shapes", PreparesDoubles, "values of torch.float64, .*let floating-point numbers be float32"),
+    ("shapes", PreparesByWeights, r"\['values'\] with a gradient"),
     ("dtype", HalfOverflows, "under bfloat16 autocast"),
     ("device", KeepsATensor, "neither parameter nor buffer"),
     ("device", MakesOnTheCPU, "tensors of the default device"),

@@ -22,8 +22,8 @@ MORE = 9
 
 
 def check_shapes(subject: Subject) -> None:
-    """``prepare`` gives CPU tensors of B rows, ``forward`` finite float32 embeddings (B, dim), for
-    one example and for several; modality and width are declared."""
+    """``prepare`` gives CPU tensors of B rows without a graph, ``forward`` finite float32 embeddings (B, dim)
+    of them as they are, for one example and for several; modality and width are declared."""
     encoder = subject.encoder().eval()
     who = name_of(encoder, subject)
     width, modality = getattr(encoder, "dim", None), getattr(encoder, "modality", None)
@@ -33,7 +33,18 @@ def check_shapes(subject: Subject) -> None:
         inputs = encoder.prepare(subject.flat[:count])
         odd = [name for name, leaf in inputs.items() if leaf.device.type != "cpu" or len(leaf) != count]
         expect(not odd, who, f"prepare() gives {odd} not as (B, …) on the CPU", "stack the examples there")
-        embedded = embed(encoder, subject.place(inputs))
+        led = [name for name, leaf in inputs.items() if leaf.requires_grad]
+        expect(not led, who, f"prepare() gives {led} with a gradient", "compute it under torch.no_grad()")
+        # As a run gives them: other checks choose the inputs' type themselves.
+        given = {name: leaf.to(subject.device) for name, leaf in inputs.items()}
+        try:
+            embedded = embed(encoder, given)
+        except RuntimeError as error:
+            types = ", ".join(f"{name} of {leaf.dtype}" for name, leaf in inputs.items())
+            raise AssertionError(
+                f"{who}: forward() raises on what prepare() gives, {types}: {one_line(error)}; let floating-point "
+                "numbers be float32, as the weights are"
+            ) from error
         found = f"{tuple(embedded.shape)} {embedded.dtype}"
         right = tuple(embedded.shape) == (count, width) and embedded.dtype == torch.float32
         expect(right, who, f"embeds {count} examples as {found}", f"give float32 ({count}, dim = {width})")
