@@ -252,3 +252,15 @@ def test_a_default_that_its_annotation_forbids_is_its_authors_error():
 
     with pytest.raises(PluginError, match="has the default 'three' for 'size', which is not an integer"):
         OptionsOf(wrong).resolve({})
+
+
+def test_a_default_of_none_needs_an_annotation_that_says_so():
+    """Its record would not give the same options again."""
+
+    def wrong(*, size: int = None) -> None: ...  # noqa: RUF013  # pyright: ignore
+
+    def right(*, size: int | None = None) -> None: ...
+
+    with pytest.raises(PluginError, match="has the default None for 'size', which is not an integer"):
+        OptionsOf(wrong).resolve({})
+    assert OptionsOf(right).resolve({}).record == {"size": None}

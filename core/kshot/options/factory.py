@@ -143,6 +143,10 @@ class OptionsOf:
         try:
             plain = self._options[name].adapter.dump_python(value, mode="json", warnings="error")
             json.dumps(plain, allow_nan=False)
+            if (
+                value is None
+            ):  # which is dumped as it is, whatever the annotation says, and is read again by it
+                _parse(self._options[name], plain)
         except (PydanticSerializationError, TypeError, ValueError) as error:
             described = describe(self._options[name].annotation)
             what = f"has the default {value!r} for '{name}', which is not {described}"
