@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from kshot.episode import TENSOR, Episodes, Examples, Inputs
+from kshot.errors import PluginError
 from kshot.sampling import Catalogue, Drawn
 from kshot.shapes import SPLITS, Split
 
@@ -377,7 +378,19 @@ class Learner(nn.Module, ABC):
         return 0
 
     def around(self, encoder: nn.Module) -> Self:
-        """The same learner, sharing its own parameters, around another encoder."""
+        """The same learner, sharing its own parameters, around another encoder.
+
+        Raises:
+            PluginError: it holds its encoder in another of its modules too, which would stay.
+        """
+        others = [(name, one) for name, one in self._modules.items() if one is not None and name != "encoder"]
+        holds = [name for name, one in others if any(part is self.encoder for part in one.modules())]
+        if holds and all(one is not self.encoder for one in encoder.modules()):
+            raise PluginError(
+                f"{type(self).__name__} holds its encoder in self.{holds[0]} too, and cannot be put around another, "
+                "such as embeddings that were computed once; hold and reach it as self.encoder alone, or say "
+                "adapts_encoder = True"
+            )
         other = copy.copy(self)
         other._modules = {**self._modules, "encoder": encoder}
         return other

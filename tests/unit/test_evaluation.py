@@ -49,6 +49,20 @@ class Adapting(Learner):
         return self.inner.loss(episodes)
 
 
+class Holding(Adapting):
+    """Made of another learner, through which it reaches the encoder."""
+
+    adapts_encoder = False
+
+
+def test_a_learner_that_holds_its_encoder_elsewhere_is_told_what_to_do() -> None:
+    loader, samplers = setting(Shape(5, 1, 2))
+    with pytest.raises(
+        PluginError, match=r"Holding holds its encoder in self\.inner too, .* as self\.encoder alone"
+    ):
+        evaluate(Holding(Prototypical(toy_encoder())), loader, samplers, 4)
+
+
 class Odd(Adapting):
     """Logits that no learner may give, by what is made of those of prototypical networks."""
 

@@ -362,7 +362,7 @@ BREAKAGES = [
     ("round_trip", KeepsUnsaved, "other logits"),
     ("round_trip", ForgetsBase, "other logits"),
     ("embedded", AdaptsInSecret, "its logits are others.*adapts_encoder = True"),
-    ("embedded", HoldsTheEncoderTwice, "raises KeyError"),
+    ("embedded", HoldsTheEncoderTwice, "raises PluginError: .* as self.encoder alone"),
     ("embedded", PeeksPastTheEncoder, "raises KeyError"),
     ("episodes_apart", MixesEpisodes, "other episodes"),
     ("episodes_apart", ScalesOverEpisodes, "other episodes"),

@@ -31,8 +31,9 @@ def check_embedded(make: LearnerFactory, subject: Subject) -> None:
         expected = logits_of(learner, episodes)
         embedded = _embedded(learner, episodes)
         width = embedded.support[0].inputs[EMBEDDING].shape[-1]
-        beside = learner.around(Embedded(getattr(learner.encoder, "modality", ""), width).eval())
+        identity = Embedded(getattr(learner.encoder, "modality", ""), width).eval()
         try:
+            beside = learner.around(identity)
             logits = logits_of(beside, embedded)
         except Exception as error:
             what = (
