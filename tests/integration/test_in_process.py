@@ -13,6 +13,7 @@ import torch
 from kshot import EncoderSpec, FewShotClassifier, SourceSpec
 from kshot.benchmark import make_plan, run_benchmark
 from kshot.errors import ConfigurationError, KshotError, PluginError
+from kshot.interfaces import Presentation
 from kshot.registry import load_registry
 from kshot.registry.fingerprint import code_hash
 from kshot.testing import Toy, check_plugin
@@ -320,6 +321,21 @@ def test_a_source_s_factory_that_gives_something_else_is_named(tmp_path: Path) -
         KshotError, match=r"source 'listed' of .* gives a list; it must give a kshot\.interfaces"
     ):
         run(tmp_path, sources={"listed": {}})
+
+
+class Undrawn(Toy):
+    """Cannot be shown to people."""
+
+    def present(self, raw: object) -> Presentation:
+        raise ValueError("no ink")
+
+
+def test_a_source_that_cannot_be_drawn_is_named_with_its_row(tmp_path: Path) -> None:
+    kshot.register_source(Undrawn, modality="toy")
+    with pytest.raises(
+        PluginError, match=r"source 'undrawn' of .*: row \d+ cannot be drawn: ValueError: no ink"
+    ):
+        run(tmp_path, sources={"undrawn": {}})
 
 
 UNSURE = """

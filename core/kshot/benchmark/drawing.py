@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kshot.benchmark.plan import Part
+from kshot.errors import KshotError, PluginError
 from kshot.interfaces import Source
+from kshot.registry.report import reason
 from kshot.results import Sample, SampleExample
 from kshot.sampling import AnySampler
 
@@ -36,7 +38,11 @@ class Drawing:
         self._queries = queries
 
     def episode(self, number: int) -> Sample:
-        """An episode as it is."""
+        """An episode as it is.
+
+        Raises:
+            KshotError: an example cannot be read or drawn; names the source and the example's place.
+        """
         return self._draw(number, None)
 
     def answered(self, number: int, answers: Integers) -> Sample:
@@ -84,6 +90,12 @@ class Drawing:
 
     def _example(self, position: int, label: int, answer: int | None) -> SampleExample:
         row = int(self._sampler.catalogue.rows[position])
-        presented = self._source.present(self._source.fetch(row))
-        example = SampleExample.of(label, presented.media, presented.data)
+        try:
+            presented = self._source.present(self._source.fetch(row))
+            example = SampleExample.of(label, presented.media, presented.data)
+        except KshotError:
+            raise
+        except (Exception, SystemExit) as error:
+            place = self._source.place(row)
+            raise PluginError(f"{self._part.entry}: {place} cannot be drawn: {reason(error)}") from error
         return example.model_copy(update={"answer": answer})
