@@ -176,3 +176,16 @@ def test_an_encoder_without_blocks_says_so(tmp_path: Path, option: dict[str, Any
     found = run(tmp_path, encoders={"toy": {"use": "toy_encoder", **option}})
     assert "encoder 'toy_encoder': " in (found.cells[0].error or "")
     assert "names no blocks" in (found.cells[0].error or "")
+
+
+def test_a_group_of_names_that_are_no_parameters_is_refused_before_nothing_trains(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    encoder = toy_encoder()
+    monkeypatch.setattr(
+        type(encoder), "parameter_groups", lambda self: {"all": ["first.weight", "lst.weight"]}
+    )
+    with pytest.raises(
+        ValueError, match=r"train: _ToyEncoder has no parameters lst\.weight, .* in all; mend the"
+    ):
+        select_trainable(encoder, "all")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import nn
 
+from kshot.errors import listing
 from kshot.functional.lora import lora_parameters
 from kshot.interfaces import Encoder
 
@@ -20,10 +21,17 @@ def parameter_subset(encoder: nn.Module, subset: str, alternatives: Sequence[str
         alternatives: what the caller could take besides, for the message.
 
     Raises:
-        ValueError: the encoder offers no such subset.
+        ValueError: the encoder offers no such subset, or names in it what is no parameter of its own.
     """
     offered = _offered(encoder)
     if subset in offered:
+        own = {name for name, _ in encoder.named_parameters(remove_duplicate=False)}
+        strange = [name for name in offered[subset] if name not in own]
+        if strange:
+            raise ValueError(
+                f"{type(encoder).__name__} has no parameters {listing(strange)}, which its parameter_groups() names "
+                f"in {subset}; mend the names"
+            )
         return list(offered[subset])
     mend = ""
     if subset == "lora":
