@@ -124,7 +124,9 @@ def test_a_frozen_encoder_keeps_its_statistics() -> None:
 def test_a_loss_that_is_not_a_number_stops_with_its_place() -> None:
     learner = Prototypical(toy_encoder())
     with (
-        pytest.raises(CellError, match=r"loss was not finite in step 1; lower train.learning_rate"),
+        pytest.raises(
+            CellError, match=r"loss was not finite in step 1; this training had moved nothing by then"
+        ),
         torch.no_grad(),
     ):
         learner.encoder.first.weight.fill_(math.nan)

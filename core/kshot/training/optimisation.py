@@ -127,6 +127,12 @@ def schedule(options: Optimisation, steps: int, examples: int) -> Callable[[int]
     return lambda step: 1.0
 
 
+_UNMOVED = (
+    "this training had moved nothing by then, so look for what is not finite in the encoder's embeddings and the "
+    "learner's loss, or lower the learner's own rate, where it has one"
+)
+
+
 class Meter:
     """A running mean of losses that stays on the device until it is asked for."""
 
@@ -153,7 +159,9 @@ class Meter:
             return math.nan
         step = int(self._broken)
         if step >= 0:
-            raise CellError(f"the training loss was not finite in step {step + 1}; {mend}")
+            raise CellError(
+                f"the training loss was not finite in step {step + 1}; {mend if step else _UNMOVED}"
+            )
         mean = float(self._sum) / self._count
         self._sum.zero_()
         self._count = 0
