@@ -44,7 +44,8 @@ def check_companions(make: LearnerFactory, subject: Subject) -> None:
             together,
             name_of(learner, subject),
             f"under batch statistics '{policy}' a query's logits depend on its companions",
-            "let the classifier treat each query by itself, and pass its statistics on with query_pass",
+            "let the classifier treat each query by itself, and pass its statistics on with query_pass, or declare "
+            "the exception with its reason where the method is transductive",
         )
 
 
