@@ -19,6 +19,7 @@ from sklearn.exceptions import NotFittedError
 from torch import Tensor
 
 from kshot.classifier.answers import Answer
+from kshot.classifier.aside import aside
 from kshot.classifier.bundle import Bundle, read_bundle, write_bundle
 from kshot.classifier.card import Described, card
 from kshot.classifier.copies import differ
@@ -145,6 +146,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         self.device = device
         self.random_state = random_state
 
+    @aside()
     def fit(self, X: Any, y: Any = None, negatives: Any = None) -> Self:  # noqa: N803 (scikit-learn's own name)
         """Learn classes from examples.
 
@@ -183,6 +185,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         self._become(parts, support, parts.embeddings(strangers))
         return self
 
+    @aside()
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:  # noqa: N803
         """Add examples, of known classes or of new ones; nothing given before is embedded again.
 
@@ -211,6 +214,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         things = things_of(examples)
         return self.partial_fit(things, [name] * len(things))
 
+    @aside()
     def remove_class(self, name: Any) -> Self:
         """Forget a class, by its label as ``fit`` takes them: 3 is ``"3"``.
 
@@ -226,6 +230,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         self._become(self._parts, self._held.without(name), self._negatives)
         return self
 
+    @aside()
     def add_negatives(self, examples: Any) -> Self:
         """Add examples of no class, by which the threshold of ``"unknown"`` is then set; nothing else changes.
 
@@ -240,16 +245,19 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         self._reject(torch.cat([self._negatives, self._parts.embeddings(given)]))
         return self
 
+    @aside()
     def remove_negatives(self) -> Self:
         """Forget all examples of no class; ``unknown`` alone then says whether there is a threshold."""
         self._check_fitted()
         self._reject(self._negatives[:0])
         return self
 
+    @aside()
     def predict(self, X: Any) -> NDArray[np.object_]:  # noqa: N803
         """(n,) names of classes; ``"unknown"`` where ``unknown`` is set and an example is like none."""
         return self._labels(*self._asked(X))
 
+    @aside()
     def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
         """(n, way) probabilities, in the order of ``classes_``."""
         return self._probabilities(self._asked(X)[0])
@@ -262,6 +270,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         said = self.predict(things)
         return float(accuracy_score(np.asarray(labels, dtype=object), said, sample_weight=sample_weight))
 
+    @aside()
     def answers(self, X: Any, count: int = 3, near: int = 0) -> list[Answer]:  # noqa: N803
         """All that can be said of each of n examples, from one pass of the encoder.
 
@@ -284,18 +293,21 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         closest = neighbours(embeddings, self._held, near)
         return [Answer(str(labels[i]), ranked[i], known[i], closest[i]) for i in range(len(labels))]
 
+    @aside()
     def decision_function(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
         """(n, way) logits of the learner; of two classes (n,) by how much the second's exceeds the first's, as
         scikit-learn has it."""
         logits = self._asked(X)[0].double().numpy()
         return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
+    @aside()
     def familiarity(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
         """(n,) cosine of each embedding with the mean direction of the nearest class: what
         ``threshold_`` is held against."""
         _, embeddings = self._asked(X)
         return familiarity(embeddings, self._held).double().numpy()
 
+    @aside()
     def explain(self, X: Any, count: int = 5) -> list[list[Neighbour]]:  # noqa: N803
         """The support examples nearest to each of n examples, nearest first."""
         if count < 1:
@@ -303,6 +315,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         _, embeddings = self._asked(X)
         return neighbours(embeddings, self._held, count)
 
+    @aside()
     def learning_curve(self, draws: int = 50) -> list[CurvePoint]:
         """How accuracy grows with the number of examples of each class, by repeated random splits of the
         support; empty where a class has one example alone. Copies within a class count as one.
@@ -318,6 +331,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             raise KshotError(f"learning_curve: draws={draws!r}: ask for one random split at least")
         return self._settled.learning_curve(draws, self.random_state)
 
+    @aside()
     def save(self, path: str | Path) -> None:
         """Write the classifier as one file: safetensors with a JSON header, no pickle, whole or not at all.
 
@@ -345,6 +359,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         )
 
     @classmethod
+    @aside()
     def load(cls, path: str | Path, device: str = "auto") -> Self:
         """Read what :meth:`save` wrote.
 
