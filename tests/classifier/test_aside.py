@@ -11,7 +11,7 @@ import pytest
 import torch
 from kshot import FewShotClassifier
 
-from .things import texts
+from .things import pictures, texts
 
 ASKED = ["boil the oven", "the choir drum"]
 MODES: dict[str, Callable[[], AbstractContextManager[object]]] = {
@@ -48,3 +48,11 @@ def test_no_mode_of_the_callers_changes_an_answer(
     with MODES[mode]():
         loaded = FewShotClassifier.load(path)
     np.testing.assert_array_equal(loaded.predict_proba(ASKED), plain[0])
+
+
+def test_the_random_numbers_that_a_caller_draws_next_are_those_without_a_classifier(tmp_path: Path) -> None:
+    drawn = torch.manual_seed(3).get_state()
+    FewShotClassifier("tfidf", "matching", episodes=2).fit(*texts()).save(tmp_path / "texts.kshot")
+    FewShotClassifier.load(tmp_path / "texts.kshot").predict(ASKED)
+    FewShotClassifier("efficientnet_lite0").fit(*pictures(2))
+    assert torch.equal(torch.get_rng_state(), drawn)

@@ -69,7 +69,9 @@ class Embedder:
         chosen = choose_device(device)
         entry = registry.find("encoders", recipe.encoder.use.partition(":")[0])
         code = entry.version if entry.made else ""
-        return cls(build_encoder(registry, recipe), chosen, recipe.encoder.use, code)
+        with torch.random.fork_rng(devices=[]):  # the numbers that a caller draws next stay theirs
+            encoder = build_encoder(registry, recipe)
+        return cls(encoder, chosen, recipe.encoder.use, code)
 
     @property
     def device(self) -> torch.device:

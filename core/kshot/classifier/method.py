@@ -70,7 +70,8 @@ class Method:
         trained: Mapping[str, Tensor] | None = None,
     ) -> None:
         self._registry, self._recipe, self._embedder, self._trained = registry, recipe, embedder, trained
-        probe = build_learner(registry, recipe, embedder.copy(), 2)
+        with torch.random.fork_rng(devices=[]):
+            probe = build_learner(registry, recipe, embedder.copy(), 2)
         if probe.batch_statistics == "query":
             log.warning(
                 "%s follows batch_statistics: query: things that are asked about together are answered together, "
