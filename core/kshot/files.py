@@ -23,6 +23,9 @@ PART = ".part"
 _LEFT = (f".*.????????{PART}", ".tmp??????")
 """Names of temporary files, ours and those of safetensors, which writes a part in a part of its own."""
 
+CACHE = "KSHOT_CACHE"
+"""The environment variable that names the folder for what can be made again."""
+
 MAX_FILE = 2**30
 """Bytes of one example's file."""
 
@@ -125,7 +128,10 @@ def not_utf8(start: bytes) -> str:
 
 def cannot_write(path: Path, error: OSError) -> StorageError:
     """The error for a file that the system does not let us write, with the mend."""
-    mend = MENDS.get(error.errno or 0, "choose a folder that can be written")
+    mend = MENDS.get(error.errno or 0)
+    if mend is None:
+        name = f" as {CACHE}" if _is_cached(path) else ""
+        mend = f"choose a folder{name} that can be written"
     return StorageError(f"cannot write {path}: {error.strerror or error}; {mend}")
 
 
@@ -173,8 +179,24 @@ def _flush_folder(folder: Path) -> None:
 
 
 def cache_dir(*parts: str) -> Path:
-    """A folder for what can be made again: below ``KSHOT_CACHE``, else the user's cache folder."""
-    base = os.environ.get("KSHOT_CACHE")
+    """A folder for what can be made again: below ``KSHOT_CACHE``, else the user's cache folder.
+
+    Raises:
+        StorageError: nothing names one, as in a container whose user has no home.
+    """
+    base = os.environ.get(CACHE)
     if not base:  # an empty one would be the current folder
-        base = str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kshot")
+        try:
+            base = str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kshot")
+        except RuntimeError as error:
+            raise StorageError(
+                f"this user has no home folder for a cache; choose a folder as {CACHE} that can be written"
+            ) from error
     return Path(base, *parts)
+
+
+def _is_cached(path: Path) -> bool:
+    try:
+        return path.is_relative_to(cache_dir())
+    except StorageError:
+        return False
