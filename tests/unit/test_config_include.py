@@ -104,3 +104,26 @@ def test_all_that_is_wrong_with_included_files_is_told_at_once(tmp_path: Path) -
         f"{tmp_path / 'deeper.yaml'}: include: write the name of a file, or a list of names (given: 3)"
         in text
     )
+
+
+def test_a_tilde_is_the_home_folder_as_in_paths_of_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    path = write(
+        tmp_path,
+        top="""
+            include: ~/shared/base.yaml
+            name: top
+        """,
+        home__shared__base="""
+            name: base
+            sources: {glyphs: {}}
+            encoders: {image: pixels}
+            learners: [prototypical]
+        """,
+    )
+    raw = read(path)
+    assert (raw["name"], raw["sources"]) == ("top", {"glyphs": {}})
+    (tmp_path / "top.yaml").write_text("include: ~nobody-of-this-name/base.yaml")
+    assert "no such file" in message(path)

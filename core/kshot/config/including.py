@@ -63,7 +63,7 @@ def _assembled(path: Path, above: Sequence[Path], read: list[Path]) -> tuple[dic
     problems = [f"{who}{problem}"] if problem else list[str]()
     result: dict[str, Any] = {}
     for name in names:
-        included, more = _assembled(path.parent / name, chain, read)
+        included, more = _assembled(path.parent / _at_home(name), chain, read)
         problems += more
         if len(read) > MAX_FILES:
             break
@@ -95,6 +95,14 @@ def _names(value: Any) -> tuple[list[str], str]:
     if all(isinstance(name, str) and name and "\0" not in name for name in names):
         return names, ""
     return [], f"{INCLUDE}: write the name of a file, or a list of names (given: {value!r})"
+
+
+def _at_home(name: str) -> Path:
+    """A name in which ``~`` is a home folder, as in the paths of data."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:  # nobody's: then a folder is called so, or the file is not there
+        return Path(name)
 
 
 def _same(one: Path, other: Path) -> bool:
