@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from unittest import SkipTest
 
 import pytest
@@ -115,3 +116,16 @@ def test_a_mixed_loss_reaches_both_towers(case: str) -> None:
             if f"towers.{tower}." in name and parameter.requires_grad
         ]
         assert slopes and any(slope is not None and bool(slope.any()) for slope in slopes)
+
+
+@pytest.mark.parametrize("case", ["maml", "meta_lstm"])
+def test_in_training_queries_of_one_sense_change_nothing_for_those_of_the_other(case: str) -> None:
+    """Norms that the support passes take its statistics, the others running ones as they were."""
+    subject = SUBJECTS["norms"]
+    learner = made(CASES[case].factory(subject), subject, dtype=torch.float64).train()
+    episodes = mixed(dtype=torch.float64)
+    support, queries = episodes.support[:1], episodes.query_inputs
+    together = copy.deepcopy(learner).training_logits(support, queries).split(6, dim=1)
+    for logits, block in zip(together, queries, strict=True):
+        alone = copy.deepcopy(learner).training_logits(support, (block,))
+        torch.testing.assert_close(logits, alone, rtol=0, atol=1e-9)

@@ -11,7 +11,7 @@ from kshot.episode import Episodes, Inputs
 from kshot.functional import chosen, concurrently, embed, following, per_episode_norms, support_pass
 from kshot.functional.embedding import laid_out
 from kshot.functional.fitting import Fitting
-from kshot.functional.strategy import choose
+from kshot.functional.strategy import CHUNK_NUMBERS, Strategy, choose, over_tasks
 from kshot.interfaces import Learner
 from kshot.learners.maml import MAML
 from kshot.learners.prototypical import Prototypical
@@ -111,6 +111,26 @@ def test_tasks_are_gone_over_as_chosen(tasks: str | None, vmap: bool) -> None:
         assert choose("auto", toy_encoder(), CPU, 1).vmap is vmap
         assert choose("loop", toy_encoder(), CPU, 1).vmap is False, "what a learner's option says goes before"
         assert choose("auto", nn.LSTM(2, 2), CPU, 1).vmap is False, "what cannot be mapped is not"
+
+
+def test_so_many_tasks_are_mapped_together_as_their_weights_allow_and_one_at_least() -> None:
+    most = CHUNK_NUMBERS["cpu"]
+    chunks = [choose("vmap", toy_encoder(), CPU, adapted).chunk for adapted in (most // 3, most, most + 1)]
+    assert chunks == [3, 1, 1]
+    assert choose("loop", toy_encoder(), CPU, most // 3).chunk is None
+    own, shared = torch.randn(5, 3), torch.randn(3)
+    for chunk in (1, 2, None):
+        got = over_tasks(Strategy(vmap=True, chunk=chunk), lambda one, other: one * other, shared, own)
+        assert torch.equal(got, shared * own)
+
+
+@pytest.mark.parametrize("vmap", [True, False])
+def test_every_task_draws_anew(vmap: bool) -> None:
+    def dropped(shared: Tensor, own: Tensor) -> Tensor:
+        return nn.functional.dropout(shared + own, 0.5)
+
+    drawn = over_tasks(Strategy(vmap), dropped, torch.ones(64), torch.zeros(3, 64))
+    assert len(drawn.unique(dim=0)) == 3
 
 
 @pytest.mark.usefixtures("two_cores")

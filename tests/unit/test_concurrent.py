@@ -107,8 +107,10 @@ def test_threads_see_the_callers_context_and_modes() -> None:
         assert set(concurrently(seen, range(4))) == {(7, False, False, False)}
     with torch.inference_mode():
         assert set(concurrently(seen, range(4))) == {(7, False, True, False)}
-    with torch.autocast("cpu", torch.bfloat16):
-        assert set(concurrently(seen, range(4))) == {(7, True, False, True)}
+    for half in (torch.bfloat16, torch.float16):
+        with torch.autocast("cpu", half):
+            assert set(concurrently(seen, range(4))) == {(7, True, False, True)}
+            assert set(concurrently(lambda _: torch.get_autocast_dtype("cpu"), range(4))) == {half}
 
 
 @pytest.mark.usefixtures("two_cores")
@@ -171,6 +173,22 @@ def test_without_a_graph_examples_pass_in_small_batches_to_the_same_embeddings()
     assert encoder.seen[0] == 150
     assert sorted(encoder.seen[1:]) == [37, 37, 38, 38]
     torch.testing.assert_close(cut, plain.detach(), rtol=0, atol=1e-12)
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_small_batches_keep_the_inputs_apart_whatever_their_order() -> None:
+    class Difference(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.tensor(2.0))
+
+        def forward(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+            return self.scale * (inputs["minuend"] - inputs["at"])
+
+    first, second = torch.randn(2, 50, 5), torch.randn(2, 50, 5)
+    with torch.no_grad():
+        cut = embed(Difference(), [{"minuend": first, "at": second}], support_pass("frozen", 2))
+    assert torch.equal(cut, 2 * (first - second))
 
 
 LEARNERS = {

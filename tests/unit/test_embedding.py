@@ -7,7 +7,7 @@ import torch
 from kshot.config import StrategyEntry
 from kshot.errors import PluginError
 from kshot.functional.chosen import following
-from kshot.functional.embedding import chunks_of, embed_flat, laid_out
+from kshot.functional.embedding import chunks_of, concatenated, embed_flat, embed_jointly, laid_out
 from kshot.interfaces import Encoder
 from kshot.learners.maml import MAML
 from torch import Tensor, nn
@@ -104,3 +104,36 @@ def test_what_is_no_embedding_names_the_encoder(given: Any, found: str) -> None:
     support, labels = {"values": torch.ones(2, 4)}, torch.tensor([0, 1])
     with pytest.raises(PluginError, match=message):
         MAML(Odd(given), way=2)(support, labels, support)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_embeddings_in_half_are_widened_and_others_stay(dtype: torch.dtype) -> None:
+    made = torch.randn(4, 3, dtype=dtype)
+    got = embed_flat(nn.Identity(), {"tensor": made})
+    assert got.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+    assert torch.equal(got.to(dtype), made)
+
+
+def test_the_shorter_side_is_padded_on_the_right() -> None:
+    short, long = torch.randn(2, 3, 4, 5), torch.randn(2, 1, 6, 2)
+    joined = concatenated(short, long)
+    assert joined.shape == (2, 4, 6, 5)
+    assert torch.equal(joined[:, :3, :4], short)
+    assert torch.equal(joined[:, 3:, :, :2], long)
+    assert joined.count_nonzero() == short.numel() + long.numel()
+
+
+def test_blocks_of_two_modalities_come_back_in_their_order() -> None:
+    class Either(nn.Module):
+        def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+            [(name, leaf)] = inputs.items()
+            return leaf if name == "seen" else -leaf
+
+    seen, heard = torch.rand(2, 5, 3), torch.rand(2, 4, 3)
+    support, query = embed_jointly(
+        Either(),
+        [{"heard": heard[:, :1]}, {"seen": seen[:, :2]}],
+        [{"seen": seen[:, 2:]}, {"heard": heard[:, 1:]}],
+    )
+    assert torch.equal(support, torch.cat([-heard[:, :1], seen[:, :2]], dim=1))
+    assert torch.equal(query, torch.cat([seen[:, 2:], -heard[:, 1:]], dim=1))

@@ -104,8 +104,11 @@ def test_the_inner_step_has_a_right_second_derivative(vmap: bool) -> None:
     assert torch.autograd.gradgradcheck(lambda *v: step(*v)[-2], wanted, atol=1e-6, rtol=1e-4)
 
 
-def written_out(subject: MAML, batch: Episodes, steps: int, rate: float, order: int) -> Tensor:
+def written_out(
+    subject: MAML, batch: Episodes, steps: int, rate: float, order: int, policy: str = "query"
+) -> Tensor:
     """The meta-loss by autograd, task after task, the toy's perceptron as formulas."""
+    running = subject.encoder.norm.running_mean.clone(), subject.encoder.norm.running_var.clone()
     losses = []
     for t in range(len(batch)):
         one = batch.slice(t, t + 1)
@@ -113,9 +116,13 @@ def written_out(subject: MAML, batch: Episodes, steps: int, rate: float, order: 
         x, y = one.support[0].inputs["values"][0], one.support[0].labels[0]
         q, z = one.query[0].inputs["values"][0], one.query[0].labels[0]
 
-        def network(w: dict[str, Tensor], x: Tensor) -> Tensor:
-            hidden = x @ w["encoder.first.weight"].T + w["encoder.first.bias"]
-            mean, variance = hidden.mean(0), hidden.var(0, correction=0)
+        def network(w: dict[str, Tensor], x: Tensor, seen: Tensor) -> Tensor:
+            """The classes of ``x`` by the statistics of ``seen``, or the running ones."""
+            hidden, other = (
+                some @ w["encoder.first.weight"].T + w["encoder.first.bias"] for some in (x, seen)
+            )
+            own = other.mean(0), other.var(0, correction=0)
+            mean, variance = running if policy == "frozen" else own
             hidden = (hidden - mean) / (variance + 1e-5).sqrt()
             hidden = torch.relu(hidden * w["encoder.norm.weight"] + w["encoder.norm.bias"])
             embedded = hidden @ w["encoder.last.weight"].T + w["encoder.last.bias"]
@@ -125,28 +132,34 @@ def written_out(subject: MAML, batch: Episodes, steps: int, rate: float, order: 
         weights = dict(own)
         for _ in range(steps):
             gradients = torch.autograd.grad(
-                F.cross_entropy(network(weights, x), y),
+                F.cross_entropy(network(weights, x, x), y),
                 [weights[n] for n in adapted],
                 create_graph=order == 2,
             )
             moved = {n: weights[n] - rate * g for n, g in zip(adapted, gradients, strict=True)}
             weights = {**weights, **moved}
-        losses.append(F.cross_entropy(network(weights, q), z))
+        losses.append(F.cross_entropy(network(weights, q, x if policy == "support" else q), z))
     return torch.stack(losses).mean()
 
 
 @pytest.mark.parametrize("order", [1, 2])
 @pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize("policy", ["query", "support", "frozen"])
 @pytest.mark.parametrize("strategy", ["loop", "vmap"])
 def test_loss_and_gradient_are_those_of_the_algorithm_written_out(
-    strategy: str, steps: int, order: int
+    strategy: str, policy: str, steps: int, order: int
 ) -> None:
     batch = episodes()
     subject = learner(inner_steps=steps, inner_rate=0.3, order=order, strategy=strategy)
-    subject.batch_statistics = "query"
+    assert subject.batch_statistics == "support"  # unless another is asked for
+    subject.batch_statistics = policy
+    subject.encoder.norm.running_mean.uniform_(-1, 1)
+    subject.encoder.norm.running_var.uniform_(0.5, 2)
+    if policy == "frozen":  # in training mode it is what ``query`` is, and updates the running ones
+        subject.encoder.eval()
     parameters = [p for p in subject.parameters() if p.requires_grad]
     found = subject.loss(batch)
-    wanted = written_out(subject, batch, steps, 0.3, order)
+    wanted = written_out(subject, batch, steps, 0.3, order, policy)
     torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
     ours, theirs = torch.autograd.grad(found, parameters), torch.autograd.grad(wanted, parameters)
     for a, b in zip(ours, theirs, strict=True):

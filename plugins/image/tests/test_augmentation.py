@@ -64,6 +64,22 @@ def test_a_crop_is_a_stretch_of_the_reflected_picture() -> None:
     assert bool((found.sum(0) > 0).all()), "every shift occurs"
 
 
+def test_a_crop_shifts_each_side_by_an_eighth_of_its_own() -> None:
+    high, low = torch.arange(8.0).view(1, 1, 8, 1), torch.arange(32.0).view(1, 1, 1, 32)
+    batch = (high + 100 * low).expand(300, 1, 8, 32)
+    varied = Augmentation(["crop"])(batch, generator())
+    rows, columns = varied[:, 0, 4, 16] % 100, varied[:, 0, 4, 16] // 100
+    assert rows.unique().tolist() == [3, 4, 5]
+    assert columns.unique().tolist() == list(range(12, 21))
+
+
+def test_jitter_draws_a_factor_for_each_of_its_operations() -> None:
+    batch, draws = pictures(6), generator()
+    first, second, third = (0.6 + 0.8 * torch.rand(6, 1, 1, 1, generator=draws) for _ in range(3))
+    expected = saturated(contrasted(brightened(batch, first), second), third)
+    torch.testing.assert_close(Augmentation(["jitter"])(batch, generator()), expected)
+
+
 def test_each_picture_has_numbers_of_its_own_and_a_seed_repeats_them() -> None:
     batch = pictures(1).expand(16, -1, -1, -1)
     augmentation = Augmentation(["flip", "crop", "jitter"])
