@@ -103,6 +103,25 @@ def _stretches(ones: Tensor) -> int:
     return int((ones.long().diff(prepend=torch.zeros(1, dtype=torch.long)) == 1).sum())
 
 
+def test_a_stretch_is_up_to_a_fifth_long_and_anywhere() -> None:
+    from kshot_audio.augmentation import LONGEST_MASK, _stretch
+
+    values, counts = torch.zeros(2000, 12), torch.full((2000, 1), 10)
+    found = _stretch(values, 12, counts, LONGEST_MASK, torch.Generator().manual_seed(0))
+    assert found.sum(1).unique().tolist() == [0, 1, 2]
+    twos = found[found.sum(1) == 2].int()
+    assert twos.argmax(1).unique().tolist() == list(range(9))
+    assert torch.equal(twos.diff(dim=1).abs().sum(1) + twos[:, 0], torch.full((len(twos),), 2))
+
+
+def test_a_logarithm_with_its_floor_is_taken_back() -> None:
+    loudness, energies = LogEnergies(torch.ones(WIDTH), 0.5), torch.tensor([[[0.0, 0.25, 3.0]]])
+    logarithms = torch.tensor([0.5, 0.75, 3.5]).log().view(1, 1, 3)
+    torch.testing.assert_close(loudness.written(energies), logarithms)
+    torch.testing.assert_close(loudness.linear(logarithms), energies)
+    assert not loudness.linear(torch.full((1, 1, 3), -9.0)).any()  # quieter than the floor is silent
+
+
 def test_noise_lies_at_the_drawn_distance() -> None:
     """In samples: what was added is uncorrelated, and as far below the recording as drawn."""
     generator = torch.Generator().manual_seed(1)
