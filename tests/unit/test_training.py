@@ -19,7 +19,8 @@ from kshot.sampling import Sampler
 from kshot.shapes import Shape
 from kshot.testing import Toy, toy_encoder
 from kshot.training import Training, train
-from torch import Tensor
+from kshot.training.optimisation import Optimiser
+from torch import Tensor, nn
 
 CPU = torch.device("cpu")
 SHAPE = Shape(5, 1, 5)
@@ -134,6 +135,74 @@ def test_a_loss_that_is_not_a_number_stops_with_its_place() -> None:
             fit(Train(episodes=5), learner=learner)
 
 
+class ByHand:
+    """An optimiser's steps written out, for the loss ½ Σ c·w² over two weights."""
+
+    def __init__(self, optimizer: str, decay: float) -> None:
+        self.optimizer, self.decay = optimizer, decay
+        self.curvatures = (2.0, 5.0)
+        self.weights = [torch.tensor([1.0, -2.0]).double(), torch.tensor([[3.0]]).double()]
+        self.first, self.second = ([torch.zeros_like(one) for one in self.weights] for _ in range(2))
+
+    def step(self, number: int, rates: tuple[float, float], clip: float) -> None:
+        gradients = [c * w for c, w in zip(self.curvatures, self.weights, strict=True)]
+        norm = math.sqrt(sum(float(one.square().sum()) for one in gradients))
+        for k, (gradient, rate) in enumerate(zip(gradients, rates, strict=True)):
+            g, w = gradient * min(1.0, clip / (norm + 1e-6)), self.weights[k]
+            if self.optimizer == "adamw":
+                w = w - rate * self.decay * w
+            else:
+                g = g + self.decay * w
+            if self.optimizer == "sgd":
+                self.first[k] = 0.9 * self.first[k] + g
+                self.weights[k] = w - rate * self.first[k]
+                continue
+            self.first[k] = 0.9 * self.first[k] + 0.1 * g
+            self.second[k] = 0.999 * self.second[k] + 0.001 * g.square()
+            mean, square = (
+                self.first[k] / (1 - 0.9 ** (number + 1)),
+                self.second[k] / (1 - 0.999 ** (number + 1)),
+            )
+            self.weights[k] = w - rate * mean / (square.sqrt() + 1e-8)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_an_optimisers_steps_are_those_written_out(optimizer: str) -> None:
+    options = Train(
+        optimizer=optimizer,
+        schedule="halving",
+        halving_every=2,
+        clip=3.0,
+        weight_decay=0.1,
+        learning_rate=0.05,
+    )
+    hand = ByHand(optimizer, 0.1)
+    weights = [nn.Parameter(one.clone()) for one in hand.weights]
+    found = Optimiser(weights, options, 6, 1, {weights[1]: 0.25})
+    for number in range(6):
+        loss = sum(c * w.square().sum() / 2 for c, w in zip(hand.curvatures, weights, strict=True))
+        found.step(loss, number)
+        rate = 0.05 * 0.5 ** (number // 2)
+        hand.step(number, (rate, rate / 4), 3.0)
+        for own, expected in zip(weights, hand.weights, strict=True):
+            torch.testing.assert_close(own.detach(), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_a_training_counts_its_steps_from_zero_and_knows_how_many_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told, numbers = [], []
+
+    def schedule(options: Train, steps: int, examples: int) -> Callable[[int], float]:
+        told.append((steps, examples))
+        return lambda number: numbers.append(number) or 1.0
+
+    monkeypatch.setattr("kshot.training.optimisation.schedule", schedule)
+    fit(Train(episodes=10, meta_batch=4))
+    assert told == [(3, 4)]
+    assert numbers == [0, 1, 2]
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "halving"])
 def test_every_optimiser_and_schedule_moves_the_parameters(optimizer: str, schedule: str) -> None:
@@ -150,6 +219,7 @@ def test_schedules_start_high_and_end_low() -> None:
 
     cosine = schedule(Train(schedule="cosine"), 25, 4)
     assert cosine(0) == 1
+    assert cosine(5) == pytest.approx((1 + math.cos(math.pi / 5)) / 2)
     assert cosine(25) == pytest.approx(0)
     halving = schedule(Train(schedule="halving"), 25, 4)
     assert [halving(step) for step in (0, 4, 5, 10, 24)] == [1, 1, 0.5, 0.25, 0.0625]
