@@ -19,7 +19,7 @@ from kshot.sampling import Sampler
 from kshot.shapes import Shape
 from kshot.testing import Toy, toy_encoder
 from kshot.training import Training, train
-from kshot.training.optimisation import Optimiser
+from kshot.training.optimisation import Meter, Optimiser
 from torch import Tensor, nn
 
 CPU = torch.device("cpu")
@@ -186,6 +186,20 @@ def test_an_optimisers_steps_are_those_written_out(optimizer: str) -> None:
         hand.step(number, (rate, rate / 4), 3.0)
         for own, expected in zip(weights, hand.weights, strict=True):
             torch.testing.assert_close(own.detach(), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_a_meter_gives_the_mean_since_it_was_asked_last_and_goes_on_from_a_state() -> None:
+    meter, other = Meter(CPU), Meter(CPU)
+    assert math.isnan(meter.take(""))
+    for step, loss in enumerate((1.0, 2.0, 6.0)):
+        meter.add(torch.tensor(loss), step)
+    assert meter.take("") == 3.0
+    assert math.isnan(meter.take(""))
+    meter.add(torch.tensor(5.0), 3)
+    other.restore({name: value.clone() for name, value in meter.state().items()})
+    for one in (meter, other):
+        one.add(torch.tensor(8.0), 4)
+        assert one.take("") == 6.5
 
 
 def test_a_training_counts_its_steps_from_zero_and_knows_how_many_there_are(
