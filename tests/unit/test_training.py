@@ -9,6 +9,7 @@ from typing import Literal
 import pytest
 import torch
 from kshot.config import Loading, Train
+from kshot.episode import Episodes, Inputs
 from kshot.errors import CellError, PluginError
 from kshot.evaluation import evaluate
 from kshot.interfaces import Learner
@@ -186,6 +187,37 @@ def test_an_optimisers_steps_are_those_written_out(optimizer: str) -> None:
         hand.step(number, (rate, rate / 4), 3.0)
         for own, expected in zip(weights, hand.weights, strict=True):
             torch.testing.assert_close(own.detach(), expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_support_and_queries_are_varied_by_draws_of_the_trainings_seed(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner, met = Prototypical(toy_encoder()), list[Episodes]()
+    plain = learner.loss
+
+    def augment(inputs: Inputs, generator: torch.Generator) -> Inputs:
+        return {"values": inputs["values"] + torch.randn(inputs["values"].shape, generator=generator)}
+
+    def loss(episodes: Episodes) -> torch.Tensor:
+        met.append(episodes)
+        return plain(episodes)
+
+    monkeypatch.setattr(type(learner.encoder), "augments", True)
+    learner.encoder.augment, learner.loss = augment, loss
+    fit(Train(episodes=4, meta_batch=2), seed, learner)
+
+    source = Toy(classes=30)
+    loader = make_loader(source, source.catalogue("train"), toy_encoder(), CPU, Loading())
+    generator = torch.Generator().manual_seed(seed)
+    expected = loader.episodes(Sampler(loader.catalogue, "train", SHAPE, seed), 0, 4, 2)
+    for found, given in zip(met, expected, strict=True):
+        blocks = zip((*found.support, *found.query), (*given.support, *given.query), strict=True)
+        for block, before in blocks:
+            values = before.inputs["values"]
+            noise = torch.randn(values.flatten(0, 1).shape, generator=generator).view(values.shape)
+            assert torch.equal(block.inputs["values"], values + noise)
+            assert torch.equal(block.labels, before.labels)
 
 
 def test_a_meter_gives_the_mean_since_it_was_asked_last_and_goes_on_from_a_state() -> None:
