@@ -114,6 +114,21 @@ def test_validation_does_not_change_training() -> None:
     assert all(torch.equal(a, b) for a, b in zip(plain.buffers(), learner.buffers(), strict=True))
 
 
+def test_a_validation_that_leaves_evaluation_mode_does_not_change_training() -> None:
+    plain, _ = fit(Train(episodes=12, meta_batch=2))
+    torch.manual_seed(0)
+    learner = Prototypical(toy_encoder())
+
+    def validate(episodes: int) -> Interval:
+        learner.eval()
+        return Interval(0.5, 0.1)
+
+    fit(Train(episodes=12, meta_batch=2, validations=3), learner=learner, validate=validate)
+    for name, value in plain.state_dict().items():
+        assert torch.equal(learner.state_dict()[name], value), name
+    assert learner.training
+
+
 def test_a_frozen_encoder_keeps_its_statistics() -> None:
     encoder = toy_encoder().requires_grad_(False)
     before = {name: value.clone() for name, value in encoder.state_dict().items()}

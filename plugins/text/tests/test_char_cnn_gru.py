@@ -39,3 +39,12 @@ def test_order_is_read() -> None:
     encoder.fit(["listen"])
     one, other = encoder(encoder.prepare(["listen", "silent"]))
     assert torch.cosine_similarity(one, other, dim=0) < 0.999
+
+
+def test_a_text_does_not_depend_on_what_it_is_padded_with() -> None:
+    torch.manual_seed(0)
+    encoder = char_cnn_gru().double().eval()
+    encoder.fit(["some letters"])
+    alone, longer = "letters", "some more of these letters"
+    [first, _] = encoder(encoder.prepare([alone, longer]))
+    torch.testing.assert_close(first, encoder(encoder.prepare([alone]))[0], rtol=0, atol=1e-12)
