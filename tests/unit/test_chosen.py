@@ -45,6 +45,7 @@ class Small(nn.Module):
             nn.Conv2d(5, 6, 2),
             nn.Flatten(),
         )
+        self.unreached = nn.Parameter(torch.ones(2))
         self.seen: list[tuple[int, bool]] = []
 
     def forward(self, inputs: Inputs) -> Tensor:
