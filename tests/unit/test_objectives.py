@@ -87,8 +87,9 @@ def test_classes_have_the_mean_cross_entropy_of_their_labels(head: Any, parts: i
         loader: Loader = ResidentLoader(catalogue, {"embedding": table(6)}, CPU)
     else:
         loader = across()
-    objective, values = Classes(loader, 4, head, WIDTH), table(len(loader.catalogue))
-    batch = next(iter(objective.batches(0, 0)))
+    values = table(len(loader.catalogue))
+    objective = Classes(loader, len(values), head, WIDTH)
+    [batch] = objective.batches(0, 0)
     embedded = values[torch.from_numpy(batch)]
     if head == "cosine":
         assert objective.head.log_scale.item() == pytest.approx(math.log(10))
@@ -96,7 +97,7 @@ def test_classes_have_the_mean_cross_entropy_of_their_labels(head: Any, parts: i
     else:
         logits = embedded @ objective.head.weight.T + objective.head.bias
     labels = torch.from_numpy(loader.catalogue.labels[batch])
-    expected = (logits.logsumexp(1) - logits[torch.arange(4), labels]).mean()
+    expected = (logits.logsumexp(1) - logits[torch.arange(len(batch)), labels]).mean()
     torch.testing.assert_close(of_table(objective, batch, values), expected)
 
 
@@ -127,3 +128,17 @@ def test_a_pretraining_counts_its_steps_over_all_epochs(monkeypatch: pytest.Monk
     pretrain(encoder, loader, Pretrain(epochs=3, batch=size), "linear", 0)
     assert told == [(6, size)]
     assert numbers == list(range(6))
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_a_pretraining_varies_examples_by_draws_of_its_seed(seed: int) -> None:
+    source, encoder, seen = Toy(), toy_encoder(), set[int]()
+    loader = make_loader(source, source.catalogue("train"), encoder, CPU, Loading())
+
+    def augment(inputs: Inputs, generator: torch.Generator) -> Inputs:
+        seen.add(generator.initial_seed())
+        return inputs
+
+    encoder.augment = augment
+    pretrain(encoder, loader, Pretrain(epochs=1), "linear", seed)
+    assert seen == {seed}
