@@ -99,9 +99,10 @@ def test_the_state_may_be_written_between_validations(tmp_path: Path) -> None:
 
 def test_another_key_or_a_damaged_file_begins_anew(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"
-    fit(build(MAML), Checkpoint(path, "one"))
-    other = build(MAML)
-    assert len(fit(other, Checkpoint(path, "two")).curve) == 4
+    fit(build(MAML), Checkpoint(path, "one"), OPTIONS.model_copy(update={"learning_rate": 0.1}))
+    other, anew = build(MAML), build(MAML)
+    assert fit(other, Checkpoint(path, "two")).curve == fit(anew, None).curve
+    assert all(torch.equal(a, b) for a, b in zip(other.parameters(), anew.parameters(), strict=True))
     path.write_bytes(path.read_bytes()[:100])
     assert fit(build(MAML), Checkpoint(path, "two")).episodes == 40
 

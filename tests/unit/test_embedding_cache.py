@@ -119,6 +119,25 @@ def test_what_changes_meets_no_stale_entry() -> None:
     assert fresh(lambda: source.rows.__setitem__(0, "z"), option=1) == ["z"], "the changed example alone"
 
 
+def test_some_of_what_stands_in_one_place_are_taken_from_it() -> None:
+    source, encoder = (
+        Words(train=["x", "yy", "zzz"], test=["x", "yy"], validation=["zzz", "x", "yy"]),
+        Letters(),
+    )
+    train = embed(encoder, source, "train").embeddings
+    encoder.seen.clear()
+    assert torch.equal(embed(encoder, source, "test").embeddings, train[:2])
+    assert torch.equal(embed(encoder, source, "validation").embeddings, train[[2, 0, 1]])
+    assert encoder.seen == []
+
+
+def test_what_another_kind_of_device_embedded_is_not_taken() -> None:
+    encoder = Letters()
+    here, there = (EmbeddingCache(encoder, {}, torch.device(kind)) for kind in ("cpu", "meta"))
+    assert here._folder != there._folder
+    assert here._folder == EmbeddingCache(encoder, {}, CPU)._folder
+
+
 def test_a_source_without_digests_goes_by_its_content_version() -> None:
     class Plain(Words):  # type: ignore[misc]
         def digest(self, row: int) -> None:  # type: ignore[override]

@@ -146,6 +146,15 @@ def test_training_takes_turns_of_directions_and_tests_do_not() -> None:
     assert {parts_of(source, one.support)[0] for one in draw(source, Shape(3, 1, 2))} == {"image"}
 
 
+def test_a_class_serves_where_it_can_in_every_direction() -> None:
+    shape = Shape(3, 8, 13)  # there are 12 clips of a class, and 20 photos
+    one = aligned(support="clips", query="photos", directions="one").catalogue("train")
+    assert Sampler(one, "train", shape, 0).left_out == ()
+    both = aligned(support="clips", query="photos").catalogue("train")
+    with pytest.raises(DataError, match="8 classes, of which 0 can serve"):
+        Sampler(both, "train", shape, 0)
+
+
 def test_the_episodes_of_a_meta_batch_share_a_direction() -> None:
     source = aligned(support="photos", query="clips", directions="all")
     sampler = Sampler(source.catalogue("train"), "train", Shape(3, 1, 2), 0, 4)

@@ -95,6 +95,10 @@ def test_without_a_wrong_answer_oscr_is_auroc_and_a_collapsed_model_guesses() ->
     assert auroc(flat, other).tolist() == [0.5, 0.5]
     assert detection_error(flat, other).tolist() == pytest.approx([0.5, 0.5])
     assert false_positive_rate(flat, other).tolist() == [1.0, 1.0]
+    # As many must pass as are asked for, and rounding asks for no more: 0.55 · 100 lies above 55.
+    assert false_positive_rate(torch.arange(100.0)[None], torch.tensor([[44.5, 45.5]]), 0.55).tolist() == [
+        0.5
+    ]
 
 
 def test_a_tie_between_classes_counts_by_its_share() -> None:
