@@ -74,6 +74,37 @@ def test_the_threshold_makes_the_fewest_mistakes_of_all(seed: int, most: float |
     assert most is None or found.refused <= most
 
 
+def held_out(labels: str, logits: torch.Tensor, *folds: list[int]) -> Calibration:
+    """Of folds whose classifier gives the logits that stand beside the labels."""
+    support = Support({}, logits, tuple(labels))
+    every = [
+        Fold(torch.arange(len(labels)), torch.tensor(fold), lambda left: lambda asked: asked.embeddings)
+        for fold in folds
+    ]
+    return fit_temperature(support, every)
+
+
+@pytest.mark.parametrize("count", [4, 40])
+def test_examples_that_are_all_told_apart_promise_no_certainty(count: int) -> None:
+    """Of two classes whose logits lie m apart, log((1 - d/2) / (d/2)) is wanted, d = 1 / (n + 2)."""
+    right = torch.arange(count) % 2
+    found = held_out("ab" * (count // 2), 3.0 * torch.nn.functional.one_hot(right).float(), [*range(count)])
+    doubt = 1 / (count + 2)
+    assert found.temperature == pytest.approx(3.0 / np.log((2 - doubt) / doubt), rel=2e-3)
+    assert found.examples == count
+
+
+def test_every_held_out_example_is_held_against_its_own_label() -> None:
+    right = torch.tensor([0, 0, 1, 2, 2, 1, 0])
+    logits = 2.0 * torch.nn.functional.one_hot(right).float() + torch.randn(
+        7, 3, generator=torch.Generator().manual_seed(0)
+    )
+    together = held_out("aabccba", logits, [*range(7)])
+    apart = held_out("aabccba", logits, [0, 1, 3], [2, 4], [5], [6])
+    assert apart.temperature == pytest.approx(together.temperature)
+    assert (apart.ece_before, apart.ece_after) == pytest.approx((together.ece_before, together.ece_after))
+
+
 def test_without_negatives_it_is_the_quantile_of_the_known() -> None:
     support, negatives = support_of()
     none = negatives[:0]

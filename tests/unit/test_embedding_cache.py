@@ -131,6 +131,16 @@ def test_some_of_what_stands_in_one_place_are_taken_from_it() -> None:
     assert encoder.seen == []
 
 
+def test_what_was_cut_is_counted_among_what_is_asked_for() -> None:
+    long = ["x" * 9, "y" * 10]
+    source = Words(train=[*long, "z"], validation=["yy"], test=["yy", long[1]])
+    assert [embed(Letters(), source, split).truncated for split in ("train", "validation", "test")] == [
+        2,
+        0,
+        1,
+    ]
+
+
 def test_what_another_kind_of_device_embedded_is_not_taken() -> None:
     encoder = Letters()
     here, there = (EmbeddingCache(encoder, {}, torch.device(kind)) for kind in ("cpu", "meta"))

@@ -222,6 +222,22 @@ def test_every_learner_is_measured_and_its_known_queries_do_not_notice(
     assert found["unknown_oscr"] <= min(found["unknown_auroc"], beside.accuracy.mean) + 1e-9
 
 
+def test_where_queries_share_statistics_right_is_what_was_said_beside_the_unknown_ones() -> None:
+    torch.manual_seed(0)
+    learner = Prototypical(toy_encoder()).eval()
+    learner.batch_statistics = "query"
+    loader, sampler = setting(noise=6.0)
+    [batch] = loader.episodes(sampler, 0, 12, 12)
+    queries = ASKED.beside(learner, loader, None, sampler)(np.arange(12))
+    with torch.no_grad():
+        classify = learner.adapt(batch.support)
+        alone, labels = classify(batch.query_inputs), batch.query_labels
+        [beside] = [classify((part,))[:, : labels.shape[1]] for part in queries]
+        looks = ASKED.looks(learner, classify, batch, alone, queries)
+    assert torch.equal(looks.right, hits(beside, labels))
+    assert not torch.equal(looks.right, hits(alone, labels))
+
+
 def test_known_embeddings_keep_their_company_where_an_encoder_rounds_by_it() -> None:
     class Rounding(torch.nn.Module):
         """Kernels are chosen by a batch's size; here the difference is large enough to be seen."""
