@@ -159,6 +159,12 @@ def test_a_plugin_that_is_gone_is_named_with_its_version(bundle: Path) -> None:
         FewShotClassifier.load(bundle)
 
 
+def test_an_encoder_of_other_weights_is_refused(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kshot.classifier.embedder.encoder_state_hash", lambda encoder: "another")
+    with pytest.raises(KshotError, match="was made with another 'tfidf': weights or settings differ"):
+        FewShotClassifier.load(bundle)
+
+
 def test_saving_is_whole_or_not_at_all(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = bundle.read_bytes()
     fitted = FewShotClassifier.load(bundle)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
@@ -134,11 +135,21 @@ def test_some_of_what_stands_in_one_place_are_taken_from_it() -> None:
 def test_what_was_cut_is_counted_among_what_is_asked_for() -> None:
     long = ["x" * 9, "y" * 10]
     source = Words(train=[*long, "z"], validation=["yy"], test=["yy", long[1]])
-    assert [embed(Letters(), source, split).truncated for split in ("train", "validation", "test")] == [
-        2,
-        0,
-        1,
+    counts = [embed(Letters(), source, split).truncated for split in ("train", "validation", "test")]
+    assert counts == [2, 0, 1]
+
+
+def test_a_source_without_digests_is_known_by_all_that_stands_for_its_content() -> None:
+    source = Words(test=["x", "x"])
+    source.digest = lambda row: None
+    catalogue = source.catalogue("test")
+    keys = [
+        example_keys(source, one, origin)
+        for one in (catalogue, replace(catalogue, fingerprint="another"))
+        for origin in ("", "code")
     ]
+    assert len({key.tobytes() for some in keys for key in some}) == 8
+    assert np.array_equal(example_keys(source, catalogue, "code"), keys[1])
 
 
 def test_what_another_kind_of_device_embedded_is_not_taken() -> None:

@@ -290,6 +290,15 @@ def test_running_statistics_come_from_the_support_at_the_first_weights() -> None
     assert all(torch.equal(value, before[name]) for name, value in subject.state_dict().items())
 
 
+@pytest.mark.parametrize("policy", ["support", "query"])
+def test_running_statistics_that_nothing_is_read_from_stay(policy: str) -> None:
+    subject = learner()
+    subject.batch_statistics = policy
+    subject.loss(episodes())
+    assert not subject.encoder.norm.running_mean.any()
+    assert int(subject.encoder.norm.num_batches_tracked) == 0
+
+
 def test_a_frozen_encoder_may_be_adapted_and_stays_as_it_was() -> None:
     batch = episodes()
     subject = learner()

@@ -73,16 +73,20 @@ LEARNERS: dict[str, Callable[[], Learner]] = {
 def stepped(
     processes: Alone | Together, learner: Learner, batches: Sequence[Episodes], most: int | None
 ) -> dict[str, Tensor]:
-    """Losses and gradients of some batches, and the state after them."""
+    """Losses and gradients of some batches, and the state after them, where ``most`` episodes fit into memory."""
+
+    def loss(one: Learner, some: Episodes) -> Tensor:
+        value = one.loss(some)
+        if most and len(some) > most:
+            raise torch.OutOfMemoryError("made up")
+        return value
+
     fitting = Fitting()
-    fitting.limit(most)
     processes.begin(learner, 0)
     found: dict[str, Tensor] = {}
     for number, batch in enumerate(batches):
         learner.zero_grad(set_to_none=True)
-        found[f"{number} loss"] = processes.gradients(
-            learner, batch, lambda one, some: one.loss(some), fitting
-        ).detach()
+        found[f"{number} loss"] = processes.gradients(learner, batch, loss, fitting).detach()
         for name, one in learner.named_parameters():
             if one.grad is not None:
                 found[f"{number} {name}"] = one.grad.clone()
