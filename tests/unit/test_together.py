@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 from kshot.episode import Episodes
+from kshot.errors import CellError
 from kshot.functional.fitting import Fitting
 from kshot.interfaces import Learner
 from kshot.learners.maml import MAML
@@ -120,3 +121,19 @@ def test_processes_end_where_one_alone_does(
         assert found.keys() == expected.keys()
         for key, value in expected.items():
             torch.testing.assert_close(found[key], value, rtol=0, atol=1e-10, msg=key)
+
+
+def test_a_buffer_that_changes_in_a_way_that_cannot_be_shared_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(together, "Messages", lambda: Messages(Group(1), 0))
+    learner, alone = Prototypical(toy_encoder()).train(), Together()
+    learner.register_buffer("drift", torch.zeros(2))
+
+    def loss(one: Learner, some: Episodes) -> Tensor:
+        one.drift += 1
+        return one.loss(some)
+
+    alone.begin(learner, 0)
+    with pytest.raises(CellError, match="'drift' changes with every batch"):
+        alone.gradients(learner, SUBJECT.episodes(), loss, Fitting())
