@@ -53,7 +53,7 @@ def cosines(support: Support, one: torch.Tensor, without: int | None = None) -> 
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("most", [None, 0.05, 0.3])
+@pytest.mark.parametrize("most", [None, 0.05, 0.25, 0.3])
 def test_the_threshold_makes_the_fewest_mistakes_of_all(seed: int, most: float | None) -> None:
     support, negatives = support_of(seed=seed)
     found = calibrate(support, negatives, most)

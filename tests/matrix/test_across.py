@@ -129,3 +129,13 @@ def test_in_training_queries_of_one_sense_change_nothing_for_those_of_the_other(
     for logits, block in zip(together, queries, strict=True):
         alone = copy.deepcopy(learner).training_logits(support, (block,))
         torch.testing.assert_close(logits, alone, rtol=0, atol=1e-9)
+
+
+def test_in_training_norms_that_only_queries_pass_learn_from_these_once_they_were_computed() -> None:
+    subject = SUBJECTS["norms"]
+    learner = made(CASES["maml"].factory(subject), subject, dtype=torch.float64).train()
+    episodes = mixed(dtype=torch.float64)
+    seen, heard = (learner.encoder.tower(sense).norm for sense in ("sight", "sound"))
+    learner.training_logits(episodes.support[:1], episodes.query_inputs)
+    assert (int(seen.num_batches_tracked), int(heard.num_batches_tracked)) == (0, 3)
+    assert heard.running_mean.any()

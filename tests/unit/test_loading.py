@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -200,6 +200,24 @@ def test_embedding_by_chunks_equals_one_pass_and_leaves_the_mode() -> None:
     encoder.eval()
     expected = encoder(loader.gather(positions))
     torch.testing.assert_close(found, expected.detach(), rtol=1e-5, atol=1e-6)
+
+
+def test_examples_of_all_lengths_keep_their_places() -> None:
+    class Sum(torch.nn.Module):
+        def forward(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+            assert inputs["attention_mask"].any(0).all(), "no padding that all share"
+            return (inputs["values"] * inputs["attention_mask"]).sum(1, keepdim=True)
+
+    lengths = torch.randint(1, 30, (1500, 1), generator=torch.Generator().manual_seed(0))
+    mask = (torch.arange(30) < lengths).long()
+    values = torch.arange(1500.0)[:, None] * mask
+
+    def gather(positions: np.ndarray) -> dict[str, torch.Tensor]:
+        return {"values": values[positions], "attention_mask": mask[positions]}
+
+    positions = np.random.default_rng(0).permutation(1500)
+    found = embed_positions(Sum(), gather, positions)
+    assert torch.equal(found, values[positions].sum(1, keepdim=True))
 
 
 def test_the_state_hash_sees_names_shapes_and_values() -> None:
