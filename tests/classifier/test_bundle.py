@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,17 @@ def test_the_form_that_has_embeddings_twice_is_read(bundle: Path) -> None:
 def test_a_changed_tensor_is_refused(bundle: Path) -> None:
     tensors, header = parts(bundle)
     tensors["embeddings"][0, 0] += 1
+    write(bundle, tensors, header)
+    with pytest.raises(KshotError, match="does not match its digest"):
+        FewShotClassifier.load(bundle)
+
+
+@pytest.mark.parametrize("change", [lambda one: one.view(-1, len(one)), lambda one: one.view(torch.int32)])
+def test_the_same_bytes_in_another_shape_or_type_are_refused(
+    bundle: Path, change: Callable[[torch.Tensor], torch.Tensor]
+) -> None:
+    tensors, header = parts(bundle)
+    tensors["embeddings"] = change(tensors["embeddings"])
     write(bundle, tensors, header)
     with pytest.raises(KshotError, match="does not match its digest"):
         FewShotClassifier.load(bundle)
