@@ -184,6 +184,20 @@ def test_a_prototype_head_starts_as_nearest_means() -> None:
     torch.testing.assert_close(ours.log_softmax(-1), theirs.log_softmax(-1), rtol=1e-9, atol=1e-9)
 
 
+def test_prototypes_are_of_embeddings_by_the_supports_own_statistics() -> None:
+    batch, subject, seen = episodes(), learner(head="prototype"), list[Weights]()
+    subject.encoder.norm.running_mean.fill_(3.0)
+    plain = copy.deepcopy(subject.encoder)
+    subject.descend = lambda tasks, start: seen.append(start) or [start]
+    subject.loss(batch)
+    assert int(subject.encoder.norm.num_batches_tracked) == 0
+    for t, weight in enumerate(seen[0].own[HEAD_WEIGHT]):
+        labels = batch.support[0].labels[t]
+        embedded = plain({"values": batch.support[0].inputs["values"][t]})
+        means = torch.stack([embedded[labels == k].mean(0) for k in range(3)])
+        torch.testing.assert_close(weight, 2 * means, rtol=0, atol=1e-10)
+
+
 def test_gradients_reach_the_encoder_through_a_prototype_head() -> None:
     subject = learner(adapt="head", head="prototype")
     subject.loss(episodes()).backward()
