@@ -81,13 +81,16 @@ class Numbered(FewShotClassifier):
     """Answers with the labels as they were given: the checks compare and subtract numbers, not their names."""
 
     def fit(self, X, y=None, negatives=None):  # noqa: N803
-        given = np.asarray(y)
         super().fit(X, y, negatives)
-        self.classes_ = np.asarray(self.classes_.tolist()).astype(given.dtype)
+        self.kind_ = np.asarray(y).dtype
         return self
 
+    @property
+    def classes_(self):
+        return np.asarray(super().classes_.tolist()).astype(self.kind_)
+
     def predict(self, X):  # noqa: N803
-        return np.asarray(super().predict(X).tolist()).astype(self.classes_.dtype)
+        return np.asarray(super().predict(X).tolist()).astype(self.kind_)
 
 
 @contextmanager

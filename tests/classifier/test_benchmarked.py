@@ -171,7 +171,7 @@ def test_a_support_set_changes_no_trained_weight(glyphs: Run) -> None:
     states = [
         FewShotClassifier(learner=cell, random_state=seed)
         .fit(support * count, labels * count)
-        ._settled.state()
+        ._fitted.settled.state()
         for seed, count in ((0, 1), (1, 2))
     ]
     assert states[0].keys() == states[1].keys()

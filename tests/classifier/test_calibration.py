@@ -143,7 +143,7 @@ def test_negatives_are_embedded_alone_whatever_the_learner_sees(learner: str) ->
     )
     fitted.fit(images, labels, negatives=grey)
     assert fitted.rejection_.negatives == 3
-    assert fitted._negatives.shape == (3, 12 * 12)
+    assert fitted._fitted.negatives.shape == (3, 12 * 12)
 
 
 def test_negatives_of_no_use_are_told() -> None:
@@ -390,7 +390,7 @@ def test_a_curve_of_two_draws_trains_for_two_folds(seen: list[int], tmp_path: Pa
 def test_a_fold_met_again_says_the_same(learner: str) -> None:
     """Its weights are kept, and the learner is built around them again."""
     fitted = classifier(learner).fit(*texts())
-    support, folds = fitted._held, fitted._settled._held_out
+    support, folds = fitted._fitted.support, fitted._fitted.settled._held_out
     assert folds is not None
 
     def said() -> list[torch.Tensor]:

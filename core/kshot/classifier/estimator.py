@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import compress
 from numbers import Real
 from pathlib import Path
@@ -28,13 +27,12 @@ from kshot.classifier.doubts import (
     tell_alike,
     tell_contradictions,
     tell_parts,
-    tell_poor_negatives,
     tell_repeats,
     tell_uneven,
 )
 from kshot.classifier.embedder import Embedder
-from kshot.classifier.method import Method
-from kshot.classifier.neighbours import Neighbour, familiarity, neighbours
+from kshot.classifier.fitted import Fitted, Parts
+from kshot.classifier.neighbours import Neighbour, neighbours
 from kshot.classifier.origin import Origin, origin_of
 from kshot.classifier.parts import build_reader, distributions_of, modality_of, refuse_folder
 from kshot.classifier.provenance import compared
@@ -43,46 +41,12 @@ from kshot.classifier.sharing import download, upload
 from kshot.classifier.support import Support
 from kshot.classifier.temperature import Calibration
 from kshot.classifier.things import Given, labels_of, name_of, things_of
-from kshot.classifier.threshold import Threshold, calibrate
+from kshot.classifier.threshold import Threshold
 from kshot.errors import InputError, KshotError, listing, nearest
 from kshot.interfaces import Reader
 from kshot.registry import Registry, load_registry
 
 _FILE = "classifier.kshot"
-_MADE = ("_parts", "_held", "_negatives", "_settled", "_classify")
-"""What ``load`` makes anew of a file."""
-UNKNOWN = "unknown"
-"""What :meth:`FewShotClassifier.predict` answers for an example that is like none of its classes."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Parts:
-    """What a classifier is made of beside its examples."""
-
-    recipe: Recipe
-    reader: Reader
-    embedder: Embedder
-    method: Method
-
-    @classmethod
-    def around(
-        cls, registry: Registry, recipe: Recipe, embedder: Embedder, trained: Mapping[str, Tensor] | None
-    ) -> Self:
-        """The learner around an encoder; ``trained``: its own weights, from a benchmark."""
-        reader = build_reader(registry, embedder.modality)
-        return cls(recipe, reader, embedder, Method(registry, recipe, embedder, trained))
-
-    def support(self, given: Given, labels: tuple[str, ...]) -> Support:
-        with given.told():
-            return self.embedder.support(given.raw, labels, adapts=self.method.adapts, who=given.who)
-
-    def embeddings(self, given: Given) -> Tensor:
-        """(n, dim) of examples that no learner sees."""
-        if not given.raw:
-            return torch.empty(0, self.embedder.stand_in().dim)
-        with given.told():
-            labels = ("",) * len(given.raw)
-            return self.embedder.support(given.raw, labels, adapts=False, who=given.who).embeddings
 
 
 @final
@@ -116,13 +80,6 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         episodes: on which a learner's own weights are trained; 0: none.
         device: ``auto``, ``cpu`` or ``cuda``.
         random_state: seed of what a learner draws, an integer of 0 or more, so that a fit can be repeated.
-
-    Attributes:
-        classes_: (way,) sorted names of the classes.
-        temperature_: by which logits are divided.
-        calibration_: how that was found, with the calibration error before and after.
-        threshold_: familiarity below which an example is unknown; None where none was asked for.
-        rejection_: the threshold with what it does to known examples and negatives; likewise.
     """
 
     def __init__(
@@ -177,12 +134,12 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             embedder.fit(examples.raw)
         else:
             embedder.take_up(trained.encoder)
-        parts = _Parts.around(registry, recipe, embedder, trained.learner if trained else None)
+        parts = Parts.around(registry, recipe, embedder, trained.learner if trained else None)
         if parts.method.favours_large:
             tell_uneven(recipe.learner.use, labels, "fit")
         support = parts.support(examples, labels)
         tell_repeats(_copies(support), len(support), "fit")
-        self._become(parts, support, parts.embeddings(strangers))
+        self._fitted = self._to(parts, support, parts.embeddings(strangers))
         return self
 
     @aside()
@@ -195,22 +152,24 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             classes: taken for scikit-learn's sake; classes are known by their examples.
         """
         del classes
-        if not hasattr(self, "_held"):
+        if not self.__sklearn_is_fitted__():
             return self.fit(X, y)
+        now = self._now()
+        parts, before = now.parts, now.support
         things, labels = _pairs(X, y, "partial_fit")
-        examples = Given.read(self._parts.reader, things, "partial_fit")
-        tell_alike(labels, self._held.classes, "partial_fit")
+        examples = Given.read(parts.reader, things, "partial_fit")
+        tell_alike(labels, before.classes, "partial_fit")
         tell_contradictions(examples, labels)
-        before, held = self._held, self._held.with_more(self._parts.support(examples, labels))
-        if self._parts.method.favours_large:
-            tell_uneven(self._parts.recipe.learner.use, held.labels, "partial_fit", before.labels)
-        tell_repeats(_copies(held) - _copies(before), len(labels), "partial_fit")
-        self._become(self._parts, held, self._negatives)
+        support = before.with_more(parts.support(examples, labels))
+        if parts.method.favours_large:
+            tell_uneven(parts.recipe.learner.use, support.labels, "partial_fit", before.labels)
+        tell_repeats(_copies(support) - _copies(before), len(labels), "partial_fit")
+        self._fitted = self._to(parts, support, now.negatives)
         return self
 
     def add_class(self, name: Any, examples: Any) -> Self:
         """Add a class, or further examples of one that is known; its name is a label, as ``fit`` takes them."""
-        self._check_fitted()
+        self._now()
         things = things_of(examples)
         return self.partial_fit(things, [name] * len(things))
 
@@ -221,13 +180,13 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         Raises:
             KshotError: there is no such class, or only one would be left.
         """
-        self._check_fitted()
-        known, name = self._held.classes, name_of(name)
+        now = self._now()
+        known, name = now.support.classes, name_of(name)
         if name not in known:
             raise KshotError(f"there is no class '{name}'{nearest(name, known)}; there are {listing(known)}")
         if len(known) < 3:
             raise KshotError(f"'{name}' is one of two classes, and one alone is nothing to tell apart")
-        self._become(self._parts, self._held.without(name), self._negatives)
+        self._fitted = self._to(now.parts, now.support.without(name), now.negatives)
         return self
 
     @aside()
@@ -240,27 +199,30 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         Raises:
             KshotError: examples that cannot serve, or no class has two different examples to set a threshold by.
         """
-        self._check_fitted()
-        given = Given.read(self._parts.reader, things_of(examples), "add_negatives")
-        self._reject(torch.cat([self._negatives, self._parts.embeddings(given)]))
+        now = self._now()
+        given = Given.read(now.parts.reader, things_of(examples), "add_negatives")
+        negatives = torch.cat([now.negatives, now.parts.embeddings(given)])
+        self._fitted = now.rejecting(negatives, self.unknown)
         return self
 
     @aside()
     def remove_negatives(self) -> Self:
         """Forget all examples of no class; ``unknown`` alone then says whether there is a threshold."""
-        self._check_fitted()
-        self._reject(self._negatives[:0])
+        now = self._now()
+        self._fitted = now.rejecting(now.negatives[:0], self.unknown)
         return self
 
     @aside()
     def predict(self, X: Any) -> NDArray[np.object_]:  # noqa: N803
         """(n,) names of classes; ``"unknown"`` where ``unknown`` is set and an example is like none."""
-        return self._labels(*self._asked(X))
+        now = self._now()
+        return now.labels(*now.asked(X))
 
     @aside()
     def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
         """(n, way) probabilities, in the order of ``classes_``."""
-        return self._probabilities(self._asked(X)[0])
+        now = self._now()
+        return now.probabilities(now.asked(X)[0])
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:  # noqa: N803
         """Accuracy on n examples and their labels, which are names as ``fit`` takes them: 3 is ``"3"``."""
@@ -282,38 +244,39 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         Raises:
             UnusableError: some cannot be used; its ``reasons`` say which.
         """
-        logits, embeddings = self._asked(X)
-        labels, probabilities = self._labels(logits, embeddings), self._probabilities(logits)
+        now = self._now()
+        logits, embeddings = now.asked(X)
+        labels, probabilities = now.labels(logits, embeddings), now.probabilities(logits)
         orders = np.argsort(-probabilities, axis=1, kind="stable")[:, :count]
         ranked = [
-            [(str(self.classes_[k]), float(row[k])) for k in order]
+            [(str(now.classes[k]), float(row[k])) for k in order]
             for row, order in zip(probabilities, orders, strict=True)
         ]
-        known = familiarity(embeddings, self._held).tolist()
-        closest = neighbours(embeddings, self._held, near)
+        known = now.familiarity(embeddings).tolist()
+        closest = neighbours(embeddings, now.support, near)
         return [Answer(str(labels[i]), ranked[i], known[i], closest[i]) for i in range(len(labels))]
 
     @aside()
     def decision_function(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
         """(n, way) logits of the learner; of two classes (n,) by how much the second's exceeds the first's, as
         scikit-learn has it."""
-        logits = self._asked(X)[0].double().numpy()
+        logits = self._now().asked(X)[0].double().numpy()
         return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
     @aside()
     def familiarity(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
         """(n,) cosine of each embedding with the mean direction of the nearest class: what
         ``threshold_`` is held against."""
-        _, embeddings = self._asked(X)
-        return familiarity(embeddings, self._held).double().numpy()
+        now = self._now()
+        return now.familiarity(now.asked(X)[1]).double().numpy()
 
     @aside()
     def explain(self, X: Any, count: int = 5) -> list[list[Neighbour]]:  # noqa: N803
         """The support examples nearest to each of n examples, nearest first."""
         if count < 1:
             raise KshotError(f"explain: count={count!r}: ask for one neighbour at least")
-        _, embeddings = self._asked(X)
-        return neighbours(embeddings, self._held, count)
+        now = self._now()
+        return neighbours(now.asked(X)[1], now.support, count)
 
     @aside()
     def learning_curve(self, draws: int = 50) -> list[CurvePoint]:
@@ -326,10 +289,10 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         Args:
             draws: random splits for each number of examples, one at least.
         """
-        self._check_fitted()
+        now = self._now()
         if draws < 1:
             raise KshotError(f"learning_curve: draws={draws!r}: ask for one random split at least")
-        return self._settled.learning_curve(draws, self.random_state)
+        return now.settled.learning_curve(draws, self.random_state)
 
     @aside()
     def save(self, path: str | Path) -> None:
@@ -339,21 +302,21 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         encoder came with and that nothing changed are not written, but their hash: whoever loads the
         file needs the same encoder installed.
         """
-        self._check_fitted()
-        parameters, recipe = self.get_params(), self.recipe_
+        now, parameters = self._now(), self.get_params()
+        recipe = now.parts.recipe
         if recipe.cell:  # the place of the benchmark is nobody's business, and may be gone
             parameters["learner"] = recipe.cell
-        identity = self._parts.embedder.identity()
+        identity = now.parts.embedder.identity()
         write_bundle(
             Path(path),
             Bundle(
                 parameters,
                 recipe,
                 identity,
-                self._held,
-                self._settled,
-                self._negatives,
-                self.calibration_,
+                now.support,
+                now.settled,
+                now.negatives,
+                now.calibration,
                 distributions_of(load_registry(), recipe),
             ),
         )
@@ -379,8 +342,10 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
                 embedder = Embedder.build(registry, stored.recipe, device)
                 embedder.resume(stored.identity, stored.support.embeddings)
                 lasting = stored.method if stored.recipe.cell else None
-                parts = _Parts.around(registry, stored.recipe, embedder, lasting)
-            made._become(parts, stored.support, stored.negatives, stored.method, stored.calibration)
+                parts = Parts.around(registry, stored.recipe, embedder, lasting)
+            made._fitted = made._to(
+                parts, stored.support, stored.negatives, stored.method, stored.calibration
+            )
         except KshotError:
             raise
         except Exception as error:
@@ -419,17 +384,17 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             KshotError: not on the hub's terms, or others could not load it since its encoder lies in a
                 folder here.
         """
-        self._check_fitted()
-        registry, parts = load_registry(), self._parts
+        registry, now = load_registry(), self._now()
+        parts = now.parts
         refuse_folder(registry, parts.recipe.encoder)
         described = Described(
             recipe=parts.recipe,
-            modality=self.modality_,
+            modality=parts.embedder.modality,
             counts=self.counts_,
             licence=parts.embedder.licence,
             pretrained=parts.embedder.pretrained,
-            calibration=self.calibration_,
-            rejection=self.rejection_,
+            calibration=now.calibration,
+            rejection=now.rejection,
         )
         return upload(
             repo_id,
@@ -459,75 +424,81 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
         return cls.load(download(repo_id, revision=revision, token=token), device)
 
     @property
+    def classes_(self) -> NDArray[np.object_]:
+        """(way,) sorted names of the classes."""
+        return self._now().classes
+
+    @property
+    def calibration_(self) -> Calibration:
+        """How ``temperature_`` was found, with the calibration error before and after."""
+        return self._now().calibration
+
+    @property
+    def rejection_(self) -> Threshold | None:
+        """The threshold with what it does to known examples and negatives; None where none was asked for."""
+        return self._now().rejection
+
+    @property
     def recipe_(self) -> Recipe:
         """What its encoder and learner are built from."""
-        self._check_fitted()
-        return self._parts.recipe
+        return self._now().parts.recipe
 
     @property
     def temperature_(self) -> float:
         """By which logits are divided."""
-        self._check_fitted()
-        return self.calibration_.temperature
+        return self._now().calibration.temperature
 
     @property
     def threshold_(self) -> float | None:
         """Familiarity below which an example is unknown; None: none is."""
-        self._check_fitted()
-        return None if self.rejection_ is None else self.rejection_.familiarity
+        rejection = self._now().rejection
+        return None if rejection is None else rejection.familiarity
 
     @property
     def modality_(self) -> str:
         """The modality of its examples."""
-        self._check_fitted()
-        return self._parts.embedder.modality
+        return self._now().parts.embedder.modality
 
     @property
     def counts_(self) -> dict[str, int]:
         """Number of examples of each class, in the order of ``classes_``."""
-        self._check_fitted()
-        return dict(sorted(Counter(self._held.labels).items()))
+        return dict(sorted(Counter(self._now().support.labels).items()))
 
     @property
     def different_(self) -> dict[str, int]:
         """Number of examples of each class that differ, in the order of ``classes_``: copies within a class are one."""
-        self._check_fitted()
-        kept = differ(self._held).tolist()
-        return dict(sorted(Counter(compress(self._held.labels, kept)).items()))
+        support = self._now().support
+        return dict(sorted(Counter(compress(support.labels, differ(support).tolist())).items()))
 
     @property
     def reader_(self) -> Reader:
         """What makes raw examples of the things that it is given."""
-        self._check_fitted()
-        return self._parts.reader
+        return self._now().parts.reader
 
     @property
     def support_size_(self) -> int:
         """Number of examples that it holds."""
-        self._check_fitted()
-        return len(self._held)
+        return len(self._now().support)
 
     @property
     def negatives_(self) -> int:
         """Number of examples of no class that it holds."""
-        self._check_fitted()
-        return len(self._negatives)
+        return len(self._now().negatives)
 
     @property
     def support_labels_(self) -> tuple[str, ...]:
         """The class of each example that it holds, in the order in which they were given."""
-        self._check_fitted()
-        return self._held.labels
+        return self._now().support.labels
 
     def __getstate__(self) -> dict[str, Any]:
         """For whoever copies or pickles estimators: what is fitted as the bytes that :meth:`save` writes."""
         state = cast("dict[str, Any]", super().__getstate__())
-        if not hasattr(self, "_held"):
+        if not self.__sklearn_is_fitted__():
             return state
         with TemporaryDirectory() as folder:
             self.save(Path(folder, _FILE))
             content = Path(folder, _FILE).read_bytes()
-        return {**{name: value for name, value in state.items() if name not in _MADE}, _FILE: content}
+        return {**{name: value for name, value in state.items() if name != "_fitted"}, _FILE: content}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """What :meth:`__getstate__` gave; the encoder is looked for as :meth:`load` does."""
@@ -541,7 +512,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
 
     def __sklearn_is_fitted__(self) -> bool:
         """True after ``fit``."""
-        return hasattr(self, "_held")
+        return hasattr(self, "_fitted")
 
     def _check_parameters(self) -> None:
         share = self.unknown
@@ -554,75 +525,45 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             if not isinstance(value, int | np.integer) or value < 0:
                 raise KshotError(f"{name}={value!r}: give an integer of 0 or more")
 
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "_held"):
+    def _now(self) -> Fitted:
+        """What it is at this moment; whoever answers asks once, so that the answer is of one moment.
+
+        Raises:
+            NotFittedError: it is nothing yet.
+        """
+        if not self.__sklearn_is_fitted__():
             raise NotFittedError(
                 "this FewShotClassifier has no classes yet; call fit(examples, labels), or load a saved one"
             )
+        return self._fitted
 
     def _origin(self, registry: Registry) -> Origin:
         return origin_of(registry, self.encoder, self.encoder_options, self.learner, self.learner_options)
 
-    def _become(
+    def _to(
         self,
-        parts: _Parts,
+        parts: Parts,
         support: Support,
         negatives: Tensor,
         trained: Mapping[str, Tensor] | None = None,
         calibration: Calibration | None = None,
-    ) -> None:
-        """Take up a support set: train the learner's own weights and calibrate, where neither was done before,
-        and only then change."""
-        settled = parts.method.settle(support, trained, episodes=self.episodes, seed=self.random_state)
-        calibration = settled.calibration() if calibration is None else calibration
-        rejection = calibrate(support, negatives, self.unknown)
-        _keep_apart(support, rejection)
-        if trained is None:
-            tell_poor_negatives(rejection)
-        self._classify, self._settled = settled.classifier(support), settled
-        self._parts, self._held, self._negatives = parts, support, negatives
-        self.classes_ = np.asarray(support.classes, dtype=object)
-        self.calibration_: Calibration = calibration
-        self.rejection_: Threshold | None = rejection
-
-    def _reject(self, negatives: Tensor) -> None:
-        rejection = calibrate(self._held, negatives, self.unknown)
-        _keep_apart(self._held, rejection)
-        tell_poor_negatives(rejection)
-        self._negatives, self.rejection_ = negatives, rejection
-
-    def _asked(self, X: Any) -> tuple[Tensor, Tensor]:  # noqa: N803
-        """(n, way) logits and (n, dim) embeddings of what is asked about."""
-        self._check_fitted()
-        things = things_of(X)
-        if not things:
-            return torch.empty(0, len(self.classes_)), torch.empty(0, self._held.embeddings.shape[1])
-        given = Given.read(self._parts.reader, things, "predict")
-        asked = self._parts.support(given, (self._held.classes[0],) * len(things))
-        return self._classify(asked), asked.embeddings
-
-    def _labels(self, logits: Tensor, embeddings: Tensor) -> NDArray[np.object_]:
-        answers = self.classes_[logits.argmax(1).numpy()]
-        if self.threshold_ is not None:
-            answers[(familiarity(embeddings, self._held) < self.threshold_).numpy()] = UNKNOWN
-        return answers
-
-    def _probabilities(self, logits: Tensor) -> NDArray[np.float64]:
-        return (logits.double() / self.temperature_).softmax(1).numpy()
+    ) -> Fitted:
+        """What it is to be; nothing changes before that is whole."""
+        return Fitted.to(
+            parts,
+            support,
+            negatives,
+            unknown=self.unknown,
+            episodes=self.episodes,
+            seed=self.random_state,
+            trained=trained,
+            calibration=calibration,
+        )
 
 
 def _copies(support: Support) -> int:
     """Examples that repeat others of their class."""
     return len(support) - int(differ(support).sum())
-
-
-def _keep_apart(support: Support, rejection: Threshold | None) -> None:
-    """An answer must not be able to mean two things."""
-    if rejection is not None and UNKNOWN in support.labels:
-        raise InputError(
-            f"a class is called '{UNKNOWN}', as an example is that belongs to none; give its examples as negatives, or "
-            "call it otherwise"
-        )
 
 
 def _pairs(X: Any, y: Any, who: str) -> tuple[Sequence[Any], tuple[str, ...]]:  # noqa: N803
