@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from threading import Lock
 from typing import Any, final
 
 import torch
@@ -157,6 +158,9 @@ class Method:
 class Settled:
     """A learner whose own weights are settled for a support set.
 
+    Several threads may ask it; they are answered in turn, since a learner that adapts its encoder computes with
+    adapted weights put into that one module.
+
     Args:
         learner: in evaluation mode.
         device: where it computes.
@@ -169,11 +173,14 @@ class Settled:
         self, learner: Learner, device: torch.device, support: Support, held_out: HeldOut | None
     ) -> None:
         self._learner, self._device, self._support, self._held_out = learner, device, support, held_out
+        self._turn = Lock()
 
     @torch.no_grad()
     def classifier(self, support: Support) -> Answering:
         """What classifies by a support set; adapted to it once, however much is asked."""
-        classify, way = self._learner.adapt((support.block(self._device),)), len(support.classes)
+        way = len(support.classes)
+        with self._turn:
+            classify = self._learner.adapt((support.block(self._device),))
 
         @torch.no_grad()
         def logits(asked: Support) -> Tensor:
@@ -184,7 +191,8 @@ class Settled:
                 }
                 one_episode = {name: leaf.unsqueeze(0) for name, leaf in inputs.items()}
                 shape = (1, min(_CHUNK, len(asked) - start), way)
-                found = promised_logits(classify((one_episode,)), self._learner, shape)
+                with self._turn:
+                    found = promised_logits(classify((one_episode,)), self._learner, shape)
                 parts.append(found[0].float().cpu())
             joined = torch.cat(parts)
             if not bool(torch.isfinite(joined).all()):
@@ -208,11 +216,13 @@ class Settled:
         :mod:`kshot.classifier.curve`. Learners that the calibration held examples out of serve again."""
         if self._held_out is not None:
             return learning_curve_by_folds(self._support, self._held_out, draws, seed)
-        return learning_curve(self._learner, self._support, self._device, draws, seed)
+        with self._turn:
+            return learning_curve(self._learner, self._support, self._device, draws, seed)
 
     def state(self) -> dict[str, Tensor]:
         """The learner's own weights, without the encoder's."""
-        kept = self._learner.state_dict()
+        with self._turn:
+            kept = self._learner.state_dict()
         return {name: value.cpu() for name, value in kept.items() if not name.startswith(ENCODER)}
 
 
