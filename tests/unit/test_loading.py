@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -95,6 +97,35 @@ def test_streaming_does_not_depend_on_the_number_of_workers() -> None:
     for one, other in zip(alone, helped, strict=True):
         assert torch.equal(one.query[0].inputs["values"], other.query[0].inputs["values"])
         assert torch.equal(one.query_labels, other.query_labels)
+
+
+def test_workers_are_refused_to_a_program_that_they_cannot_run() -> None:
+    """They would look for a file called ``<stdin>``, and torch wait for them."""
+    program = """
+import torch
+from kshot.errors import KshotError
+from kshot.loading.streaming import StreamingLoader
+from kshot.sampling import Sampler
+from kshot.shapes import Shape
+from kshot.testing import Toy, toy_encoder
+
+source = Toy()
+catalogue = source.catalogue("train")
+sampler = Sampler(catalogue, "train", Shape(5, 2, 3), 0)
+for workers in (0, 1):
+    loader = StreamingLoader(source, catalogue, toy_encoder(), torch.device("cpu"), workers)
+    try:
+        print(len(list(loader.episodes(sampler, 0, 4, 2))))
+    except KshotError as error:
+        print(error)
+"""
+    done = subprocess.run(
+        [sys.executable], input=program, capture_output=True, text=True, check=True, timeout=120
+    )
+    batches, refusal = done.stdout.splitlines()
+    assert batches == "2"
+    assert "loading.workers" in refusal
+    assert "standard input" in refusal
 
 
 class _Wide(Encoder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Iterator
 from typing import cast, final
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from kshot.episode import Episodes
+from kshot.errors import KshotError
 from kshot.interfaces import Encoder, Source
 from kshot.loading.loader import Loader, assemble
 from kshot.loading.prepare import prepare
@@ -44,7 +46,13 @@ class StreamingLoader(Loader):
         return {name: leaf.to(self.device) for name, leaf in self._prepare(positions).items()}
 
     def episodes(self, sampler: AnySampler, start: int, stop: int, size: int) -> Iterator[Episodes]:
-        """Fetch, prepare and move, batch by batch, ahead of the consumer where there are workers."""
+        """Fetch, prepare and move, batch by batch, ahead of the consumer where there are workers.
+
+        Raises:
+            KshotError: workers could not be started.
+        """
+        if self._workers:
+            _check_program()
         numbers = list(sampler.batches(start, stop, size))
         dataset = _Batches(self._as_workers_need_it() if self._workers else self, sampler, numbers)
         loader = DataLoader(
@@ -80,6 +88,15 @@ class StreamingLoader(Loader):
         inputs = prepare(self._encoder, self._source, self.catalogue.rows[unique])
         index = torch.from_numpy(inverse.reshape(positions.shape))
         return {name: leaf[index] for name, leaf in inputs.items()}
+
+
+def _check_program() -> None:
+    """Refuse a program that workers cannot run: they would die of it, and whoever starts them wait for ever."""
+    if getattr(sys.modules["__main__"], "__file__", None) == "<stdin>":
+        raise KshotError(
+            "loading.workers: a worker begins by running the program's file, and this program comes from the standard "
+            "input; write it to a file, or leave workers at 0"
+        )
 
 
 class _Batches(Dataset[Episodes]):
