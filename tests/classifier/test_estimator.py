@@ -632,7 +632,8 @@ def test_examples_that_the_encoder_cuts_are_told_once_a_call(caplog: pytest.LogC
         ("simpleshot", None, (1, 4), False),
         ("simpleshot", {"shrinkage": False}, (1, 4), True),
         ("matching", {"fce": False}, (1, 4), True),
-        ("linear_probe", None, (1, 4), True),
+        ("linear_probe", None, (1, 4), False),
+        ("linear_probe", {"balanced": False}, (1, 4), True),
         ("siamese", None, (1, 4), False),
     ],
 )

@@ -49,12 +49,14 @@ CASES: dict[str, Any] = {
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("c", [1.0, 0.1])
-def test_the_probe_is_scikit_learns_logistic_regression(case: str, c: float) -> None:
+@pytest.mark.parametrize("balanced", [False, True])
+def test_the_probe_is_scikit_learns_logistic_regression(case: str, c: float, balanced: bool) -> None:
     way, shots, dim, scale = CASES[case]
     support, labels, query = problem(way, shots, dim, scale)
-    logits = LinearProbe(identity(dim), c=c).eval()(support, labels, query, way)
+    logits = LinearProbe(identity(dim), c=c, balanced=balanced).eval()(support, labels, query, way)
     for t in range(len(support)):
-        theirs = LogisticRegression(C=c, solver="newton-cg", tol=1e-10, max_iter=1000)
+        weight = "balanced" if balanced else None
+        theirs = LogisticRegression(C=c, class_weight=weight, solver="newton-cg", tol=1e-10, max_iter=1000)
         theirs.fit(support[t].numpy(), labels[t].numpy())
         wanted = theirs.predict_proba(query[t].numpy())
         np.testing.assert_allclose(logits[t].softmax(-1).numpy(), wanted, atol=1e-5)
@@ -63,9 +65,10 @@ def test_the_probe_is_scikit_learns_logistic_regression(case: str, c: float) -> 
 def test_an_episode_does_not_depend_on_its_companions() -> None:
     support, labels, _ = problem(5, [3] * 5, 32, 4.0, episodes=6)
     targets = F.one_hot(labels, 5)
-    together = fit_logistic(support, targets, 1.0)
+    c = torch.ones(labels.shape)
+    together = fit_logistic(support, targets, c)
     for t in range(6):
-        alone = fit_logistic(support[t : t + 1], targets[t : t + 1], 1.0)
+        alone = fit_logistic(support[t : t + 1], targets[t : t + 1], c[t : t + 1])
         torch.testing.assert_close(alone.weight[0], together.weight[t], rtol=1e-9, atol=1e-11)
 
 
@@ -83,7 +86,8 @@ def test_hard_problems_are_solved_to_rounding_and_alone_as_in_company(case: str)
     way, shots, dim, scale, c, shift = HARD[case]
     support, labels, _ = problem(way, shots, dim, episodes=3)
     support, targets = scale * (support + shift), F.one_hot(labels, way).double()
-    fitted = fit_logistic(support, targets, c)
+    strength = torch.full(labels.shape, c)
+    fitted = fit_logistic(support, targets, strength)
     # At the optimum W = C Σ (y - p) x, and each class has its share of the probabilities.
     errors = targets - fitted.logits(support).softmax(-1)
     centred = support - support.mean(1, keepdim=True)
@@ -91,8 +95,26 @@ def test_hard_problems_are_solved_to_rounding_and_alone_as_in_company(case: str)
     torch.testing.assert_close(c * errors.mT @ centred, fitted.weight, rtol=0, atol=1e-5 * size)
     torch.testing.assert_close(errors.sum(1), torch.zeros(3, way).double(), rtol=0, atol=1e-9)
     for t in range(3):
-        alone = fit_logistic(support[t : t + 1], targets[t : t + 1], c)
+        alone = fit_logistic(support[t : t + 1], targets[t : t + 1], strength[t : t + 1])
         torch.testing.assert_close(alone.weight[0], fitted.weight[t], rtol=0, atol=1e-9 * size)
+
+
+def test_balancing_changes_nothing_where_classes_are_of_one_size() -> None:
+    support, labels, query = problem(5, [3] * 5, 16)
+    plain, balanced = (
+        LinearProbe(identity(16), balanced=one).eval()(support, labels, query) for one in (False, True)
+    )
+    assert torch.equal(plain, balanced)
+
+
+def test_a_class_of_one_example_is_answered_where_classes_are_balanced() -> None:
+    support, labels, _ = problem(4, [1, 9, 9, 9], 32, scale=0.1, episodes=8)
+    one = support[labels == 0].unsqueeze(1)
+    plain, balanced = (
+        LinearProbe(identity(32), balanced=each).eval()(support, labels, one) for each in (False, True)
+    )
+    assert (balanced.argmax(-1) == 0).all()
+    assert (plain.argmax(-1) != 0).all()
 
 
 def test_one_bad_episode_spoils_no_other() -> None:

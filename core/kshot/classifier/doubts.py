@@ -107,7 +107,8 @@ def tell_uneven(learner: str, labels: Iterable[str], who: str, before: Iterable[
         return
     log.warning(
         "%s: classes differ much in size (%d to %d examples), and %s answers with the small ones too seldom; give "
-        "these more examples, or take prototypical or simpleshot with shrinkage=true",
+        "these more examples, or take prototypical or simpleshot with shrinkage=true or linear_probe with "
+        "balanced=true",
         who,
         fewest,
         most,

@@ -71,8 +71,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # pyright: ignore[repo
             ``RUN/cells/ID``, ``RUN/ID``, or ``RUN`` where it holds one alone. It comes with its
             encoder, options, weights and batch statistics, and no example changes them.
         encoder_options: the encoder's options, as in a configuration.
-        learner_options: the learner's. ``shrinkage`` of ``prototypical`` and ``simpleshot`` is on where it is not
-            given, since people's own classes are seldom of one size.
+        learner_options: the learner's. ``shrinkage`` of ``prototypical`` and ``simpleshot`` and ``balanced`` of
+            ``linear_probe`` are on where they are not given, since people's own classes are seldom of one size.
         unknown: share of known examples that may be refused. None: every example belongs to some class,
             unless ``fit`` is given negatives. 0.05: an example whose embedding is further from all classes
             than 95 % of the known ones are, each left out in turn, is ``"unknown"``. With negatives the

@@ -21,6 +21,7 @@ ENCODER = "minilm"
 _FAIR: Mapping[str, Mapping[str, Any]] = {
     "prototypical": {"shrinkage": True},
     "simpleshot": {"shrinkage": True},
+    "linear_probe": {"balanced": True},
 }
 """Options of learners where they are not given. A benchmark has a method as its paper has it, whose classes are of one
 size; people's own classes seldom are."""

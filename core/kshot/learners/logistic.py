@@ -46,27 +46,27 @@ class LogisticRegression:
 
 
 @torch.no_grad()
-def fit_logistic(x: Tensor, targets: Tensor, c: float) -> LogisticRegression:
-    """Minimise C · Σ cross-entropy + ½ ‖W‖² for each episode; the bias is not penalised.
+def fit_logistic(x: Tensor, targets: Tensor, c: Tensor) -> LogisticRegression:
+    """Minimise Σ C_i · cross-entropy_i + ½ ‖W‖² for each episode; the bias is not penalised.
 
-    The problem of scikit-learn's ``LogisticRegression(C=c)``, solved by Newton's method with
-    conjugate gradients in float64. The optimum lies in the span of the support, so the work is
+    The problem of scikit-learn's ``LogisticRegression(C=c)`` with weights of the samples, solved by Newton's
+    method with conjugate gradients in float64. The optimum lies in the span of the support, so the work is
     done along the support's principal axes. An episode that is solved no longer moves: its
     result does not depend on its companions.
 
     Args:
         x: (T, S, dim) support. Where it is not finite, so is that episode's result.
         targets: (T, S, way) ones and zeros.
-        c: inverse strength of the penalty.
+        c: (T, S) inverse strength of the penalty beside each example.
     """
     size = CHUNK.get(x.device.type, OTHER_CHUNK)
     episodes = max(1, size // targets[0].numel())
-    pairs = zip(x.split(episodes), targets.split(episodes), strict=True)
-    weights, biases = zip(*(_fit(some.double(), theirs.double(), c) for some, theirs in pairs), strict=True)
+    parts = zip(*(one.double().split(episodes) for one in (x, targets, c)), strict=True)
+    weights, biases = zip(*(_fit(*part) for part in parts), strict=True)
     return LogisticRegression(torch.cat(weights), torch.cat(biases))
 
 
-def _fit(x: Tensor, targets: Tensor, c: float) -> tuple[Tensor, Tensor]:
+def _fit(x: Tensor, targets: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
     """Weights (T, way, dim) and biases (T, way) of episodes that are solved together."""
     finite = x.isfinite().flatten(1).all(1)[:, None, None]
     x = torch.where(finite, x, 0.0)  # one bad episode must not stop the decomposition of all
@@ -96,8 +96,9 @@ def _principal_axes(centred: Tensor) -> Tensor:
 class _Problem:
     """T problems in features (T, S, R), the last of them constant; coefficients are (T, R, way)."""
 
-    def __init__(self, features: Tensor, targets: Tensor, c: float) -> None:
-        self._f, self._y, self._c = features, targets, c
+    def __init__(self, features: Tensor, targets: Tensor, c: Tensor) -> None:
+        self._f, self._y, self._c = features, targets, c.unsqueeze(2)
+        self._weighted = self._c * features
         self._penalty = features.new_ones(features.shape[2], 1)
         self._penalty[-1] = 0
 
@@ -107,7 +108,7 @@ class _Problem:
         done = torch.zeros_like(theta[:, :1, :1], dtype=torch.bool)
         for _ in range(NEWTON_STEPS):
             logits = self._f @ theta
-            gradient = self._c * self._f.mT @ self._errors(logits) + self._penalty * theta
+            gradient = self._weighted.mT @ self._errors(logits) + self._penalty * theta
             value = self._value(logits, _dot(theta, self._penalty * theta))
             step = self._newton(logits.softmax(2), gradient, value, done)
             slope = _dot(gradient, step)
@@ -127,7 +128,7 @@ class _Problem:
         """The objective (T, 1, 1) of logits and the penalised sum of squares; exact likewise."""
         margins = logits - (logits * self._y).sum(2, keepdim=True)
         others = margins.masked_fill(self._y > 0, -torch.inf).logsumexp(2, keepdim=True)
-        return self._c * F.softplus(others, threshold=40).sum(1, keepdim=True) + squares / 2
+        return (self._c * F.softplus(others, threshold=40)).sum(1, keepdim=True) + squares / 2
 
     def _newton(self, probabilities: Tensor, gradient: Tensor, value: Tensor, done: Tensor) -> Tensor:
         """The Newton step by preconditioned conjugate gradients, each episode for itself.
@@ -136,7 +137,7 @@ class _Problem:
         of it. Far from the optimum a rough step does.
         """
         curvature = probabilities * (1 - probabilities)
-        diagonal = self._c * self._f.square().mT @ curvature + self._penalty
+        diagonal = (self._weighted * self._f).mT @ curvature + self._penalty
         inverse = diagonal.clamp_min(torch.finfo(diagonal.dtype).tiny).reciprocal()
         step, residual = torch.zeros_like(gradient), _contrast(-gradient)
         direction = scaled = _contrast(inverse * residual)
@@ -150,7 +151,7 @@ class _Problem:
             moved = self._f @ direction
             weighted = probabilities * moved
             curved = weighted - probabilities * weighted.sum(2, keepdim=True)
-            curved = self._c * self._f.mT @ curved + self._penalty * direction
+            curved = self._weighted.mT @ curved + self._penalty * direction
             length = torch.where(done, 0.0, product / _dot(direction, curved))
             step = step + length * direction
             residual = residual - length * curved
