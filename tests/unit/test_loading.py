@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -99,9 +100,7 @@ def test_streaming_does_not_depend_on_the_number_of_workers() -> None:
         assert torch.equal(one.query_labels, other.query_labels)
 
 
-def test_workers_are_refused_to_a_program_that_they_cannot_run() -> None:
-    """They would look for a file called ``<stdin>``, and torch wait for them."""
-    program = """
+UNGUARDED = """
 import torch
 from kshot.errors import KshotError
 from kshot.loading.streaming import StreamingLoader
@@ -118,14 +117,25 @@ for workers in (0, 1):
         print(len(list(loader.episodes(sampler, 0, 4, 2))))
     except KshotError as error:
         print(error)
+    print(flush=True)
 """
-    done = subprocess.run(
-        [sys.executable], input=program, capture_output=True, text=True, check=True, timeout=120
-    )
-    batches, refusal = done.stdout.splitlines()
-    assert batches == "2"
-    assert "loading.workers" in refusal
-    assert "standard input" in refusal
+
+
+@pytest.mark.parametrize("from_file", [True, False], ids=["without a guard", "from the standard input"])
+def test_workers_are_refused_to_a_program_that_they_cannot_run(from_file: bool, tmp_path: Path) -> None:
+    """They would run it anew, or look for a file called ``<stdin>``, and torch wait for them."""
+    program = tmp_path / "program.py"
+    program.write_text(UNGUARDED)
+    told = subprocess.run(
+        [sys.executable, program] if from_file else [sys.executable],
+        input=None if from_file else UNGUARDED,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    ).stdout
+    assert told.startswith("2\n")
+    assert "loading.workers: each worker begins by running the program's file" in told.splitlines()[-2]
 
 
 class _Wide(Encoder):

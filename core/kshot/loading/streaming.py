@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
-import sys
+import os
 from collections.abc import Iterator
+from functools import cache
+from multiprocessing import get_context
 from typing import cast, final
 
 import numpy as np
@@ -90,12 +92,24 @@ class StreamingLoader(Loader):
         return {name: leaf[index] for name, leaf in inputs.items()}
 
 
+@cache
 def _check_program() -> None:
-    """Refuse a program that workers cannot run: they would die of it, and whoever starts them wait for ever."""
-    if getattr(sys.modules["__main__"], "__file__", None) == "<stdin>":
+    """Start a process that does nothing, once, before those that are sent much.
+
+    It begins by running the program's file, as they do. Where it dies of that, what is sent to it is never
+    read, and whoever sends more than a pipe holds waits for ever.
+
+    Raises:
+        KshotError: it died.
+    """
+    first = get_context("spawn").Process(target=os.getpid)
+    first.start()
+    first.join()
+    if first.exitcode:
         raise KshotError(
-            "loading.workers: a worker begins by running the program's file, and this program comes from the standard "
-            "input; write it to a file, or leave workers at 0"
+            "loading.workers: each worker begins by running the program's file, and the first one died of it (its own "
+            'words stand above); put what the program does below `if __name__ == "__main__":`, write it to a file if '
+            "it came from the standard input, or leave workers at 0"
         )
 
 
