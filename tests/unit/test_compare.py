@@ -121,6 +121,51 @@ def test_other_episodes_and_missing_outcomes_are_not_compared(tmp_path: Path) ->
     assert [row.not_worse for row in column.rows] == [True, False, False, False]
 
 
+def test_a_row_is_compared_by_all_its_seeds_or_not_at_all(tmp_path: Path) -> None:
+    values = [accuracies(mean, 2) for mean in (0.7, 0.6, 0.5)]
+    torn = cell(tmp_path, "torn", [values[2]])
+    write_outcomes(outcomes_path(tmp_path, torn.id), [outcomes(values[2][:-1])])
+    results = found(
+        tmp_path,
+        cell(tmp_path, "best", [values[0]]),
+        *(cell(tmp_path, "half", [values[1]], seed=seed, keep=seed == 0) for seed in (0, 1)),
+        torn,
+    )
+    [column] = results.comparisons
+    assert [(row.learner, row.seeds, row.difference) for row in column.rows] == [
+        ("best", 1, None),
+        ("half", 2, None),
+        ("torn", 1, None),
+    ]
+
+
+@pytest.mark.parametrize(("p", "not_worse"), [(0.04, False), (0.06, True)])
+def test_the_level_is_five_per_cent(tmp_path: Path, p: float, not_worse: bool) -> None:
+    noise = 0.01 * (-1.0) ** np.arange(EPISODES)
+    ahead = 0.01 / np.sqrt(EPISODES - 1) * stats.t.isf(p / 2, EPISODES - 1)
+    values = {"good": 0.5 + ahead + noise, "bad": np.full(EPISODES, 0.5)}
+    [column] = found(tmp_path, *(cell(tmp_path, name, [one]) for name, one in values.items())).comparisons
+    assert column.rows[1].p_adjusted == pytest.approx(p)
+    assert [row.not_worse for row in column.rows] == [True, not_worse]
+
+
+def test_other_queries_are_another_column(tmp_path: Path) -> None:
+    many, few = (cell(tmp_path, name, [accuracies(0.7, 2)]) for name in ("many", "few"))
+    few = few.model_copy(update={"scores": [few.scores[0].model_copy(update={"queries": 5})]})
+    columns = found(tmp_path, many, few).comparisons
+    assert [(one.queries, [row.learner for row in one.rows]) for one in columns] == [
+        (15, ["many"]),
+        (5, ["few"]),
+    ]
+
+
+def test_every_shape_is_compared_by_its_own_episodes(tmp_path: Path) -> None:
+    one, other = (accuracies(mean, 2) for mean in (0.6, 0.5))
+    results = found(tmp_path, cell(tmp_path, "first", [one, other]), cell(tmp_path, "second", [other, one]))
+    gap = pytest.approx(float(np.mean(other - one)))
+    assert [[row.difference for row in column.rows] for column in results.comparisons] == [[0, gap], [gap, 0]]
+
+
 def test_one_episode_gives_a_difference_and_no_verdict(tmp_path: Path) -> None:
     made = [cell(tmp_path, name, [np.array([value])]) for name, value in (("one", 0.4), ("other", 0.8))]
     [column] = found(tmp_path, *made).comparisons
@@ -151,6 +196,18 @@ def test_ranks_are_of_rows_with_every_task(tmp_path: Path) -> None:
     assert {row.learner: row.rank for row in images.rows} == {"always": 1.5, "second": 1.5, "third": 3.0}
     assert (learners.modality, learners.tasks) == (None, 3)
     assert [(row.learner, row.encoder) for row in learners.rows] == [("always", None), ("second", None)]
+
+
+def test_learners_are_ranked_with_every_encoder(tmp_path: Path) -> None:
+    high, low = (accuracies(mean, 3) for mean in (0.7, 0.6))
+    made = [
+        cell(tmp_path, learner, [values], encoder=encoder)
+        for learner, both in (("one", (high, low)), ("other", (low, high)))
+        for encoder, values in zip(("conv4", "resnet12"), both, strict=True)
+    ]
+    [learners] = found(tmp_path, *made).rankings
+    assert (learners.modality, learners.tasks) == (None, 2)
+    assert {row.learner: row.rank for row in learners.rows} == {"one": 1.5, "other": 1.5}
 
 
 def test_tables_and_files_show_what_was_found(tmp_path: Path) -> None:

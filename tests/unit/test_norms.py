@@ -137,6 +137,15 @@ def test_norms_outside_what_trains_keep_their_statistics() -> None:
     assert not torch.equal(second.running_mean, before[1])
 
 
+@pytest.mark.parametrize("trains", ["weight", "bias"])
+def test_a_norm_of_which_a_part_trains_follows_the_policy(trains: str) -> None:
+    encoder = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    for name, parameter in encoder[1].named_parameters():
+        parameter.requires_grad_(name == trains)
+    fix_untrained_norms(encoder)
+    assert encoder[1].fixed is False
+
+
 @pytest.mark.parametrize("records", [False, True])
 @pytest.mark.parametrize("momentum", [0.1, None])
 def test_statistics_that_are_noted_in_parts_and_taken_in_together_are_those_of_the_whole(

@@ -21,7 +21,7 @@ from kshot.learners.maml import MAML
 from kshot.learners.prototypical import Prototypical
 from kshot.loading import Loader, PartedLoader, StreamingLoader, make_loader
 from kshot.metrics import auroc, detection_error, false_positive_rate, hits, oscr
-from kshot.outcomes import read_outcomes, write_outcomes
+from kshot.outcomes import Knownness, Outcomes, read_outcomes, write_outcomes
 from kshot.rejection import BY_LOGITS, Rejection, nearest_cosine
 from kshot.sampling import FixedSampler, OtherClasses, OutOfScope, Sampler
 from kshot.shapes import Range, Shape
@@ -370,6 +370,37 @@ def test_every_score_is_kept_and_measures_can_be_had_from_the_file(policy: str, 
             assert values.mean().item() == one.metrics[name].mean, name
         found[score] = one.metrics["unknown_auroc"].mean
     assert len(set(found.values())) > 2
+
+
+def test_measures_of_kept_scores_are_those_of_each_episode() -> None:
+    queries = np.array([4, 20, 4])  # episodes of one size lie apart
+    ends = np.cumsum(queries)
+    known, unknown = (one.numpy() for one in scores(5, 3))
+    known = np.concatenate([row[:count] for row, count in zip(known, queries, strict=True)])
+    right = np.random.default_rng(0).choice([0.0, 0.5, 1.0], ends[-1])
+    nothing = np.zeros(ends[-1], dtype=int)
+    kept = Outcomes(
+        accuracy=np.zeros(3),
+        queries=queries,
+        labels=nothing,
+        predicted=nothing,
+        rank=nothing,
+        confidence=nothing + 1.0,
+        classes=("a",),
+        unknown=Knownness({"cosine": known}, {"cosine": unknown}, right),
+    )
+    found = rejection(kept, "cosine")
+    for number, end in enumerate(ends):
+        own = slice(end - queries[number], end)
+        inside, outside, hit = (
+            torch.from_numpy(one)[None] for one in (known[own], unknown[number], right[own])
+        )
+        assert {name: one[number].item() for name, one in found.items()} == {
+            "unknown_auroc": auroc(inside, outside).item(),
+            "unknown_fpr95": false_positive_rate(inside, outside).item(),
+            "unknown_oscr": oscr(inside, outside, hit).item(),
+            "unknown_eer": detection_error(inside, outside).item(),
+        }
 
 
 def test_cosines_are_those_of_the_encoder_before_it_adapts() -> None:

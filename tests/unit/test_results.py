@@ -23,9 +23,11 @@ from kshot.results import (
     SampleExample,
     Score,
     Train,
+    UnknownQueries,
     load,
     load_samples,
     read_entry,
+    rejection_tables,
     sample_path,
     save,
     save_sample,
@@ -34,7 +36,7 @@ from kshot.results import (
     without_times,
     write_entry,
 )
-from kshot.results.text import markdown, printable, unformula
+from kshot.results.text import markdown, p_value, printable, unformula
 
 
 def score(accuracy: float = 0.5, shot: int = 1, **more: Any) -> Score:
@@ -77,7 +79,13 @@ FULL = results(
             CurvePoint(episodes=200, loss=0.1 + 0.2),
         ],
         scores=[
-            score(2 / 3, metrics={"f1": Measure(mean=0.1, ci95=0.2)}, classes=38, left_out=["ა"]),
+            score(
+                2 / 3,
+                metrics={"f1": Measure(mean=0.1, ci95=0.2)},
+                classes=38,
+                left_out=["ა"],
+                class_ci95=(0.6, 0.7),
+            ),
             score(1, 5, within="alphabet", apart="drawer"),
         ],
     ),
@@ -261,7 +269,12 @@ def test_the_sheet_has_a_line_for_each_score_and_failed_cell(tmp_path: Path) -> 
         ("maml.conv4.glyphs.0", "failed", ""),
     ]
     assert float(lines[0]["accuracy"]) == 2 / 3
-    assert lines[0]["f1"] == "0.1"
+    assert (lines[0]["ci95"], lines[0]["class_ci95_low"], lines[0]["class_ci95_high"]) == (
+        "0.004",
+        "0.6",
+        "0.7",
+    )
+    assert (lines[0]["f1"], lines[0]["f1_ci95"]) == ("0.1", "0.2")
     assert lines[1]["f1"] == ""
     assert lines[1]["within"] == "alphabet"
     assert lines[0]["train_episodes"] == "2000"
@@ -397,6 +410,45 @@ def test_seeds_are_averaged_and_failures_counted() -> None:
     )
     assert value.deviation == pytest.approx(0.02**0.5)
     assert value.text == "60.0 ± 2.0 (s 14.1, 1 of 3 failed)"
+
+
+def test_measures_of_unknown_queries_are_averaged_and_the_best_told_by_their_direction() -> None:
+    def asked(learner: str, seed: int, ci95: float, *means: float) -> Cell:
+        unknown = UnknownQueries(classes=5, queries=3, score="cosine")
+        metrics = {
+            name: Measure(mean=mean, ci95=ci95)
+            for name, mean in zip(
+                ("unknown_auroc", "unknown_fpr95", "unknown_oscr", "unknown_eer"), means, strict=True
+            )
+        }
+        return cell(learner, seed=seed, scores=[score(metrics=metrics, unknown=unknown)])
+
+    (table,) = rejection_tables(
+        results(
+            asked("seeds", 0, 0.01, 0.8, 0.5, 0.7, 0.3),
+            asked("seeds", 1, 0.03, 0.6, 0.3, 0.5, 0.4),
+            asked("single", 0, 0.01, 0.9, 0.2, 0.5, 0.1),
+        )
+    )
+    seeds, single = table.rows
+    assert seeds.fields == ("70.0 ± 2.0", "40.0 ± 2.0", "60.0 ± 2.0", "35.0 ± 2.0")
+    assert (seeds.best, single.best) == ((False, False, True, False), (True, True, False, True))
+
+
+def test_other_unknown_queries_have_a_table_of_their_own() -> None:
+    (one, other) = (
+        score(unknown=UnknownQueries(classes=5, queries=3, score="cosine", manifest=f"sha256:{letter * 64}"))
+        for letter in "ab"
+    )
+    found = rejection_tables(results(cell(scores=[one]), cell("maml", scores=[other])))
+    assert [[row.learner for row in table.rows] for table in found] == [["prototypical"], ["maml"]]
+
+
+@pytest.mark.parametrize(
+    ("p", "told"), [(0.0312, "0.031"), (0.0014, "0.001"), (0.001, "0.001"), (0.0009, "< 0.001")]
+)
+def test_small_p_values_are_told_to_a_per_mille(p: float, told: str) -> None:
+    assert p_value(p) == told
 
 
 def sample(**more: Any) -> Sample:

@@ -18,6 +18,7 @@ from kshot.statistics import (
     against,
     all_pairs,
     average_ranks,
+    binned,
     class_interval,
     credit,
     critical_difference,
@@ -136,6 +137,21 @@ def test_macro_f1_is_of_the_classes_pooled() -> None:
     assert macro_f1(one) == pytest.approx(f1_score(one.labels, one.predicted, average="macro"))
 
 
+def test_macro_f1_is_of_classes_that_were_asked_about() -> None:
+    """The third was said once and never asked: it has no F1 of its own, and costs the first a right answer."""
+    nothing = np.zeros(4, dtype=int)
+    one = Outcomes(
+        accuracy=np.array([0.75]),
+        queries=np.array([4]),
+        labels=np.array([0, 0, 1, 1]),
+        predicted=np.array([0, 2, 1, 1]),
+        rank=nothing,
+        confidence=nothing + 1.0,
+        classes=("a", "b", "c", "d"),
+    )
+    assert macro_f1(one) == pytest.approx((2 / 3 + 1) / 2)
+
+
 # Calibration
 
 
@@ -163,6 +179,12 @@ def test_calibration_error_of_known_bins() -> None:
     assert expected_calibration_error(reliability([one])) == pytest.approx(4 / 6 * 0.15)
     twice = expected_calibration_error(reliability([one, one]))
     assert twice == pytest.approx(4 / 6 * 0.15)
+
+
+def test_a_bin_holds_its_upper_end() -> None:
+    found = binned(np.array([0.25, 0.5, 0.75, 1.0]), np.array([True, False, True, True]), 4)
+    assert found.count.tolist() == [1, 1, 1, 1]
+    assert found.accuracy.tolist() == [1, 0, 1, 1]
 
 
 def test_an_honest_classifier_is_calibrated() -> None:
