@@ -189,9 +189,9 @@ def test_simpleshot_by_hand() -> None:
 
 def test_baseline_plus_plus_is_sgd_on_a_cosine_classifier() -> None:
     support, labels, query = problem(3, [1, 2, 3], 6, episodes=2)
-    learner = BaselinePlusPlus(identity(6), steps=20).eval()
+    learner = BaselinePlusPlus(identity(6), steps=20, seed=3).eval()
     found = learner(support, labels, query, 3)
-    start = torch.randn(3, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    start = torch.randn(3, 6, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     for t in range(2):
         rows = nn.Parameter(F.normalize(start, dim=1).clone())
         optimiser = torch.optim.SGD([rows], lr=0.1, momentum=0.9, weight_decay=0.001)

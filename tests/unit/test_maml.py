@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from kshot.episode import Episodes, inputs_of, labels_of
 from kshot.functional.strategy import Strategy
 from kshot.functional.tasks import HEAD_BIAS, HEAD_WEIGHT, Tasks, Weights
+from kshot.learners.heads import PrototypeHead
 from kshot.learners.maml import MAML
 from kshot.learners.prototypical import Prototypical
 from kshot.testing import toy_encoder, toy_subject
@@ -202,6 +203,15 @@ def test_gradients_reach_the_encoder_through_a_prototype_head() -> None:
     subject = learner(adapt="head", head="prototype")
     subject.loss(episodes()).backward()
     assert subject.encoder.first.weight.grad.abs().sum() > 0
+
+
+def test_gradients_of_a_prototype_heads_start() -> None:
+    generator = torch.Generator().manual_seed(0)
+    embedded = torch.randn(2, 5, 4, generator=generator, dtype=torch.float64, requires_grad=True)
+    labels = torch.tensor([[0, 1, 1, 2, 0], [2, 1, 0, 0, 0]])
+    assert torch.autograd.gradcheck(
+        lambda x: tuple(PrototypeHead().start(3, x, labels).own.values()), embedded
+    )
 
 
 @pytest.mark.parametrize("head", ["shared", "prototype"])

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from kshot.episode import Episodes
 from kshot.functional.tasks import Weights
-from kshot.learners.meta_lstm import GateCell, MetaLSTM, preprocessed
+from kshot.learners.meta_lstm import GateCell, MetaLSTM, State, preprocessed
 from kshot.testing import toy_encoder, toy_subject
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -90,6 +90,20 @@ def test_two_updates_of_three_parameters_worked_out_by_hand() -> None:
         step = torch.tensor([gradient], dtype=torch.float64)
         theta, state = cell(theta, step, torch.tensor([loss], dtype=torch.float64), state)
     torch.testing.assert_close(theta[0], torch.tensor(wanted, dtype=torch.float64), rtol=1e-12, atol=1e-12)
+
+
+def test_autocast_changes_no_update() -> None:
+    torch.manual_seed(0)
+    cell, theta, gradient, losses = GateCell(4), torch.randn(2, 9), torch.randn(2, 9), torch.rand(2)
+
+    def updated() -> tuple[Tensor, State]:
+        return cell(theta, gradient, losses, cell(theta, gradient, losses, cell.start(theta))[1])
+
+    plain = updated()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        cast = updated()
+    assert torch.equal(plain[0], cast[0])
+    assert torch.equal(plain[1].c, cast[1].c)
 
 
 def test_the_gates_start_as_the_paper_says() -> None:
