@@ -74,6 +74,17 @@ def test_the_threshold_makes_the_fewest_mistakes_of_all(seed: int, most: float |
     assert most is None or found.refused <= most
 
 
+def test_the_threshold_lies_in_the_middle_of_what_it_tells_apart() -> None:
+    support, _ = support_of()
+    support = Support({}, torch.eye(6)[torch.arange(12) % 3] + 0.1 * support.embeddings, support.labels)
+    negatives = torch.eye(6)[3:] + 0.1
+    found = calibrate(support, negatives, None)
+    known = min(cosines(support, one, i) for i, one in enumerate(support.embeddings))
+    other = max(cosines(support, one) for one in negatives)
+    assert other < known
+    assert found.familiarity == pytest.approx((known + other) / 2)
+
+
 def held_out(labels: str, logits: torch.Tensor, *folds: list[int]) -> Calibration:
     """Of folds whose classifier gives the logits that stand beside the labels."""
     support = Support({}, logits, tuple(labels))
