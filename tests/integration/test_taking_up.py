@@ -11,6 +11,7 @@ import pytest
 import torch
 from kshot import hookimpl
 from kshot.benchmark.run import surroundings
+from kshot.learners.prototypical import Prototypical
 from kshot.registry import Registry
 from kshot.shapes import SPLITS
 from kshot.testing import Toy
@@ -90,6 +91,16 @@ def test_what_was_trained_is_known_by_all_that_it_depends_on(
     assert [one != two for one, two in zip(before, after, strict=True)] == [training, pretraining]
 
 
+def test_a_start_is_known_by_its_content_wherever_it_lies(tmp_path: Path) -> None:
+    def begun(name: str, content: bytes) -> str:
+        (tmp_path / name).write_bytes(content)
+        return left(tmp_path, train={**TRAIN, "start": str(tmp_path / name)})[0]
+
+    one, moved, other = begun("one", b"1"), begun("moved", b"1"), begun("other", b"2")
+    assert one == moved
+    assert len({one, other, left(tmp_path)[0]}) == 3
+
+
 def test_encoders_of_two_heads_are_two(tmp_path: Path) -> None:
     made = plan(pretrain={"epochs": 3})
     around = surroundings(made, tmp_path, torch.device("cpu"), lambda *_, **__: None)
@@ -159,6 +170,17 @@ def test_a_cell_is_computed_again_where_its_figures_may_be_others(
 ) -> None:
     run(tmp_path, **SHORT)
     assert len(computed(tmp_path, **changes)) == again
+
+
+def test_a_cell_that_failed_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("no")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Prototypical, "compare", refuse)
+        [cell] = run(tmp_path, **SHORT).cells
+        assert cell.status == "failed"
+    assert len(computed(tmp_path)) == 1
 
 
 def computed(folder: Path, registry: Registry | None = None, **changes: Any) -> Sequence[str]:
