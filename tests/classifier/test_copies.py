@@ -40,6 +40,12 @@ def test_copies_are_those_of_one_class_with_one_embedding() -> None:
     assert originals(Support({}, zeros, ("a", "b", "a", "b"))).tolist() == [0, 1, 0, 1]
 
 
+@pytest.mark.parametrize("scale", [1e-5, 1e3])
+def test_copies_are_told_whatever_the_length_of_embeddings(scale: float) -> None:
+    twice = repeated(support_of(6)[0], 2)
+    assert originals(Support({}, scale * twice.embeddings, twice.labels)).tolist() == [*range(6), *range(6)]
+
+
 def test_a_copy_says_nothing_of_how_alike_a_class_is() -> None:
     support, _ = support_of()
     alone = own_familiarity(support)

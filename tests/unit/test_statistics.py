@@ -295,6 +295,12 @@ def test_class_interval_covers() -> None:
     assert 0.89 <= covered / 200 <= 0.98
 
 
+def test_class_interval_is_drawn_by_its_seed() -> None:
+    one = drawn_outcomes(7)
+    first, again, other = (class_interval(one, draws=100, seed=seed) for seed in (3, 3, 4))
+    assert first == again != other
+
+
 def test_class_interval_takes_groups_where_it_is_given_some() -> None:
     one = drawn_outcomes(7)
     alphabets = ["x" if index < 6 else "y" for index in range(12)]
