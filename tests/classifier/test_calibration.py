@@ -21,6 +21,7 @@ from kshot.errors import KshotError
 from kshot.learners.siamese import Siamese
 from sklearn.metrics import roc_auc_score
 
+from .rows import rows_registered
 from .test_bundle import parts, write
 from .test_estimator import classifier
 from .things import STRANGE, pictures, texts
@@ -124,6 +125,22 @@ def test_without_negatives_it_is_the_quantile_of_the_known() -> None:
     known = [cosines(support, one, i) for i, one in enumerate(support.embeddings)]
     assert found.familiarity == pytest.approx(np.quantile(known, 0.25), abs=1e-6)
     assert (found.refused, found.accepted, found.auroc) == (0.25, None, None)
+
+
+def test_unknown_is_what_is_less_familiar_than_the_threshold() -> None:
+    support, _ = support_of()
+    generator = torch.Generator().manual_seed(1)
+    asked = torch.eye(6)[torch.arange(300) % 3] + 0.5 * torch.randn(300, 6, generator=generator)
+    with rows_registered():
+        fitted = FewShotClassifier("plain", unknown=0.25).fit(
+            support.embeddings.numpy(), list(support.labels)
+        )
+        said = fitted.predict(asked.numpy()) == UNKNOWN
+    mean = support.embeddings.mean(0)  # which the encoder takes off
+    own = Support({}, support.embeddings - mean, support.labels)
+    wanted = [cosines(own, one - mean) < fitted.threshold_ for one in asked]
+    assert said.tolist() == wanted
+    assert 50 < sum(wanted) < 250
 
 
 def test_negatives_make_things_unknown_and_last(tmp_path: Path) -> None:
