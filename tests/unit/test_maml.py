@@ -209,9 +209,11 @@ def test_gradients_of_a_prototype_heads_start() -> None:
     generator = torch.Generator().manual_seed(0)
     embedded = torch.randn(2, 5, 4, generator=generator, dtype=torch.float64, requires_grad=True)
     labels = torch.tensor([[0, 1, 1, 2, 0], [2, 1, 0, 0, 0]])
-    assert torch.autograd.gradcheck(
-        lambda x: tuple(PrototypeHead().start(3, x, labels).own.values()), embedded
-    )
+
+    def start(x: Tensor) -> Tensor:  # weights and biases in one, so that neither may be without a gradient
+        return torch.cat([one.flatten() for one in PrototypeHead().start(3, x, labels).own.values()])
+
+    assert torch.autograd.gradcheck(start, embedded)
 
 
 @pytest.mark.parametrize("head", ["shared", "prototype"])
