@@ -11,9 +11,10 @@ import torch
 from kshot import FewShotClassifier
 from kshot.classifier import UNKNOWN
 from kshot.classifier.bundle import _digest
+from kshot.classifier.curve import CurvePoint, learning_curve_by_folds
 from kshot.classifier.doubts import tell_poor_negatives
 from kshot.classifier.folds import Fold, folds_of
-from kshot.classifier.support import Support
+from kshot.classifier.support import Answering, Support
 from kshot.classifier.temperature import Calibration, fit_temperature
 from kshot.classifier.threshold import Threshold, calibrate
 from kshot.cli import main
@@ -466,3 +467,30 @@ def test_a_curve_counts_the_examples_that_were_asked_about(learner: str) -> None
     assert high - low > 0.2
     with pytest.raises(KshotError, match="learning_curve: draws=0: ask for one random split at least"):
         fitted.learning_curve(0)
+
+
+def test_a_curve_by_folds_gives_so_many_of_each_class_of_what_a_fold_left() -> None:
+    embeddings = torch.randn(10, 4, generator=torch.Generator().manual_seed(0))
+    support = Support({"embedding": embeddings}, embeddings, ("a",) * 6 + ("b",) * 4)
+
+    def curve(seed: int) -> tuple[list[CurvePoint], list[Support]]:
+        given: list[Support] = []
+
+        def classifier(some: Support) -> Answering:
+            given.append(some)
+            return lambda asked: torch.tensor(
+                [[label == name for name in "ab"] for label in asked.labels]
+            ).float()
+
+        folds = [Fold(left, held, classifier) for left, held in folds_of(support, 3)]
+        return learning_curve_by_folds(support, folds, 6, seed), given
+
+    points, given = curve(0)
+    assert [(point.shot, point.accuracy.mean, point.asked) for point in points] == [(1, 1, 10), (2, 1, 10)]
+    counts = [torch.bincount(one.numbers).tolist() for one in given]
+    assert counts == [[1, 1]] * 6 + [[2, 2]] * 6  # a fold leaves two of class b at least
+    for seed, same in ((0, True), (1, False)):
+        again = curve(seed)[1]
+        assert (
+            all(torch.equal(*(x.embeddings for x in both)) for both in zip(given, again, strict=True)) == same
+        )
