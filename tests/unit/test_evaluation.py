@@ -10,9 +10,10 @@ import torch
 from kshot.config import Loading
 from kshot.encoders import Embedded
 from kshot.errors import CellError, PluginError
-from kshot.evaluation import evaluate
+from kshot.evaluation import batch_size, evaluate
 from kshot.evaluation.answers import Answers, outcomes_of
 from kshot.interfaces import Classifier, Learner
+from kshot.learners.maml import MAML
 from kshot.learners.prototypical import Prototypical
 from kshot.loading import Loader, make_loader
 from kshot.metrics import accuracy, cross_entropy, hits
@@ -112,6 +113,16 @@ def test_results_do_not_depend_on_the_chunk(policy: str, monkeypatch: pytest.Mon
         monkeypatch.setattr(f"kshot.evaluation.batches.{name}", {"cpu": 16 * 30 * 7})
     [cut] = evaluate(learner, loader, samplers, 30, batch_statistics=policy)
     np.testing.assert_allclose(whole.outcomes.accuracy, cut.outcomes.accuracy, rtol=1e-7)
+
+
+def test_so_many_episodes_are_classified_together_as_their_numbers_fill_a_batch() -> None:
+    """Each of 3 · (2 + 5) examples of 16 numbers, and what a learner keeps of weights for it."""
+    loader, [sampler] = setting(Shape(3, 2, 5))
+    adapting = MAML(toy_encoder(), way=3)
+    assert adapting.weights_per_episode() > 0
+    assert batch_size(Prototypical(toy_encoder()), loader, sampler) == 2**20 // 336
+    assert batch_size(Prototypical(Embedded("toy", 16)), loader, sampler) == 2**22 // 336
+    assert batch_size(adapting, loader, sampler) == 2**20 // (336 + adapting.weights_per_episode())
 
 
 def test_evaluation_leaves_the_learner_as_it_was() -> None:
