@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from kshot.encoders.embedded import EMBEDDING
 from kshot.encoders.joint import MARK
 from kshot.errors import DataError
 from kshot.evaluation import evaluate
+from kshot.functional import keeps_running_statistics, per_episode_norms
 from kshot.interfaces import Sensed
 from kshot.learners.prototypical import Prototypical
 from kshot.loading import RawExamples
@@ -21,7 +23,7 @@ from kshot.sources import Aligned
 from kshot.testing import toy_encoder
 from kshot.training import pretrain
 
-from tests.senses import Sensing, joint, loader_of, see
+from tests.senses import SenseEncoder, Sensing, hear, joint, loader_of, see
 
 SHAPE = Shape(3, 2, 4)
 
@@ -116,6 +118,31 @@ def test_a_frozen_tower_stays_and_may_be_embedded_beforehand() -> None:
     inputs = encoder.prepare(raw)
     embedded = {EMBEDDING: frozen(inputs), MARK + "sight": inputs[MARK + "sight"]}
     torch.testing.assert_close(encoder.over(["sight"])(embedded), encoder(inputs))
+
+
+def test_norms_of_a_frozen_tower_keep_their_statistics() -> None:
+    frozen = see(norm=True).requires_grad_(False)
+    encoder = per_episode_norms(Joint(of={"sight": frozen, "sound": hear(norm=True)}, dim=8))
+    assert keeps_running_statistics(encoder.tower("sight"))
+    assert not keeps_running_statistics(encoder.tower("sound"))
+
+
+def test_a_tower_learns_from_examples_of_its_modality_alone() -> None:
+    class Learning(SenseEncoder):
+        def fit(self, raw: Sequence[Any]) -> None:
+            self.seen = list(raw)
+
+    tower = Learning("sight", 8, False)
+    raw = [Sensed(sense, Sensing(sense).fetch(row)) for row, sense in enumerate(("sight", "sound", "sight"))]
+    Joint(of={"sight": tower, "sound": hear()}, dim=8).fit(raw)
+    assert [id(one) for one in tower.seen] == [id(raw[0].raw), id(raw[2].raw)]
+
+
+def test_the_last_of_a_joint_encoder_is_what_joins_its_towers() -> None:
+    names = {f"project.{modality}.{name}" for modality in ("sight", "sound") for name in ("weight", "bias")}
+    groups = joint().parameter_groups()
+    assert set(groups["last"]) == {*names, "log_length"}
+    assert {name.split(".")[0] for name in groups["all"]} == {"project", "log_length", "towers"}
 
 
 def test_lengths_are_alike_or_each_modality_has_a_norm() -> None:
