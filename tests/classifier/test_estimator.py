@@ -11,6 +11,8 @@ import pytest
 import torch
 from kshot import FewShotClassifier
 from kshot.classifier import UNKNOWN
+from kshot.classifier.neighbours import neighbours
+from kshot.classifier.support import Support
 from kshot.errors import KshotError
 from PIL import Image
 from sklearn.base import clone
@@ -494,6 +496,13 @@ def test_no_examples_are_nothing_to_learn() -> None:
 def test_a_parameter_that_cannot_be_is_named(given: dict[str, Any], message: str) -> None:
     with pytest.raises(KshotError, match=message):
         FewShotClassifier("tfidf", **given).fit(*texts())
+
+
+def test_similarity_is_a_cosine_whatever_the_lengths() -> None:
+    embeddings = torch.tensor([[3.0, 0.0], [0.0, 0.5], [20.0, 20.0]])
+    [near] = neighbours(torch.tensor([[0.1, 0.0]]), Support({}, embeddings, ("a", "b", "c")), 3)
+    assert [(one.number, one.label) for one in near] == [(0, "a"), (2, "c"), (1, "b")]
+    assert [one.similarity for one in near] == pytest.approx([1, 0.5**0.5, 0])
 
 
 def test_no_neighbours_are_nothing_to_explain() -> None:
