@@ -8,8 +8,11 @@ from typing import Any, final
 import pytest
 import torch
 from kshot import EncoderSpec
+from kshot.config import Tuning
 from kshot.encoders import Projected, select_trainable
+from kshot.encoders.tuned import tune
 from kshot.episode import Inputs
+from kshot.functional import keeps_running_statistics
 from kshot.interfaces import SPLITS, Encoder
 from kshot.results import without_times
 from kshot.testing.toy import Toy, toy_encoder
@@ -75,6 +78,30 @@ def test_what_is_no_fraction_never_trains(subset: str) -> None:
     training = {name for name, parameter in encoder.named_parameters() if parameter.requires_grad}
     named = () if subset == "none" else encoder.parameter_groups()[subset]
     assert training == {name for name in named if not name.endswith("counted")}
+
+
+@pytest.mark.parametrize("subset", ["head", "last", "lora", "all", "none"])
+def test_norms_keep_their_statistics_beside_a_part_that_trains(subset: str) -> None:
+    if subset == "lora":
+        pytest.importorskip("peft", reason="adapters need kshot[lora]")
+    tuned = tune(toy_encoder(), Tuning.model_validate({"train": subset}))
+    assert keeps_running_statistics(tuned.encoder) == (subset in ("head", "last", "lora"))
+
+
+@pytest.mark.parametrize(("pretrained", "subset"), [(True, "none"), (False, "all")])
+def test_what_trains_where_nothing_is_said(pretrained: bool, subset: str) -> None:
+    encoder = toy_encoder()
+    encoder.pretrained = pretrained
+    assert tune(encoder, Tuning()).subset == subset
+    assert all(one.requires_grad != pretrained for one in encoder.parameters())
+
+
+def test_adapters_have_the_factor_that_is_asked_for() -> None:
+    pytest.importorskip("peft", reason="adapters need kshot[lora]")
+    tuned = tune(toy_encoder(), Tuning.model_validate({"train": "lora", "lora": {"rank": 2, "alpha": 6}}))
+    factors = [one.scaling for one in tuned.encoder.modules() if hasattr(one, "scaling")]
+    assert factors
+    assert all(list(one.values()) == [3] for one in factors)
 
 
 def test_training_the_head_alone_goes_by_embeddings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,6 +138,15 @@ def test_a_tower_learns_from_examples_of_its_modality_alone() -> None:
     assert [id(one) for one in tower.seen] == [id(raw[0].raw), id(raw[2].raw)]
 
 
+@pytest.mark.parametrize("given", [(True, True), (True, False), (False, False)])
+def test_a_joint_encoder_is_pretrained_where_every_tower_is(given: tuple[bool, bool]) -> None:
+    towers = {"sight": see(dim=8), "sound": hear(dim=8)}
+    for tower, own in zip(towers.values(), given, strict=True):
+        tower.pretrained = own
+    assert Joint(of=towers, dim=None, normalise="none").pretrained == all(given)
+    assert not Joint(of=towers, dim=8).pretrained
+
+
 def test_the_last_of_a_joint_encoder_is_what_joins_its_towers() -> None:
     names = {f"project.{modality}.{name}" for modality in ("sight", "sound") for name in ("weight", "bias")}
     groups = joint().parameter_groups()
