@@ -11,7 +11,7 @@ import torch
 from kshot import FewShotClassifier
 from kshot.classifier import UNKNOWN
 from kshot.classifier.bundle import _digest
-from kshot.classifier.curve import CurvePoint, learning_curve_by_folds
+from kshot.classifier.curve import CurvePoint, learning_curve_by_folds, shots
 from kshot.classifier.doubts import tell_poor_negatives
 from kshot.classifier.folds import Fold, folds_of
 from kshot.classifier.support import Answering, Support
@@ -467,6 +467,10 @@ def test_a_curve_counts_the_examples_that_were_asked_about(learner: str) -> None
     assert high - low > 0.2
     with pytest.raises(KshotError, match="learning_curve: draws=0: ask for one random split at least"):
         fitted.learning_curve(0)
+
+
+def test_a_curve_doubles_the_examples_and_leaves_one_to_ask_about() -> None:
+    assert [shots(n) for n in (1, 2, 4, 5, 8)] == [[], [1], [1, 2, 3], [1, 2, 4], [1, 2, 4, 7]]
 
 
 def test_a_curve_by_folds_gives_so_many_of_each_class_of_what_a_fold_left() -> None:
