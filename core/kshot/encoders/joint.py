@@ -16,8 +16,9 @@ from kshot.encoders.embedded import Embedded
 from kshot.episode import Inputs
 from kshot.errors import DataError, listing
 from kshot.functional import fix_untrained_norms
-from kshot.functional.embedding import expected, widened
+from kshot.functional.embedding import widened
 from kshot.functional.layer_norms import LayerNorm
+from kshot.functional.promised import promised_embeddings
 from kshot.interfaces import Encoder, Sensed
 
 MARK = "modality."
@@ -132,7 +133,7 @@ class Joint(Encoder):
         """
         modality = self._told(inputs)
         tower, own = self.towers[modality], _unmarked(inputs)
-        embedded = widened(expected(tower(own), tower, len(next(iter(own.values())))))
+        embedded = widened(promised_embeddings(tower(own), tower, len(next(iter(own.values())))))
         projected = self.project[modality](embedded)
         if self.log_length is not None:
             return self.log_length.exp() * F.normalize(projected, dim=-1)

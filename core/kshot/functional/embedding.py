@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kshot.episode import TENSOR, Inputs
-from kshot.errors import PluginError
 from kshot.functional.chosen import chosen
 from kshot.functional.concurrent import alone, concurrently
 from kshot.functional.norms import Pass, statistics
-from kshot.interfaces import BatchStatistics, Encoder
+from kshot.functional.promised import promised_embeddings
+from kshot.interfaces import BatchStatistics
 
 
 def embed(encoder: nn.Module, blocks: Sequence[Inputs], current: Pass) -> Tensor:
@@ -74,29 +74,7 @@ def embed_flat(encoder: nn.Module, inputs: Inputs) -> Tensor:
     """Inputs with leaves (B, …) → (B, dim), float32 or wider."""
     inputs = laid_out(inputs)
     count = len(next(iter(inputs.values())))
-    return widened(expected(encoder(inputs.get(TENSOR, inputs)), encoder, count))
-
-
-def expected(embedded: object, encoder: nn.Module, count: int) -> Tensor:
-    """What an encoder gave for so many examples, where it is embeddings of these.
-
-    Raises:
-        PluginError: it is something else, of which a learner might still make figures.
-    """
-    width = getattr(encoder, "dim", None) if isinstance(encoder, Encoder) else None
-    if isinstance(embedded, Tensor):
-        right = embedded.ndim == 2 and len(embedded) == count and width in (None, embedded.shape[1])
-        if right and embedded.is_floating_point():
-            return embedded
-    found = (
-        f"{tuple(embedded.shape)} of {embedded.dtype}"
-        if isinstance(embedded, Tensor)
-        else f"a {type(embedded).__name__}"
-    )
-    raise PluginError(
-        f"{type(encoder).__name__} embeds {count} examples as {found}; its forward() must give floating-point "
-        f"numbers ({count}, dim{'' if width is None else f' = {width!r}'})"
-    )
+    return widened(promised_embeddings(encoder(inputs.get(TENSOR, inputs)), encoder, count))
 
 
 def laid_out(inputs: Inputs) -> Inputs:

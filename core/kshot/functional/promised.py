@@ -1,10 +1,33 @@
-"""What somebody's learner gives, where it is what a learner promises: nothing else is to become a figure."""
+"""What somebody's encoder or learner gives, where it is what it promises: nothing else is to become a figure."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
 from kshot.errors import PluginError
+from kshot.interfaces import Encoder
+
+
+def promised_embeddings(given: object, encoder: nn.Module, count: int) -> Tensor:
+    """Embeddings of examples.
+
+    Args:
+        given: by the encoder.
+        encoder: for the message, and how wide they are where it says so.
+        count: of examples.
+
+    Raises:
+        PluginError: they are something else.
+    """
+    width = getattr(encoder, "dim", None) if isinstance(encoder, Encoder) else None
+    if isinstance(given, Tensor) and given.ndim == 2 and given.is_floating_point():
+        wide = given.shape[1] if width is None else width
+        if tuple(given.shape) == (count, wide):
+            return given
+    raise PluginError(
+        f"{type(encoder).__name__} embeds {count} examples as {_described(given)}; its forward() must give "
+        f"floating-point numbers ({count}, dim{'' if width is None else f' = {width!r}'})"
+    )
 
 
 def promised_logits(given: object, learner: nn.Module, shape: tuple[int, int, int]) -> Tensor:

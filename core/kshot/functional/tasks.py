@@ -15,8 +15,9 @@ from torch.func import functional_call
 
 from kshot.episode import TENSOR, Inputs
 from kshot.functional.cudnn import without_cudnn
-from kshot.functional.embedding import expected, laid_out, widened
+from kshot.functional.embedding import laid_out, widened
 from kshot.functional.norms import EpisodicBatchNorm, Moments, Pass, statistics
+from kshot.functional.promised import promised_embeddings
 from kshot.functional.strategy import Strategy, Tree, has_recurrence, over_tasks
 from kshot.interfaces import BatchStatistics
 
@@ -161,7 +162,7 @@ class Tasks:
         # A mapped tensor has a hidden dimension, which no memory format has a place for.
         inputs = block if self._strategy.vmap else laid_out(block)
         given = functional_call(self._encoder, own, (inputs.get(TENSOR, inputs),))
-        return widened(expected(given, self._encoder, len(next(iter(inputs.values())))))
+        return widened(promised_embeddings(given, self._encoder, len(next(iter(inputs.values())))))
 
 
 def prefixed(names: Sequence[str]) -> list[str]:

@@ -143,9 +143,8 @@ class OptionsOf:
         try:
             plain = self._options[name].adapter.dump_python(value, mode="json", warnings="error")
             json.dumps(plain, allow_nan=False)
-            if (
-                value is None
-            ):  # which is dumped as it is, whatever the annotation says, and is read again by it
+            # None is dumped as it is whatever the annotation says, by which it is read again.
+            if value is None:
                 _parse(self._options[name], plain)
         except (PydanticSerializationError, TypeError, ValueError) as error:
             described = describe(self._options[name].annotation)
